@@ -1,0 +1,48 @@
+//! The node resource group and the scale sets in it (arm-apis §3, §2 "VMSS NICs").
+
+use std::collections::BTreeMap;
+
+use super::Id;
+
+/// A resource group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceGroup {
+    /// Name, ARM's casing.
+    pub name: String,
+    /// `managedBy`: for a node resource group, the cluster's id.
+    pub managed_by: Option<Id>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A virtual machine scale set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScaleSet {
+    /// ARM id.
+    pub id: Id,
+    /// The agent pool it belongs to, from tag `aks-managed-poolName`.
+    pub pool_name: Option<String>,
+    /// `sku.capacity`.
+    pub capacity: Option<u32>,
+    /// Network security groups named by the model's NIC configurations (R1.84).
+    pub nsg_ids: Vec<Id>,
+    /// Subnets named by the model's NIC configurations.
+    pub subnet_ids: Vec<Id>,
+    /// Whether any IP configuration of the model asks for a public IP.
+    pub instance_public_ip: bool,
+}
+
+/// One NIC of a scale set instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScaleSetNic {
+    /// The instance's id (`…/virtualMachines/{n}`).
+    pub instance_id: Option<Id>,
+    /// Private addresses.
+    pub private_ips: Vec<String>,
+    /// Subnets.
+    pub subnet_ids: Vec<Id>,
+    /// The NIC's own network security group.
+    pub nsg_id: Option<Id>,
+    /// `enableIPForwarding`.
+    pub ip_forwarding: Option<bool>,
+}

@@ -1,0 +1,157 @@
+//! ARM resource ids as facts carry them: ARM's own casing kept, compared without case (arm-apis §0).
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// An ARM resource id. Keeps the casing it was made with; equality, order and hash ignore ASCII case, because ARM
+/// returns `resourcegroups` in one answer and `resourceGroups` in the next.
+#[derive(Clone, serde::Serialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String)]
+pub struct Id(String);
+
+impl Id {
+    /// Wraps an id as ARM wrote it. A trailing slash is not part of an id.
+    pub fn new(id: impl Into<String>) -> Self {
+        let mut id = id.into();
+        id.truncate(id.trim_end_matches('/').len());
+        Self(id)
+    }
+
+    /// The id as ARM wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last segment: the resource's own name.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The id of the parent resource: a subnet's virtual network, a route's table. `None` for a top-level resource.
+    pub fn parent(&self) -> Option<Self> {
+        let (rest, _name) = self.0.rsplit_once('/')?;
+        let (parent, _type) = rest.rsplit_once('/')?;
+        // A top-level resource's "parent" would be `…/providers/Namespace`.
+        let grandparent = parent.rsplit('/').nth(1)?;
+        (!grandparent.eq_ignore_ascii_case("providers")).then(|| Self(parent.to_owned()))
+    }
+
+    /// The subscription id.
+    pub fn subscription(&self) -> Option<&str> {
+        self.segment_after("subscriptions")
+    }
+
+    /// The resource group's name.
+    pub fn resource_group(&self) -> Option<&str> {
+        self.segment_after("resourceGroups")
+    }
+
+    /// Whether the id is of this type, e.g. `Microsoft.Network/natGateways`, compared without case. Child types are
+    /// written in full: `Microsoft.Network/virtualNetworks/subnets`.
+    pub fn is_type(&self, full_type: &str) -> bool {
+        let mut segments = self
+            .0
+            .split('/')
+            .skip_while(|s| !s.eq_ignore_ascii_case("providers"))
+            .skip(1);
+        let mut wanted = full_type.split('/');
+        if !matches!((segments.next(), wanted.next()), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b))
+        {
+            return false;
+        }
+        loop {
+            match (segments.next(), wanted.next()) {
+                (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {
+                    if segments.next().is_none() {
+                        return false;
+                    }
+                }
+                (None, None) => return true,
+                _ => return false,
+            }
+        }
+    }
+
+    fn segment_after(&self, key: &str) -> Option<&str> {
+        let mut segments = self.0.split('/');
+        segments.by_ref().find(|s| s.eq_ignore_ascii_case(key))?;
+        segments.next()
+    }
+
+    fn folded(&self) -> impl Iterator<Item = u8> + '_ {
+        self.0.bytes().map(|b| b.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for Id {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Id {}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Id {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
+
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded().for_each(|b| state.write_u8(b));
+        state.write_u8(0xff);
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBNET: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v/subnets/n";
+
+    #[test]
+    fn ids_compare_without_case_and_keep_their_casing() {
+        let a = Id::new(SUBNET);
+        let b = Id::new(SUBNET.to_uppercase());
+        assert_eq!(a, b);
+        assert_eq!(a.cmp(&b), Ordering::Equal);
+        assert_eq!(b.to_string(), SUBNET.to_uppercase());
+    }
+
+    #[test]
+    fn parts_are_found_in_any_case() {
+        let id = Id::new(
+            "/SUBSCRIPTIONS/s/resourcegroups/RG/providers/microsoft.network/virtualNetworks/v/subnets/n",
+        );
+        assert_eq!(id.subscription(), Some("s"));
+        assert_eq!(id.resource_group(), Some("RG"));
+        assert_eq!(id.name(), "n");
+        assert!(id.is_type("Microsoft.Network/virtualNetworks/subnets"));
+        assert!(!id.is_type("Microsoft.Network/virtualNetworks"));
+        let vnet = id.parent().unwrap();
+        assert_eq!(vnet.name(), "v");
+        assert!(vnet.is_type("Microsoft.Network/virtualNetworks"));
+        assert_eq!(vnet.parent(), None);
+    }
+}
