@@ -1,1 +1,8 @@
-//! Placeholder.
+//! Support for the tests that cross crates and processes.
+//!
+//! * [`host`]: an emulator of the Azure Functions host, written from the host's documented behaviour, for the parts of
+//!   it that this project meets.
+//! * [`replay`]: a server that gives recorded Azure answers over real HTTPS.
+
+pub mod host;
+pub mod replay;

@@ -1,0 +1,73 @@
+//! An emulator of the Azure Functions host for custom handlers: loads `host.json` and the function folders, starts and
+//! supervises the handler process, and forwards HTTP triggers as the real host does.
+
+mod app;
+mod forward;
+mod process;
+mod route;
+
+use std::time::Duration;
+
+pub use app::{App, AuthLevel, Function, LoadError};
+pub use forward::{Answer, Call};
+pub use process::{Event, HostStopped, Process};
+
+/// Version that the emulator reports in `Azure-Functions-Host/…`.
+pub const HOST_VERSION: &str = "4.1052.200";
+
+/// The function key that the emulated host accepts.
+pub const FUNCTION_KEY: &str = "emulated-function-key";
+
+/// A running host: the application, its handler process and an HTTP client to it.
+pub struct Host {
+    app: App,
+    process: Process,
+    client: reqwest::Client,
+}
+
+impl Host {
+    /// Loads the application at `app.root`, starts its handler with `settings` on top of an otherwise empty
+    /// environment, and waits until it is ready.
+    ///
+    /// # Errors
+    /// [`HostStopped`] when the handler did not become ready or crashed three times.
+    pub async fn start(app: App, settings: Vec<(String, String)>) -> Result<Self, HostStopped> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .no_gzip()
+            .timeout(app.function_timeout + Duration::from_mins(1))
+            .build()
+            .expect("a plain HTTP client");
+        let process = Process::start(&app, settings, client.clone()).await?;
+        Ok(Self {
+            app,
+            process,
+            client,
+        })
+    }
+
+    /// Sends one HTTP call through routing, key check and forwarding.
+    pub async fn call(&self, call: Call) -> Answer {
+        let Some(matched) = route::find(&self.app, &call.method, &call.path) else {
+            return Answer::of_host(404);
+        };
+        if matched.auth_level != AuthLevel::Anonymous && !call.has_key(FUNCTION_KEY) {
+            return Answer::of_host(401);
+        }
+        if self.process.ready().await.is_err() {
+            return Answer::of_host(503);
+        }
+        forward::forward(&self.client, self.process.port(), call).await
+    }
+
+    /// The handler process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The loaded application.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+}
