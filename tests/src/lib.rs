@@ -1,8 +1,10 @@
 //! Support for the tests that cross crates and processes.
 //!
+//! * [`binaries`]: release builds for benches.
 //! * [`host`]: an emulator of the Azure Functions host, written from the host's documented behaviour, for the parts of
 //!   it that this project meets.
 //! * [`replay`]: a server that gives recorded Azure answers over real HTTPS.
 
+pub mod binaries;
 pub mod host;
 pub mod replay;

@@ -1,0 +1,74 @@
+//! From process start to the first 200 on `/`: the handler against a bare axum server of the same profile, measured in
+//! turns in one run. Fails above 1.3 times the bare server.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 60;
+const LIMIT: f64 = 1.3;
+
+fn main() {
+    let release = egress_tests::binaries::release();
+    let (mut handler, mut hello) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        hello.push(first_answer(&release.hello, &[]));
+        handler.push(first_answer(&release.handler, &["serve"]));
+    }
+    let (handler, hello) = (median(handler), median(hello));
+    let ratio = handler.as_secs_f64() / hello.as_secs_f64();
+    println!(
+        "start to first 200, median of {ROUNDS}: handler {handler:?}, bare axum {hello:?}, ratio {ratio:.2}"
+    );
+    assert!(
+        ratio <= LIMIT,
+        "start-up is {ratio:.2} times a bare server's, more than {LIMIT}"
+    );
+}
+
+fn first_answer(binary: &Path, arguments: &[&str]) -> Duration {
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .expect("a port")
+        .local_addr()
+        .expect("an address")
+        .port();
+    let start = Instant::now();
+    let mut child = Command::new(binary)
+        .args(arguments)
+        .env_clear()
+        .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the server starts");
+    while !answers(port) {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "{} does not answer",
+            binary.display()
+        );
+    }
+    let elapsed = start.elapsed();
+    child.kill().expect("the server is still there");
+    child.wait().expect("the server ends");
+    elapsed
+}
+
+fn answers(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        std::thread::yield_now();
+        return false;
+    };
+    let mut status = [0; 12];
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .is_ok()
+        && stream.read_exact(&mut status).is_ok()
+        && &status == b"HTTP/1.1 200"
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
