@@ -14,8 +14,8 @@ fn main() {
     let release = egress_tests::binaries::release();
     let (mut handler, mut hello) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        hello.push(first_answer(&release.hello, &[]));
-        handler.push(first_answer(&release.handler, &["serve"]));
+        hello.push(first_answer(&release.hello, |port| vec![port.to_string()]));
+        handler.push(first_answer(&release.handler, |_| vec!["serve".to_owned()]));
     }
     let (handler, hello) = (median(handler), median(hello));
     let ratio = handler.as_secs_f64() / hello.as_secs_f64();
@@ -28,7 +28,7 @@ fn main() {
     );
 }
 
-fn first_answer(binary: &Path, arguments: &[&str]) -> Duration {
+fn first_answer(binary: &Path, arguments: fn(u16) -> Vec<String>) -> Duration {
     let port = std::net::TcpListener::bind(("127.0.0.1", 0))
         .expect("a port")
         .local_addr()
@@ -36,7 +36,7 @@ fn first_answer(binary: &Path, arguments: &[&str]) -> Duration {
         .port();
     let start = Instant::now();
     let mut child = Command::new(binary)
-        .args(arguments)
+        .args(arguments(port))
         .env_clear()
         .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
         .stdout(Stdio::null())

@@ -5,14 +5,11 @@ use axum::routing::get;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let port = std::env::var("FUNCTIONS_CUSTOMHANDLER_PORT")
-        .ok()
-        .and_then(|p| p.parse().ok())
-        .unwrap_or(8080);
+    let port = std::env::args()
+        .nth(1)
+        .and_then(|port| port.parse().ok())
+        .expect("a port as the argument");
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    axum::serve(
-        listener,
-        Router::new().route("/", get(|| async { "hello" })),
-    )
-    .await
+    let hello = Router::new().route("/", get(|| async { "hello" }));
+    axum::serve(listener, hello).await
 }
