@@ -11,7 +11,7 @@ use crate::cloud::Endpoints;
 use crate::credential::SharedCredential;
 use crate::error::{ArmError, Failure};
 use crate::identity::Identity;
-use crate::policy::{Fence, Repeat};
+use crate::policy::{Fence, RefusedToken, Repeat};
 use crate::session::Session;
 use crate::transport::{self, ReqwestTransport, Trust};
 
@@ -76,9 +76,7 @@ fn build(settings: &ClientSettings) -> Result<Pipeline, ArmError> {
         endpoints.authority(),
         Arc::clone(&transport),
     ));
-    let repeat = Repeat {
-        credential: Some(Arc::clone(&credential)),
-    };
+    let refused = RefusedToken(Arc::clone(&credential));
     let bearer = BearerTokenAuthorizationPolicy::new(credential, [endpoints.arm_scope()]);
     let options = ClientOptions {
         transport: Some(transport::as_option(&transport)),
@@ -86,8 +84,12 @@ fn build(settings: &ClientSettings) -> Result<Pipeline, ArmError> {
         retry: RetryOptions::none(),
         ..ClientOptions::default()
     };
-    let per_call: Vec<Arc<dyn Policy>> = vec![Arc::new(repeat)];
-    let per_try: Vec<Arc<dyn Policy>> = vec![Arc::new(Fence(endpoints.clone())), Arc::new(bearer)];
+    let per_call: Vec<Arc<dyn Policy>> = vec![Arc::new(Repeat)];
+    let per_try: Vec<Arc<dyn Policy>> = vec![
+        Arc::new(Fence(endpoints.clone())),
+        Arc::new(bearer),
+        Arc::new(refused),
+    ];
     Ok(Pipeline::new(
         Some("aks-egress-diagnostics"),
         Some(env!("CARGO_PKG_VERSION")),

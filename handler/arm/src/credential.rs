@@ -16,8 +16,12 @@ use tokio::sync::Mutex;
 use crate::identity::Identity;
 use crate::transport::{self, ReqwestTransport};
 
-/// One identity's credential. azure_core's bearer policy caches its token, asks for one at a time and renews it before it
-/// expires; this adds what a refused token needs: credentials cache tokens too, and would hand out the same again.
+/// As azure_core's bearer policy has it.
+const RENEW_BEFORE_EXPIRY: Duration = Duration::minutes(5);
+
+/// One identity's credential and its last token, for one audience. azure_core's bearer policy asks for one token at a time
+/// and before it expires, but drops its copy whenever any call meets a 401; this knows whether that was the last token,
+/// and only then starts anew.
 #[derive(Debug)]
 pub(crate) struct SharedCredential {
     identity: Identity,
@@ -29,7 +33,7 @@ pub(crate) struct SharedCredential {
 #[derive(Debug, Default)]
 struct State {
     credential: Option<Arc<dyn TokenCredential>>,
-    last: Option<Secret>,
+    last: Option<AccessToken>,
 }
 
 impl SharedCredential {
@@ -52,7 +56,7 @@ impl SharedCredential {
         if state
             .last
             .as_ref()
-            .is_some_and(|last| last.secret() == token)
+            .is_some_and(|last| last.token.secret() == token)
         {
             *state = State::default();
         }
@@ -118,13 +122,18 @@ impl TokenCredential for SharedCredential {
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let mut state = self.state.lock().await;
+        if let Some(last) = &state.last
+            && last.expires_on > OffsetDateTime::now_utc() + RENEW_BEFORE_EXPIRY
+        {
+            return Ok(last.clone());
+        }
         let credential = match &state.credential {
             Some(credential) => Arc::clone(credential),
             None => self.make()?,
         };
         state.credential = Some(Arc::clone(&credential));
         let token = credential.get_token(scopes, options).await?;
-        state.last = Some(token.token.clone());
+        state.last = Some(token.clone());
         Ok(token)
     }
 }

@@ -8,7 +8,7 @@ use azure_core::http::headers::{
     AUTHORIZATION, Headers, RETRY_AFTER, RETRY_AFTER_MS, USER_AGENT, X_MS_RETRY_AFTER_MS,
 };
 use azure_core::http::policies::{Policy, PolicyResult, get_retry_after};
-use azure_core::http::{Context, Method, Request};
+use azure_core::http::{Context, Method, Request, StatusCode};
 use azure_core::time::OffsetDateTime;
 use rand::Rng;
 use tokio::sync::Semaphore;
@@ -76,11 +76,37 @@ impl Policy for Fence {
     }
 }
 
+/// Stands between the bearer policy and the wire: of a token that Azure refuses (401), the credential hears before the
+/// bearer policy drops its copy, so that the copy's successor cannot be the same token again.
+#[derive(Debug)]
+pub(crate) struct RefusedToken(pub(crate) Arc<SharedCredential>);
+
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature; a written '_ would be early-bound under async_trait and not match it"
+)]
+#[async_trait::async_trait]
+impl Policy for RefusedToken {
+    async fn send(
+        &self,
+        ctx: &Context,
+        request: &mut Request,
+        next: &[Arc<dyn Policy>],
+    ) -> PolicyResult {
+        let response = forward(ctx, request, next).await?;
+        if response.status() == StatusCode::Unauthorized {
+            let header = request.headers().get_optional_str(&AUTHORIZATION);
+            if let Some(token) = header.and_then(|value| value.strip_prefix("Bearer ")) {
+                self.0.refused(token).await;
+            }
+        }
+        Ok(response)
+    }
+}
+
 /// Repeats what may be repeated while the session's deadline allows.
 #[derive(Debug)]
-pub(crate) struct Repeat {
-    pub(crate) credential: Option<Arc<SharedCredential>>,
-}
+pub(crate) struct Repeat;
 
 #[expect(
     elided_lifetimes_in_paths,
@@ -106,9 +132,8 @@ impl Policy for Repeat {
                     call.counters.failed(request_id(response.headers()));
                 }
                 // A refused token says nothing of the request, so even an action may be sent again.
-                if u16::from(response.status()) == 401 && !renewed {
+                if response.status() == StatusCode::Unauthorized && !renewed {
                     renewed = true;
-                    self.forget_token(request).await;
                     call.counters.repeated();
                     continue;
                 }
@@ -129,38 +154,31 @@ impl Policy for Repeat {
     }
 }
 
-impl Repeat {
-    async fn forget_token(&self, request: &Request) {
-        let header = request.headers().get_optional_str(&AUTHORIZATION);
-        let token = header.and_then(|value| value.strip_prefix("Bearer "));
-        if let (Some(credential), Some(token)) = (&self.credential, token) {
-            credential.refused(token).await;
-        }
-    }
-}
-
 async fn one_try(
     call: &Call,
     ctx: &Context<'_>,
     request: &mut Request,
     next: &[Arc<dyn Policy>],
 ) -> PolicyResult {
+    let late = || Stopped::TimedOut.error();
+    let _permit = match &call.permits {
+        Some(permits) => timeout_at(call.deadline, permits.acquire())
+            .await
+            .map_err(|_| late())?
+            .ok(),
+        None => None,
+    };
     let now = Instant::now();
     if now >= call.deadline {
-        return Err(Stopped::TimedOut.error());
+        return Err(late());
     }
-    let until = call.deadline.min(now + TRY_TIMEOUT);
-    let attempt = async {
-        let _permit = match &call.permits {
-            Some(permits) => permits.acquire().await.ok(),
-            None => None,
-        };
-        call.counters.sent();
-        forward(ctx, request, next).await
-    };
-    timeout_at(until, attempt)
-        .await
-        .unwrap_or_else(|_| Err(Stopped::TimedOut.error()))
+    call.counters.sent();
+    timeout_at(
+        call.deadline.min(now + TRY_TIMEOUT),
+        forward(ctx, request, next),
+    )
+    .await
+    .unwrap_or_else(|_| Err(late()))
 }
 
 /// How long to wait before asking again; `None` when asking again is of no use or not allowed.

@@ -195,6 +195,9 @@ impl Session {
         url.query_pairs_mut()
             .append_pair("api-version", operation.api_version)
             .extend_pairs(query);
+        // Form encoding writes spaces as +, which the metrics API takes literally in metric names.
+        let query = url.query().map(|query| query.replace('+', "%20"));
+        url.set_query(query.as_deref());
         Ok(url)
     }
 
