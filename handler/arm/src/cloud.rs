@@ -81,7 +81,7 @@ impl Endpoints {
             return Err(EndpointError::NotHttps(endpoint.to_owned()));
         }
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if !bare || !url.username().is_empty() || url.password().is_some() {
+        if !bare || !is_anonymous(&url) {
             return Err(EndpointError::MoreThanOrigin(endpoint.to_owned()));
         }
         let arm = url.origin().ascii_serialization();
@@ -151,7 +151,7 @@ impl Endpoints {
 
     /// Whether the token may go to this URL: the configured origin and no other.
     pub(crate) fn is_arm(&self, url: &Url) -> bool {
-        Url::parse(&self.arm).is_ok_and(|arm| arm.origin() == url.origin())
+        Url::parse(&self.arm).is_ok_and(|arm| arm.origin() == url.origin()) && is_anonymous(url)
     }
 
     /// Whether a long-running operation may be polled there: the configured origin, or a region's host under the cloud's
@@ -171,7 +171,10 @@ impl Endpoints {
             .and_then(|host| host.strip_suffix(arm_host(self.cloud)))
             .and_then(|rest| rest.strip_suffix('.'));
         // The scheme's own port only.
-        url.scheme() == "https" && url.port().is_none() && region.is_some_and(label)
+        url.scheme() == "https"
+            && url.port().is_none()
+            && is_anonymous(url)
+            && region.is_some_and(label)
     }
 }
 
@@ -181,4 +184,9 @@ fn arm_host(cloud: Cloud) -> &'static str {
         Cloud::China => "management.chinacloudapi.cn",
         Cloud::UsGov => "management.usgovcloudapi.net",
     }
+}
+
+/// No user name and no password: a client would send those in the token's place.
+fn is_anonymous(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
 }
