@@ -197,3 +197,30 @@ async fn a_request_waits_for_its_turn_but_not_past_the_deadline() {
     );
     assert!(wire.asked.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn nothing_leaves_for_another_host() {
+    let fence = Fence(Endpoints::of(crate::Cloud::Public));
+    let ask = async |url: &str| {
+        let wire = Arc::new(Wire {
+            script: vec![Answer::Status(200)],
+            asked: Mutex::default(),
+        });
+        let next: [Arc<dyn Policy>; 1] = [Arc::<Wire>::clone(&wire)];
+        let mut request = Request::new(url.parse().unwrap(), Method::Get);
+        let outcome = fence.send(&Context::new(), &mut request, &next).await;
+        let asked = wire.asked.lock().unwrap().len();
+        (
+            outcome.err().as_ref().and_then(find::<Stopped>).copied(),
+            asked,
+        )
+    };
+    assert_eq!(ask("https://management.azure.com/x").await, (None, 1));
+    for foreign in ["https://example.com/x", "http://management.azure.com/x"] {
+        assert_eq!(
+            ask(foreign).await,
+            (Some(Stopped::ForeignHost), 0),
+            "{foreign}"
+        );
+    }
+}

@@ -9,4 +9,6 @@ mod long_running;
 #[cfg(test)]
 mod managed_identity;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod support;
