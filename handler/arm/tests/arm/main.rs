@@ -1,0 +1,16 @@
+//! The client against servers on loopback.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod long_running;
+#[cfg(test)]
+mod managed_identity;
+#[cfg(test)]
+mod recordings;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod support;
