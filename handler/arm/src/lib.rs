@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Talks to Azure Resource Manager.
+
+pub mod model;
+pub mod read;
