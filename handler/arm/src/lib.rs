@@ -25,7 +25,9 @@ mod cloud;
 mod error;
 mod id;
 mod identity;
+pub mod model;
 pub mod operations;
+pub mod read;
 mod session;
 
 pub use client::{Client, ClientSettings, Trust};
