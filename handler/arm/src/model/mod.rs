@@ -39,4 +39,4 @@ pub use network::{
     RouteTable, RouteTableProperties, SecurityRule, SecurityRuleProperties, ServiceEndpoint,
     Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
 };
-pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku};
+pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};

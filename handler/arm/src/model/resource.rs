@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde::de::MapAccess;
+use serde::{Deserialize, Deserializer};
+use serde::de::{Error, MapAccess};
 use serde::de::value::MapAccessDeserializer;
 
 use crate::read::tolerant::arm_objects;
@@ -74,3 +74,26 @@ arm_objects! {
 
 /// A resource group.
 pub type ResourceGroup = Resource<ResourceGroupProperties>;
+
+/// The answer to a request for one resource that is worth nothing without `properties`: reading one that has none fails.
+#[derive(Debug, Clone)]
+pub struct Whole<P> {
+    /// The resource, its `properties` taken out.
+    pub resource: Resource<P>,
+    /// Its properties.
+    pub properties: P,
+}
+
+impl<'de, P: Tolerant> Deserialize<'de> for Whole<P> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Field(Some(mut resource)) = Field::<Resource<P>>::deserialize(deserializer)? else {
+            return Err(D::Error::custom("not an object"));
+        };
+        let properties = resource.properties.0.take();
+        let properties = properties.ok_or_else(|| D::Error::custom("no properties"))?;
+        Ok(Self {
+            resource,
+            properties,
+        })
+    }
+}

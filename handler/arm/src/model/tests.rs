@@ -205,3 +205,19 @@ fn a_spoilt_neighbour_costs_nothing() {
     assert_eq!(*p.agent_pool_profiles[0].count, Some(3));
     assert_eq!(p.power_state.code.as_deref(), None);
 }
+
+#[test]
+fn a_whole_answer_needs_an_object_with_properties() {
+    let read = |json: &str| serde_json::from_str::<Whole<ManagedClusterProperties>>(json);
+    assert!(read(r#"{"id":"/c","properties":{}}"#).is_ok());
+    for bad in [
+        "[]",
+        "null",
+        "\"x\"",
+        "{}",
+        r#"{"properties":null}"#,
+        r#"{"properties":[]}"#,
+    ] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+}
