@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use egress_arm::{model, operations};
+use egress_arm::operations;
 use egress_diagnosis::facts::{
     Cluster, Datum, Id, LoadBalancer, NatGateway, PublicIp, PublicIpPrefix,
 };
@@ -115,6 +115,22 @@ pub(crate) async fn ips_of_group(reader: Reader<'_>, group: &Id) -> Listing<Publ
     Listing::new(answer, convert::public_ip)
 }
 
+/// All listed addresses, and what the list says about the `named` ones: one that it should hold and does not is absent, or
+/// as unknown as the list is.
+pub(crate) fn of_list<'a>(
+    list: &Listing<PublicIp>,
+    named: impl IntoIterator<Item = &'a Id>,
+) -> Addresses {
+    let mut ips = list.items.clone();
+    for id in named {
+        ips.insert(id.clone(), list.of(id));
+    }
+    Addresses {
+        ips,
+        prefixes: BTreeMap::new(),
+    }
+}
+
 /// The addresses and prefixes of some resource groups.
 #[derive(Debug, Default)]
 pub(crate) struct Groups(BTreeMap<Id, (Listing<PublicIp>, Listing<PublicIpPrefix>)>);
@@ -167,6 +183,7 @@ pub(crate) async fn of_gateways(
 
 #[cfg(test)]
 mod tests {
+    use egress_arm::model;
     use egress_arm::read::Field;
 
     use super::*;

@@ -246,7 +246,7 @@ async fn one(
         .get::<model::Metrics>(&operations::METRICS_GET, id, &parameters)
         .await
     {
-        Datum::Known(answer) => convert::metrics(query, grain, reader.asked_at(), answer),
+        Datum::Known(answer) => convert::metrics(query, grain, reader.asked_at(), &answer),
         other => query
             .names
             .iter()

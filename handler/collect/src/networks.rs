@@ -15,7 +15,7 @@ use crate::reader::Reader;
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
     pub(crate) pool_subnets: BTreeMap<String, PoolSubnets>,
-    pub(crate) virtual_networks: BTreeMap<Id, Datum<VirtualNetwork>>,
+    pub(crate) vnets: BTreeMap<Id, Datum<VirtualNetwork>>,
     pub(crate) subnets: BTreeMap<Id, Datum<Subnet>>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn read(
 
     let mut all = aks_made;
     for network in own {
-        all.virtual_networks.extend(network.virtual_networks);
+        all.vnets.extend(network.vnets);
         all.subnets.extend(network.subnets);
     }
     all.pool_subnets = pools
@@ -116,7 +116,7 @@ async fn read_network(
     };
     Networks {
         pool_subnets: BTreeMap::new(),
-        virtual_networks: BTreeMap::from([(network, converted(answer, convert::virtual_network))]),
+        vnets: BTreeMap::from([(network, converted(answer, convert::virtual_network))]),
         subnets,
     }
 }
@@ -172,13 +172,13 @@ async fn read_aks_network(reader: Reader<'_>, node_group: Option<&Id>) -> (Datum
         Datum::Known(id) => BTreeMap::from([(id.clone(), inline.of(id))]),
         _ => BTreeMap::new(),
     };
-    let virtual_networks = convert::id(&network.id)
+    let vnets = convert::id(&network.id)
         .map(|id| (id, converted(answer, convert::virtual_network)))
         .into_iter()
         .collect();
     let networks = Networks {
         pool_subnets: BTreeMap::new(),
-        virtual_networks,
+        vnets,
         subnets,
     };
     (subnet, networks)

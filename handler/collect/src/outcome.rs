@@ -42,10 +42,9 @@ pub(crate) fn datum_of<T>(
         },
         Failure::Throttled { .. } => Cause::Throttled,
         Failure::TimedOut => Cause::TimedOut,
-        Failure::BadRequest { .. } => Cause::Unsupported,
         Failure::Unreachable | Failure::IdentityFailed => Cause::Unreachable,
         Failure::Other { status, .. } if *status >= 500 => Cause::Unreachable,
-        Failure::Other { .. } => Cause::Unsupported,
+        Failure::BadRequest { .. } | Failure::Other { .. } => Cause::Unsupported,
         // `Malformed`, and what later versions of the client may add.
         _ => Cause::Malformed,
     };

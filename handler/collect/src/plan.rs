@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use egress_arm::{ArmError, model, operations};
 use egress_diagnosis::facts::{
-    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, NatGateway, Nsg,
-    ResourceGroup, RouteTable, ScaleSet, ScaleSetNic,
+    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, NatGateway, Nsg, PublicIp,
+    ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
 };
-use futures::future::join_all;
+use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt, try_join};
 
 use crate::Request;
@@ -26,7 +26,7 @@ use crate::addresses::{self, Addresses};
 use crate::convert;
 use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
 use crate::networks::{self, Networks};
-use crate::outcome::{Listing, converted, converted_list, malformed, unknown};
+use crate::outcome::{Listing, converted, converted_list};
 use crate::reader::Reader;
 
 const NO_NODE_GROUP: &str = "the cluster names no node resource group";
@@ -58,6 +58,13 @@ async fn egress_endpoints(reader: Reader<'_>, request: &Request) -> Datum<Vec<Eg
     })
 }
 
+/// A read whose answer more than one other read waits for.
+type Once<'a, T> = Shared<BoxFuture<'a, Arc<T>>>;
+
+fn once<'a, T: 'a>(read: impl Future<Output = T> + Send + 'a) -> Once<'a, T> {
+    read.map(Arc::new).boxed().shared()
+}
+
 /// The second wave and what follows from each of its answers.
 async fn of_cluster(
     reader: Reader<'_>,
@@ -71,153 +78,74 @@ async fn of_cluster(
         .map(|group| addresses::group_id(&cluster.subscription_id, group));
     let group = group.as_ref();
     let named = addresses::named_by_profiles(&cluster);
+    let named_elsewhere: Vec<Id> = named
+        .iter()
+        .filter(|id| !addresses::is_listed_in(id, group))
+        .cloned()
+        .collect();
 
-    // Shared: more than one read waits for each of these.
-    let networks = networks_of(reader, &cluster, &answer.properties, group)
-        .map(Arc::new)
-        .boxed()
-        .shared();
-    let scale_sets = scale_sets(reader, group).map(Arc::new).boxed().shared();
-    let load_balancer = load_balancer(reader, group).map(Arc::new).boxed().shared();
+    // Needs the cluster.
+    let pools = once(pool_networks(reader, &cluster, &answer.properties, group));
+    let scale_sets = once(scale_sets(reader, group));
+    let load_balancer = once(load_balancer(reader, group));
+    let node_ips = once(node_group_ips(reader, group));
+    let own_addresses = once(addresses::by_id(reader, named_elsewhere));
 
-    let scale_set_nics = async {
-        let sets = scale_sets.clone().await;
-        scale_set_nics(reader.next_wave(), &sets).await
+    // Needs one of these, each as soon as it is there.
+    let next = reader.next_wave();
+    let of_group = async {
+        futures::join!(
+            node_resource_group(reader, group),
+            scale_set_nics(next, scale_sets.clone()),
+            frontend_addresses(next, load_balancer.clone(), group, &named),
+            metrics_of_load_balancer(next, &cluster, load_balancer.clone()),
+        )
     };
-    let route_tables = async {
-        let pools = networks.clone().await;
-        route_tables(pools.next, &pools.networks).await
+    let of_subnets = async {
+        futures::join!(
+            route_tables(pools.clone()),
+            nsgs(pools.clone(), scale_sets.clone()),
+            gateways(pools.clone(), group, own_addresses.clone()),
+            metrics_of_gateways(&cluster, pools.clone()),
+        )
     };
-    let nsgs = async {
-        let pools = networks.clone().await;
-        let of_subnets = pools.networks.attached(|subnet| &subnet.nsg_id);
-        let of_models = async {
-            let sets = scale_sets.clone().await;
-            let sets = sets.as_known().into_iter().flatten();
-            let others = sets.flat_map(|set| &set.nsg_ids).cloned().collect();
-            let others: BTreeSet<Id> = &others - &of_subnets;
-            nsgs(pools.next, others).await
-        };
-        let (mut all, of_models) = futures::join!(nsgs(pools.next, of_subnets.clone()), of_models);
-        all.extend(of_models);
-        all
-    };
-    let load_balancer_metrics = async {
-        let lb = load_balancer.clone().await;
-        load_balancer_metrics(reader.next_wave(), &cluster, &lb).await
-    };
-    let nat_gateway_metrics = async {
-        let pools = networks.clone().await;
-        let gateways = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
-        nat_gateway_metrics(pools.next, &cluster, &gateways).await
-    };
+    let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
+    let (node_resource_group, scale_set_nics, frontends, mut metrics) = of_group;
+    let (route_tables, nsgs, gateways, gateway_metrics) = of_subnets;
+    metrics.extend(gateway_metrics);
 
-    // Addresses: of the node resource group by list, of other groups by id as soon as something names them.
-    let node_ips = node_group_ips(reader, group).map(Arc::new).boxed().shared();
-    let of_profiles = {
-        let others = named
-            .iter()
-            .filter(|id| !addresses::is_listed_in(id, group));
-        addresses::by_id(reader, others.cloned().collect::<Vec<_>>())
-    }
-    .map(Arc::new)
-    .boxed()
-    .shared();
-    let of_frontends = async {
-        let lb = load_balancer.clone().await;
-        let ids = addresses::named_by_frontends(&lb);
-        let others = ids
-            .iter()
-            .filter(|id| !addresses::is_listed_in(id, group) && !named.contains(id));
-        let others: Vec<Id> = others.cloned().collect();
-        let others = addresses::by_id(reader.next_wave(), others).await;
-        (ids, others)
-    };
-    let nat_gateways = async {
-        let pools = networks.clone().await;
-        let ids = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
-        let groups: BTreeSet<Id> = ids
-            .iter()
-            .filter_map(addresses::group_of)
-            .filter(|of_gateway| Some(of_gateway) != group)
-            .collect();
-        let (gateways, groups) = futures::join!(
-            nat_gateways(pools.next, ids),
-            addresses::of_groups(pools.next, groups)
-        );
-        let named = addresses::named_by_gateways(gateways.values());
-        let (in_node_group, others): (BTreeSet<Id>, BTreeSet<Id>) = named
-            .into_iter()
-            .partition(|id| addresses::is_listed_in(id, group));
-        let read_already = of_profiles.clone().await;
-        let others =
-            addresses::of_gateways(pools.next.next_wave(), others, &groups, &read_already).await;
-        (gateways, in_node_group, others)
-    };
-
-    let (first, second, third) = futures::join!(
-        async {
-            futures::join!(
-                node_resource_group(reader, group),
-                node_ips.clone(),
-                of_profiles.clone(),
-                networks.clone(),
-                scale_sets.clone(),
-                load_balancer.clone(),
-            )
-        }
-        .boxed(),
-        async {
-            futures::join!(
-                route_tables,
-                nsgs,
-                scale_set_nics,
-                nat_gateways,
-                of_frontends
-            )
-        }
-        .boxed(),
-        async { futures::join!(load_balancer_metrics, nat_gateway_metrics) }.boxed(),
-    );
-    let (node_resource_group, node_ips, of_profiles, pools, scale_sets, load_balancer) = first;
-    let (route_tables, nsgs, scale_set_nics, nat_gateways, of_frontends) = second;
-    let (mut metrics, nat_gateway_metrics) = third;
-    metrics.extend(nat_gateway_metrics);
-
-    let (nat_gateways, of_gateways, gateway_addresses) = nat_gateways;
-    let (of_frontends, frontend_addresses) = of_frontends;
-    let mut all = Addresses {
-        ips: node_ips.items.clone(),
-        prefixes: BTreeMap::new(),
-    };
-    // Named, in the node resource group, and not in its list: absent, or as unknown as the list is.
-    let listed = named.iter().chain(&of_frontends).chain(&of_gateways);
-    for id in listed.filter(|id| addresses::is_listed_in(id, group)) {
-        all.ips.insert(id.clone(), node_ips.of(id));
-    }
-    all.extend((*of_profiles).clone());
-    all.extend(frontend_addresses);
-    all.extend(gateway_addresses);
+    // All of these have ended by now.
+    let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
+    let (node_ips, own_addresses) = futures::join!(node_ips, own_addresses);
+    let named = named
+        .iter()
+        .chain(&frontends.named)
+        .chain(&gateways.named)
+        .filter(|id| addresses::is_listed_in(id, group));
+    let mut addresses = addresses::of_list(&node_ips, named);
+    addresses.extend((*own_addresses).clone());
+    addresses.extend(frontends.elsewhere);
+    addresses.extend(gateways.elsewhere);
 
     Facts {
         asked_at: request.asked_at,
         window: request.window,
-        cluster: cluster.clone(),
         agent_pools: pools.agent_pools.clone(),
         egress_endpoints: Datum::not_asked("read beside the cluster"),
         node_resource_group,
         pool_subnets: pools.networks.pool_subnets.clone(),
-        virtual_networks: pools.networks.virtual_networks.clone(),
+        virtual_networks: pools.networks.vnets.clone(),
         subnets: pools.networks.subnets.clone(),
         route_tables,
         nsgs,
-        nat_gateways,
-        public_ips: all.ips,
-        public_ip_prefixes: all.prefixes,
+        nat_gateways: gateways.gateways,
+        public_ips: addresses.ips,
+        public_ip_prefixes: addresses.prefixes,
         load_balancer: (*load_balancer).clone(),
         scale_sets: (*scale_sets).clone(),
         scale_set_nics,
         metrics,
+        cluster,
     }
 }
 
@@ -228,7 +156,7 @@ struct PoolNetworks<'a> {
     next: Reader<'a>,
 }
 
-async fn networks_of<'a>(
+async fn pool_networks<'a>(
     reader: Reader<'a>,
     cluster: &Cluster,
     properties: &model::ManagedClusterProperties,
@@ -252,7 +180,7 @@ async fn networks_of<'a>(
     };
     // Subnets that had to be asked one by one took a wave of their own.
     let one_by_one = networks
-        .virtual_networks
+        .vnets
         .values()
         .any(|network| matches!(network, Datum::Denied { .. }));
     let next = if one_by_one {
@@ -286,10 +214,7 @@ async fn node_resource_group(reader: Reader<'_>, group: Option<&Id>) -> Datum<Re
     })
 }
 
-async fn node_group_ips(
-    reader: Reader<'_>,
-    group: Option<&Id>,
-) -> Listing<egress_diagnosis::facts::PublicIp> {
+async fn node_group_ips(reader: Reader<'_>, group: Option<&Id>) -> Listing<PublicIp> {
     match group {
         Some(group) => addresses::ips_of_group(reader, group).await,
         None => Listing::unread(&Datum::<()>::not_asked(NO_NODE_GROUP)),
@@ -327,10 +252,12 @@ fn aks_load_balancer(listing: &Listing<LoadBalancer>) -> Datum<LoadBalancer> {
 
 async fn scale_set_nics(
     reader: Reader<'_>,
-    sets: &Datum<Vec<ScaleSet>>,
+    sets: Once<'_, Datum<Vec<ScaleSet>>>,
 ) -> BTreeMap<Id, Datum<Vec<ScaleSetNic>>> {
+    let sets = sets.await;
     let each = sets.as_known().into_iter().flatten().map(|set| async move {
-        let answer = reader.list(&operations::SCALE_SET_NICS_LIST, &set.id).await;
+        let operation = &operations::SCALE_SET_NICS_LIST;
+        let answer = reader.list(operation, &set.id).await;
         (
             set.id.clone(),
             converted_list(answer, convert::scale_set_nic),
@@ -339,8 +266,41 @@ async fn scale_set_nics(
     join_all(each).await.into_iter().collect()
 }
 
-async fn route_tables(reader: Reader<'_>, networks: &Networks) -> BTreeMap<Id, Datum<RouteTable>> {
-    let ids = networks.attached(|subnet| &subnet.route_table_id);
+async fn metrics_of_load_balancer(
+    reader: Reader<'_>,
+    cluster: &Cluster,
+    load_balancer: Once<'_, Datum<LoadBalancer>>,
+) -> ResourceMetrics {
+    load_balancer_metrics(reader, cluster, &*load_balancer.await).await
+}
+
+/// Addresses that something names: what, and those that had to be read one by one.
+struct Named {
+    named: BTreeSet<Id>,
+    elsewhere: Addresses,
+}
+
+/// The addresses of the load balancer's frontends, as far as they are neither in the node resource group nor among `known`.
+async fn frontend_addresses(
+    reader: Reader<'_>,
+    load_balancer: Once<'_, Datum<LoadBalancer>>,
+    group: Option<&Id>,
+    known: &BTreeSet<Id>,
+) -> Named {
+    let named = addresses::named_by_frontends(&*load_balancer.await);
+    let others: Vec<Id> = named
+        .difference(known)
+        .filter(|id| !addresses::is_listed_in(id, group))
+        .cloned()
+        .collect();
+    let elsewhere = addresses::by_id(reader, others).await;
+    Named { named, elsewhere }
+}
+
+async fn route_tables(pools: Once<'_, PoolNetworks<'_>>) -> BTreeMap<Id, Datum<RouteTable>> {
+    let pools = pools.await;
+    let ids = pools.networks.attached(|subnet| &subnet.route_table_id);
+    let reader = pools.next;
     let each = ids.into_iter().map(|id| async move {
         let answer = reader.get(&operations::ROUTE_TABLE_GET, &id, &[]).await;
         (id, converted(answer, convert::route_table))
@@ -348,7 +308,26 @@ async fn route_tables(reader: Reader<'_>, networks: &Networks) -> BTreeMap<Id, D
     join_all(each).await.into_iter().collect()
 }
 
-async fn nsgs(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<Nsg>> {
+/// The groups of the subnets, and those that only the scale sets' models name.
+async fn nsgs(
+    pools: Once<'_, PoolNetworks<'_>>,
+    sets: Once<'_, Datum<Vec<ScaleSet>>>,
+) -> BTreeMap<Id, Datum<Nsg>> {
+    let pools = pools.await;
+    let of_subnets = pools.networks.attached(|subnet| &subnet.nsg_id);
+    let of_models = async {
+        let sets = sets.await;
+        let models = sets.as_known().into_iter().flatten();
+        let named: BTreeSet<Id> = models.flat_map(|set| &set.nsg_ids).cloned().collect();
+        read_nsgs(pools.next, &named - &of_subnets).await
+    };
+    let of_subnets = read_nsgs(pools.next, of_subnets.clone());
+    let (mut all, of_models) = futures::join!(of_subnets, of_models);
+    all.extend(of_models);
+    all
+}
+
+async fn read_nsgs(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<Nsg>> {
     let each = ids.into_iter().map(|id| async move {
         let operation = &operations::NETWORK_SECURITY_GROUP_GET;
         let answer = reader.get(operation, &id, &[]).await;
@@ -357,7 +336,55 @@ async fn nsgs(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<Nsg>>
     join_all(each).await.into_iter().collect()
 }
 
-async fn nat_gateways(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<NatGateway>> {
+async fn metrics_of_gateways(
+    cluster: &Cluster,
+    pools: Once<'_, PoolNetworks<'_>>,
+) -> ResourceMetrics {
+    let pools = pools.await;
+    let ids = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
+    nat_gateway_metrics(pools.next, cluster, &ids).await
+}
+
+/// NAT gateways, and the addresses they name.
+struct Gateways {
+    gateways: BTreeMap<Id, Datum<NatGateway>>,
+    named: BTreeSet<Id>,
+    elsewhere: Addresses,
+}
+
+/// The subnets' NAT gateways and, beside them, the addresses of their resource groups.
+async fn gateways(
+    pools: Once<'_, PoolNetworks<'_>>,
+    group: Option<&Id>,
+    own_addresses: Once<'_, Addresses>,
+) -> Gateways {
+    let pools = pools.await;
+    let ids = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
+    let groups: BTreeSet<Id> = ids
+        .iter()
+        .filter_map(addresses::group_of)
+        .filter(|of_gateway| Some(of_gateway) != group)
+        .collect();
+    let (gateways, groups) = futures::join!(
+        read_gateways(pools.next, ids),
+        addresses::of_groups(pools.next, groups)
+    );
+    let named = addresses::named_by_gateways(gateways.values());
+    let others = named
+        .iter()
+        .filter(|id| !addresses::is_listed_in(id, group));
+    let others = others.cloned().collect();
+    let reader = pools.next.next_wave();
+    let known = own_addresses.await;
+    let elsewhere = addresses::of_gateways(reader, others, &groups, &known).await;
+    Gateways {
+        gateways,
+        named,
+        elsewhere,
+    }
+}
+
+async fn read_gateways(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<NatGateway>> {
     let each = ids.into_iter().map(|id| async move {
         let answer = reader.get(&operations::NAT_GATEWAY_GET, &id, &[]).await;
         (id, converted(answer, convert::nat_gateway))

@@ -51,7 +51,7 @@ pub(crate) struct Reader<'a> {
     wave: usize,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     /// The reader for what depends on this wave's answers.
     pub(crate) fn next_wave(self) -> Self {
         Self {

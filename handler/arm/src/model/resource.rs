@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
-use serde::de::{Error, MapAccess};
 use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess};
+use serde::{Deserialize, Deserializer};
 
 use crate::read::tolerant::arm_objects;
 use crate::read::{Field, List, Part, Tolerant};

@@ -174,7 +174,6 @@ impl<'de, T: Tolerant + Default> Deserialize<'de> for Part<T> {
 pub struct List<T> {
     items: Vec<T>,
     damaged: bool,
-    given: bool,
 }
 
 impl<T> Default for List<T> {
@@ -182,7 +181,6 @@ impl<T> Default for List<T> {
         Self {
             items: Vec::new(),
             damaged: false,
-            given: false,
         }
     }
 }
@@ -193,19 +191,9 @@ impl<T> List<T> {
         self.damaged
     }
 
-    /// Whether anything but null stood in place of the list.
-    pub fn is_given(&self) -> bool {
-        self.given
-    }
-
     /// The items, or `None` when some could not be used.
     pub fn whole(&self) -> Option<&[T]> {
         (!self.damaged).then_some(&self.items)
-    }
-
-    /// The usable items, by value.
-    pub fn into_items(self) -> Vec<T> {
-        self.items
     }
 }
 
@@ -219,10 +207,7 @@ impl<T> Deref for List<T> {
 
 impl<T: Tolerant> Tolerant for List<T> {
     fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
-        let mut list = Self {
-            given: true,
-            ..Self::default()
-        };
+        let mut list = Self::default();
         while let Some(item) = seq.next_element::<Found<T>>()? {
             match item {
                 Found::Value(value) => list.items.push(value),
@@ -241,7 +226,6 @@ impl<'de, T: Tolerant> Deserialize<'de> for List<T> {
             Found::Unusable => Self {
                 items: Vec::new(),
                 damaged: true,
-                given: true,
             },
         })
     }
@@ -454,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_list_remembers_what_it_lost() {
-        assert!(!read("{}").list.is_given());
+        assert!(!read("{}").list.is_damaged());
         assert!(!read(r#"{"list":null}"#).list.is_damaged());
         assert!(!read(r#"{"list":[]}"#).list.is_damaged());
         let lost_one = read(r#"{"list":[{"name":"x"},"?"]}"#).list;

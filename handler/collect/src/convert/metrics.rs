@@ -15,7 +15,7 @@ pub(crate) fn metrics(
     query: &MetricQuery,
     asked: Grain,
     now: Timestamp,
-    answer: model::Metrics,
+    answer: &model::Metrics,
 ) -> BTreeMap<String, Datum<Metric>> {
     let grain = answer
         .interval
@@ -27,7 +27,7 @@ pub(crate) fn metrics(
         .iter()
         .map(|&name| (name.to_owned(), malformed()))
         .collect();
-    for value in answer.value.into_items() {
+    for value in answer.value.iter() {
         let name = value.name.value.as_deref();
         let asked_name = query
             .names
@@ -44,7 +44,7 @@ fn metric(
     query: &MetricQuery,
     grain: Grain,
     now: Timestamp,
-    value: model::MetricValue,
+    value: &model::MetricValue,
 ) -> Datum<Metric> {
     if let Some(code) = value.error_code.as_deref()
         && !code.eq_ignore_ascii_case("success")
@@ -61,8 +61,7 @@ fn metric(
     let truncated = query.top().is_some_and(|top| value.timeseries.len() >= top);
     let series: Option<Vec<Series>> = value
         .timeseries
-        .into_items()
-        .into_iter()
+        .iter()
         .map(|one| series(query.aggregation, now, one))
         .collect();
     let Some(series) = series else {
@@ -70,7 +69,11 @@ fn metric(
     };
     Datum::Known(Metric {
         // Azure's own word for a metric without one.
-        unit: value.unit.0.unwrap_or_else(|| "Unspecified".to_owned()),
+        unit: value
+            .unit
+            .clone()
+            .0
+            .unwrap_or_else(|| "Unspecified".to_owned()),
         aggregation: query.aggregation,
         grain: grain.duration(),
         series,
@@ -81,7 +84,7 @@ fn metric(
 fn series(
     aggregation: MetricAggregation,
     now: Timestamp,
-    answer: model::TimeSeries,
+    answer: &model::TimeSeries,
 ) -> Option<Series> {
     let mut dimensions = BTreeMap::new();
     for dimension in answer.dimensions.whole()? {
@@ -123,7 +126,7 @@ mod tests {
             query,
             Grain::MINUTE,
             NOW.parse().unwrap(),
-            serde_json::from_str(body).unwrap(),
+            &serde_json::from_str(body).unwrap(),
         )
     }
 
