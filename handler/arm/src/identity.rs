@@ -80,3 +80,79 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The choice when these variables are set, as in the environment.
+    fn chosen(set: &[&str]) -> Identity {
+        let has = |name: &str| set.contains(&name);
+        Identity::from_settings(IdentitySettings {
+            identity_endpoint: has("IDENTITY_ENDPOINT"),
+            client_id: has("AZURE_CLIENT_ID").then(|| "client".to_owned()),
+            tenant_id: has("AZURE_TENANT_ID").then(|| "tenant".to_owned()),
+            client_secret: has("AZURE_CLIENT_SECRET").then(|| "secret".into()),
+            federated_token_file: has("AZURE_FEDERATED_TOKEN_FILE").then(|| "/token".into()),
+        })
+    }
+
+    const SERVICE_PRINCIPAL: [&str; 3] =
+        ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"];
+
+    #[test]
+    fn on_functions_it_is_the_managed_identity() {
+        let system = chosen(&["IDENTITY_ENDPOINT"]);
+        assert!(matches!(system, Identity::Managed { client_id: None }));
+        let user = chosen(&["IDENTITY_ENDPOINT", "AZURE_CLIENT_ID"]);
+        assert!(matches!(user, Identity::Managed { client_id: Some(_) }));
+    }
+
+    #[test]
+    fn what_is_configured_in_full_wins() {
+        assert!(matches!(
+            chosen(&SERVICE_PRINCIPAL),
+            Identity::ClientSecret { .. }
+        ));
+        let mut on_functions = SERVICE_PRINCIPAL.to_vec();
+        on_functions.extend(["IDENTITY_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE"]);
+        assert!(matches!(
+            chosen(&on_functions),
+            Identity::ClientSecret { .. }
+        ));
+        let workload = [
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_ID",
+            "AZURE_FEDERATED_TOKEN_FILE",
+        ];
+        assert!(matches!(chosen(&workload), Identity::Workload { .. }));
+        // A secret without its tenant is no service principal.
+        let half = [
+            "IDENTITY_ENDPOINT",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+        ];
+        assert!(matches!(
+            chosen(&half),
+            Identity::Managed { client_id: Some(_) }
+        ));
+    }
+
+    #[test]
+    fn off_azure_it_is_the_developers_login() {
+        assert!(matches!(chosen(&[]), Identity::DeveloperCli));
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let shown = format!(
+            "{:?} {:?}",
+            chosen(&SERVICE_PRINCIPAL),
+            Identity::Fixed("secret!".into())
+        );
+        assert!(
+            !shown.contains("secret!") && !shown.contains("\"secret\""),
+            "{shown}"
+        );
+    }
+}
