@@ -81,7 +81,10 @@ async fn all_bodies(cloud: &Cloud) -> Vec<Value> {
                     };
                     let (status, body) = cloud.read(&format!("{path}{separator}")).await;
                     if status != 429 {
-                        path = body["nextLink"].as_str().unwrap_or_default().to_owned();
+                        body["nextLink"]
+                            .as_str()
+                            .unwrap_or_default()
+                            .clone_into(&mut path);
                         bodies.push(body);
                     }
                 }
@@ -110,11 +113,6 @@ async fn no_reference_dangles_but_to_what_was_deleted_or_denied() {
     for body in &bodies {
         own_ids(body, &mut known);
         strings(body, &mut referenced);
-    }
-    for body in &bodies {
-        for profile in body["properties"]["virtualMachineProfile"].as_object() {
-            assert!(!profile.is_empty());
-        }
     }
     let dangling: Vec<&str> = referenced
         .into_iter()
