@@ -14,8 +14,7 @@ use serde::Serialize;
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The stable code of an error. It alone decides the status, so an error can never be sent with a 2xx.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     InvalidClusterId,
     InvalidRequest,
@@ -54,46 +53,102 @@ impl Code {
         Self::Busy,
     ];
 
-    pub(crate) fn status(self) -> StatusCode {
+    /// Name on the wire, status and title.
+    fn parts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
-            Self::InvalidClusterId | Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::ScopeNotAllowed | Self::AzureForbidden => StatusCode::FORBIDDEN,
-            Self::ClusterNotFound | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::InternalError | Self::BadConfiguration => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::AzureUnreachable | Self::IdentityFailed => StatusCode::BAD_GATEWAY,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::InvalidClusterId => (
+                "invalidClusterId",
+                StatusCode::BAD_REQUEST,
+                "The cluster id is not valid",
+            ),
+            Self::InvalidRequest => (
+                "invalidRequest",
+                StatusCode::BAD_REQUEST,
+                "The request is not valid",
+            ),
+            Self::ScopeNotAllowed => (
+                "scopeNotAllowed",
+                StatusCode::FORBIDDEN,
+                "The subscription is not on this app's allow-list",
+            ),
+            Self::AzureForbidden => (
+                "azureForbidden",
+                StatusCode::FORBIDDEN,
+                "Azure does not let this app read the cluster",
+            ),
+            Self::ClusterNotFound => (
+                "clusterNotFound",
+                StatusCode::NOT_FOUND,
+                "The cluster does not exist",
+            ),
+            Self::NotFound => (
+                "notFound",
+                StatusCode::NOT_FOUND,
+                "There is nothing at this path",
+            ),
+            Self::MethodNotAllowed => (
+                "methodNotAllowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "The method is not allowed here",
+            ),
+            Self::NotAcceptable => (
+                "notAcceptable",
+                StatusCode::NOT_ACCEPTABLE,
+                "No acceptable format",
+            ),
+            Self::PayloadTooLarge => (
+                "payloadTooLarge",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body is too large",
+            ),
+            Self::UnsupportedMediaType => (
+                "unsupportedMediaType",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body's media type is not supported",
+            ),
+            Self::InternalError => (
+                "internalError",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Internal error",
+            ),
+            Self::BadConfiguration => (
+                "badConfiguration",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The app's settings are wrong",
+            ),
+            Self::AzureUnreachable => (
+                "azureUnreachable",
+                StatusCode::BAD_GATEWAY,
+                "Azure could not be reached",
+            ),
+            Self::IdentityFailed => (
+                "identityFailed",
+                StatusCode::BAD_GATEWAY,
+                "The app could not sign in to Azure",
+            ),
+            Self::Busy => (
+                "busy",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many reports are being made",
+            ),
         }
     }
 
+    pub(crate) fn name(self) -> &'static str {
+        self.parts().0
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        self.parts().1
+    }
+
     fn title(self) -> &'static str {
-        match self {
-            Self::InvalidClusterId => "The cluster id is not valid",
-            Self::InvalidRequest => "The request is not valid",
-            Self::ScopeNotAllowed => "The subscription is not on this app's allow-list",
-            Self::AzureForbidden => "Azure does not let this app read the cluster",
-            Self::ClusterNotFound => "The cluster does not exist",
-            Self::NotFound => "There is nothing at this path",
-            Self::MethodNotAllowed => "The method is not allowed here",
-            Self::NotAcceptable => "No acceptable format",
-            Self::PayloadTooLarge => "The body is too large",
-            Self::UnsupportedMediaType => "The body's media type is not supported",
-            Self::InternalError => "Internal error",
-            Self::BadConfiguration => "The app's settings are wrong",
-            Self::AzureUnreachable => "Azure could not be reached",
-            Self::IdentityFailed => "The app could not sign in to Azure",
-            Self::Busy => "Too many reports are being made",
-        }
+        self.parts().2
     }
 
     /// The `type` member: a stable name, not an address to fetch.
     fn type_uri(self) -> String {
-        let code = serde_json::to_value(self).ok();
-        let name = code.as_ref().and_then(|v| v.as_str()).unwrap_or("unknown");
-        format!("urn:aks-egress-diagnostics:problem:{name}")
+        format!("urn:aks-egress-diagnostics:problem:{}", self.name())
     }
 }
 
@@ -123,7 +178,7 @@ struct ProblemBody<'a> {
     title: &'static str,
     status: u16,
     detail: &'a str,
-    code: Code,
+    code: &'static str,
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
@@ -178,9 +233,9 @@ impl Problem {
     pub(crate) fn write_log(&self) {
         let text = self.log.as_deref().unwrap_or(&self.detail);
         if self.code.status().is_server_error() {
-            tracing::error!(code = ?self.code, "{text}");
+            tracing::error!(code = self.code.name(), "{text}");
         } else {
-            tracing::info!(code = ?self.code, "{text}");
+            tracing::info!(code = self.code.name(), "{text}");
         }
     }
 
@@ -191,7 +246,7 @@ impl Problem {
             title: self.code.title(),
             status: self.code.status().as_u16(),
             detail: &self.detail,
-            code: self.code,
+            code: self.code.name(),
             request_id,
             field: self.field.as_deref(),
             needs: self.needs.as_deref(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -49,6 +49,13 @@ async fn run(options: &Serve, port: u16, process: &Process, terminal: Terminal) 
             return Exit::Unavailable;
         }
     };
+    let mut stop = match Stop::watch() {
+        Ok(stop) => stop,
+        Err(error) => {
+            tracing::error!("cannot watch for signals: {error}");
+            return Exit::Internal;
+        }
+    };
     let under_host = process.host_port.is_some();
     let simulated = match &options.sandbox.sandbox {
         None => None,
@@ -67,14 +74,14 @@ async fn run(options: &Serve, port: u16, process: &Process, terminal: Terminal) 
     );
     let router = app(simulated.as_ref()).router();
 
-    let (stop, stopped) = oneshot::channel::<()>();
+    let (drain, draining) = oneshot::channel::<()>();
     let listener = listener.tap_io(|connection| {
         // Answers are small; waiting for more to send only delays them. Not being able to is no fault.
         let _ = connection.set_nodelay(true);
     });
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         // An error means that the sender is gone, which is a stop as well.
-        let _ = stopped.await;
+        let _ = draining.await;
     });
     let mut server = std::pin::pin!(server.into_future());
     let exit = tokio::select! {
@@ -82,10 +89,10 @@ async fn run(options: &Serve, port: u16, process: &Process, terminal: Terminal) 
             tracing::error!("stopped serving: {ended:?}");
             return Exit::Internal;
         }
-        exit = stop_signal() => exit,
+        exit = stop.asked() => exit,
     };
     tracing::info!("stopping");
-    let _ = stop.send(());
+    let _ = drain.send(());
     if timeout(DRAIN, server).await.is_err() {
         tracing::warn!("requests were still running after {} s", DRAIN.as_secs());
     }
@@ -129,17 +136,25 @@ fn app(simulated: Option<&Simulated>) -> App {
     }
 }
 
-async fn stop_signal() -> Exit {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        tracing::warn!("signals cannot be watched; serving until killed");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => Exit::Interrupted,
-        _ = terminate.recv() => Exit::Terminated,
+/// The signals that end it, watched from now on.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn watch() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
     }
 }
 
