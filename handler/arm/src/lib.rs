@@ -22,16 +22,23 @@
 
 mod client;
 mod cloud;
+mod credential;
 mod error;
+mod error_body;
 mod id;
 mod identity;
+mod long_running;
 pub mod operations;
+mod paging;
+mod policy;
 mod session;
+mod transport;
 
-pub use client::{Client, ClientSettings, Trust};
+pub use client::{Client, ClientSettings};
 pub use cloud::{Cloud, EndpointError, Endpoints, UnknownCloud};
 pub use error::{ArmError, Failure};
 pub use id::{IdError, ResourceId};
 pub use identity::{Identity, IdentitySettings, Secret};
 pub use operations::Operation;
 pub use session::{Session, Stats};
+pub use transport::Trust;
