@@ -81,7 +81,7 @@ impl Endpoints {
             return Err(EndpointError::NotHttps(endpoint.to_owned()));
         }
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if !bare || !url.username().is_empty() || url.password().is_some() {
+        if !bare || !is_anonymous(&url) {
             return Err(EndpointError::MoreThanOrigin(endpoint.to_owned()));
         }
         let arm = url.origin().ascii_serialization();
@@ -151,7 +151,7 @@ impl Endpoints {
 
     /// Whether the token may go to this URL: the configured origin and no other.
     pub(crate) fn is_arm(&self, url: &Url) -> bool {
-        Url::parse(&self.arm).is_ok_and(|arm| arm.origin() == url.origin())
+        Url::parse(&self.arm).is_ok_and(|arm| arm.origin() == url.origin()) && is_anonymous(url)
     }
 
     /// Whether a long-running operation may be polled there: the configured origin, or a region's host under the cloud's
@@ -171,7 +171,10 @@ impl Endpoints {
             .and_then(|host| host.strip_suffix(arm_host(self.cloud)))
             .and_then(|rest| rest.strip_suffix('.'));
         // The scheme's own port only.
-        url.scheme() == "https" && url.port().is_none() && region.is_some_and(label)
+        url.scheme() == "https"
+            && url.port().is_none()
+            && is_anonymous(url)
+            && region.is_some_and(label)
     }
 }
 
@@ -180,5 +183,134 @@ fn arm_host(cloud: Cloud) -> &'static str {
         Cloud::Public => "management.azure.com",
         Cloud::China => "management.chinacloudapi.cn",
         Cloud::UsGov => "management.usgovcloudapi.net",
+    }
+}
+
+/// No user name and no password: a client would send those in the token's place.
+fn is_anonymous(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn each_cloud_has_its_own_hosts() {
+        let names = |name: &str| {
+            let endpoints = Endpoints::of(name.parse().unwrap());
+            (
+                endpoints.arm().to_owned(),
+                endpoints.arm_scope(),
+                endpoints.authority(),
+            )
+        };
+        let expected = |arm: &str, authority: &'static str| {
+            (
+                format!("https://{arm}"),
+                format!("https://{arm}/.default"),
+                authority,
+            )
+        };
+        assert_eq!(
+            names("public"),
+            expected("management.azure.com", "https://login.microsoftonline.com")
+        );
+        assert_eq!(
+            names("China"),
+            expected(
+                "management.chinacloudapi.cn",
+                "https://login.chinacloudapi.cn"
+            )
+        );
+        assert_eq!(
+            names("usgov"),
+            expected(
+                "management.usgovcloudapi.net",
+                "https://login.microsoftonline.us"
+            )
+        );
+        assert!("germany".parse::<Cloud>().is_err());
+    }
+
+    #[test]
+    fn another_endpoint_is_an_https_origin() {
+        let with = |text: &str| Endpoints::of(Cloud::Public).with_arm_endpoint(text);
+        let local = with("https://localhost:8443/").unwrap();
+        assert_eq!(local.arm(), "https://localhost:8443");
+        assert_eq!(local.arm_scope(), "https://localhost:8443/.default");
+        assert!(matches!(
+            with("http://localhost"),
+            Err(EndpointError::NotHttps(_))
+        ));
+        assert!(matches!(with("localhost"), Err(EndpointError::NotAUrl(_))));
+        for more in [
+            "https://h/x",
+            "https://h?x",
+            "https://h#x",
+            "https://u@h",
+            "https://u:p@h",
+        ] {
+            assert!(
+                matches!(with(more), Err(EndpointError::MoreThanOrigin(_))),
+                "{more}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_audience() {
+        let with = |text: &str| Endpoints::of(Cloud::Public).with_arm_audience(text);
+        let classic = with("https://management.core.windows.net/").unwrap();
+        assert_eq!(
+            classic.arm_scope(),
+            "https://management.core.windows.net//.default"
+        );
+        let scope = with("https://management.azure.com/.default").unwrap();
+        assert_eq!(scope.arm_scope(), "https://management.azure.com/.default");
+        assert!(with("").is_err());
+        assert!(with("a b").is_err());
+    }
+
+    #[test]
+    fn the_token_goes_to_the_configured_origin_only() {
+        let public = Endpoints::of(Cloud::Public);
+        assert!(public.is_arm(&url("https://management.azure.com/x")));
+        assert!(public.is_arm(&url("https://MANAGEMENT.azure.com:443/x")));
+        for foreign in [
+            "http://management.azure.com/x",
+            "https://management.azure.com:8443/x",
+            "https://management.azure.com.example.com/x",
+            "https://eastus.management.azure.com/x",
+            "https://user@management.azure.com/x",
+            "https://management.usgovcloudapi.net/x",
+        ] {
+            assert!(!public.is_arm(&url(foreign)), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn long_running_operations_may_live_in_a_region_of_the_same_cloud() {
+        let public = Endpoints::of(Cloud::Public);
+        assert!(public.is_arm_or_regional(&url("https://management.azure.com/x")));
+        assert!(public.is_arm_or_regional(&url("https://eastus2.management.azure.com/x")));
+        for foreign in [
+            "http://eastus.management.azure.com/x",
+            "https://eastus.management.azure.com:444/x",
+            "https://a.b.management.azure.com/x",
+            "https://evilmanagement.azure.com/x",
+            "https://.management.azure.com/x",
+            "https://u@eastus.management.azure.com/x",
+            "https://eastus.management.chinacloudapi.cn/x",
+        ] {
+            assert!(!public.is_arm_or_regional(&url(foreign)), "{foreign}");
+        }
+        let other = public.with_arm_endpoint("https://localhost:8443").unwrap();
+        assert!(!other.is_arm_or_regional(&url("https://eastus.management.azure.com/x")));
+        assert!(!other.is_arm_or_regional(&url("https://eastus.localhost:8443/x")));
     }
 }

@@ -395,3 +395,6 @@ impl fmt::Debug for ResourceId {
         fmt::Debug::fmt(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests;

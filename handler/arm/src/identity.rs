@@ -80,3 +80,72 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(
+        on_functions: bool,
+        client: bool,
+        tenant: bool,
+        secret: bool,
+        file: bool,
+    ) -> Identity {
+        Identity::from_settings(IdentitySettings {
+            identity_endpoint: on_functions,
+            client_id: client.then(|| "client".to_owned()),
+            tenant_id: tenant.then(|| "tenant".to_owned()),
+            client_secret: secret.then(|| "secret".into()),
+            federated_token_file: file.then(|| "/token".into()),
+        })
+    }
+
+    #[test]
+    fn the_identity_follows_from_what_is_set() {
+        let (yes, no) = (true, false);
+        assert!(matches!(chosen(no, no, no, no, no), Identity::DeveloperCli));
+        assert!(matches!(
+            chosen(yes, no, no, no, no),
+            Identity::Managed { client_id: None }
+        ));
+        assert!(matches!(
+            chosen(yes, yes, no, no, no),
+            Identity::Managed { client_id: Some(_) }
+        ));
+        assert!(matches!(
+            chosen(no, yes, yes, yes, no),
+            Identity::ClientSecret { .. }
+        ));
+        assert!(matches!(
+            chosen(yes, yes, yes, yes, yes),
+            Identity::ClientSecret { .. }
+        ));
+        assert!(matches!(
+            chosen(no, yes, yes, no, yes),
+            Identity::Workload { .. }
+        ));
+        // A secret without its tenant is no service principal.
+        assert!(matches!(
+            chosen(yes, yes, no, yes, no),
+            Identity::Managed { client_id: Some(_) }
+        ));
+        assert!(matches!(
+            chosen(no, no, yes, yes, yes),
+            Identity::DeveloperCli
+        ));
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let shown = format!(
+            "{:?} {:?}",
+            chosen(false, true, true, true, false),
+            Identity::Fixed("secret!".into())
+        );
+        assert!(
+            !shown.contains("secret!") && !shown.contains("\"secret\""),
+            "{shown}"
+        );
+    }
+}

@@ -28,9 +28,11 @@ mod error_body;
 mod id;
 mod identity;
 mod long_running;
+pub mod model;
 pub mod operations;
 mod paging;
 mod policy;
+pub mod read;
 mod session;
 mod transport;
 

@@ -114,3 +114,54 @@ table! {
     METRICS_GET: Get "Microsoft.Insights" INSIGHTS_METRICS, None, "/providers/Microsoft.Insights/metrics",
         "Microsoft.Insights/Metrics/Read";
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn actions_are_of_the_operations_provider_and_reads_are_reads() {
+        for operation in ALL {
+            let (namespace, _) = operation.action.split_once('/').unwrap();
+            assert_eq!(namespace, operation.provider, "{}", operation.name);
+            let verb = operation.action.rsplit('/').next().unwrap().to_lowercase();
+            let expected = match operation.method {
+                Method::Get => "read",
+                Method::Post => "action",
+            };
+            assert_eq!(verb, expected, "{}", operation.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_versions_are_dates() {
+        let mut names = HashMap::new();
+        for operation in ALL {
+            assert_eq!(names.insert(operation.name, ()), None, "{}", operation.name);
+            let date: Vec<&str> = operation.api_version.split('-').collect();
+            assert_eq!(
+                date.len(),
+                3,
+                "no preview version: {}",
+                operation.api_version
+            );
+            assert!(date.iter().all(|part| part.parse::<u16>().is_ok()));
+        }
+    }
+
+    #[test]
+    fn suffixes_keep_to_the_path() {
+        for operation in ALL {
+            let suffix = operation.suffix;
+            assert!(suffix.is_empty() || suffix.starts_with('/'), "{suffix}");
+            assert!(
+                suffix
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "/.".contains(c)),
+                "{suffix}"
+            );
+        }
+    }
+}

@@ -249,3 +249,6 @@ async fn forward(
     };
     first.send(ctx, request, rest).await
 }
+
+#[cfg(test)]
+mod tests;
