@@ -18,8 +18,8 @@ use tracing::Level;
 pub(crate) struct Settings {
     /// The cloud's endpoints, `EGRESS_CLOUD`, with `EGRESS_ARM_ENDPOINT` and `EGRESS_ARM_AUDIENCE` in their place.
     pub(crate) endpoints: Endpoints,
-    /// `IDENTITY_ENDPOINT` and `AZURE_*`.
-    pub(crate) identity: IdentitySettings,
+    /// Who asks Azure, from `IDENTITY_ENDPOINT` and `AZURE_*`.
+    pub(crate) identity: Identity,
     /// `SSL_CERT_FILE`, else the system's roots.
     pub(crate) trust: Trust,
     /// `EGRESS_ALLOWED_SUBSCRIPTIONS` in lower case; empty = all.
@@ -112,7 +112,7 @@ impl Settings {
 impl Settings {
     /// The identity these settings configure; `None` leaves the developer's sign-in.
     pub(crate) fn identity_kind(&self) -> Option<&'static str> {
-        match Identity::from_settings(self.identity.clone()) {
+        match self.identity {
             Identity::Managed { .. } => Some("managedIdentity"),
             Identity::ClientSecret { .. } => Some("servicePrincipal"),
             Identity::Workload { .. } => Some("workloadIdentity"),
@@ -147,7 +147,7 @@ fn endpoints(reader: &mut Reader<'_>) -> Endpoints {
     endpoints
 }
 
-fn identity(reader: &mut Reader<'_>) -> IdentitySettings {
+fn identity(reader: &mut Reader<'_>) -> Identity {
     let settings = IdentitySettings {
         identity_endpoint: reader.text("IDENTITY_ENDPOINT").is_some(),
         client_id: reader.text("AZURE_CLIENT_ID"),
@@ -165,7 +165,7 @@ fn identity(reader: &mut Reader<'_>) -> IdentitySettings {
         let why = "needs AZURE_TENANT_ID and AZURE_CLIENT_ID beside it; set them, or remove it to use the managed identity";
         reader.fault(name, why);
     }
-    settings
+    Identity::from_settings(settings)
 }
 
 fn subscriptions(reader: &mut Reader<'_>) -> BTreeSet<String> {

@@ -39,7 +39,11 @@ impl Drop for Served {
 impl Served {
     /// As the Functions host starts it, and waits for the line that says it listens.
     fn under_host(port: u16, more: &[(&str, &str)]) -> Self {
-        let mut child = handler(&[])
+        Self::start(&[], port, more)
+    }
+
+    fn start(args: &[&str], port: u16, more: &[(&str, &str)]) -> Self {
+        let mut child = handler(args)
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
             .envs(more.iter().copied())
             .stdout(Stdio::piped())
@@ -218,4 +222,92 @@ fn a_reader_that_goes_away_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(output.stderr.is_empty());
+}
+
+/// The report's JSON from a run's stdout.
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", stderr(output)))
+}
+
+#[test]
+fn the_demo_report_needs_nothing_and_names_the_fault() {
+    let output = run(&["report", "--sandbox"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    // Into a pipe: JSON, and nobody watches stderr.
+    let report = json(&output);
+    assert_eq!(report["verdict"]["status"], "blocked");
+    assert!(report["findings"].as_array().unwrap().iter().any(|f| f["code"] == "NAT101"));
+    assert!(report["stats"]["armCalls"].as_u64().unwrap() > 0);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+
+    let output = run(&["report", "--sandbox", "--format", "text"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains(report["verdict"]["headline"].as_str().unwrap()), "{text}");
+    assert!(!text.contains('\u{1b}'), "colours in a pipe: {text}");
+}
+
+#[test]
+fn scenarios_are_chosen_by_name() {
+    let output = run(&["report", "healthy-lb-overlay", "--sandbox"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run(&["report", "no-such-scenario", "--sandbox"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("healthy-lb-overlay"));
+    // A name in the folder's place is told apart.
+    let output = run(&["report", "--sandbox", "healthy-lb-overlay"]);
+    assert_eq!(output.status.code(), Some(66));
+    assert!(stderr(&output).contains("before --sandbox"));
+}
+
+#[test]
+fn the_service_answers_from_the_sandbox() {
+    let served = Served::start(&["serve", "--sandbox"], free_port(), &[]);
+    let demo = json(&run(&["report", "--sandbox"]))["cluster"]["id"].to_string();
+    let id = demo.trim_matches('"');
+    let answer = served.get(&format!("/api/EGRESS/report?code=k&clusterId={id}"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("NAT101"));
+    let gone = id.replace("managedClusters/", "managedClusters/no-");
+    let answer = served.get(&format!("/api/egress/snat?clusterId={gone}"));
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("clusterNotFound"), "{answer}");
+}
+
+#[test]
+fn the_sandbox_alone_prints_what_another_process_needs() {
+    let mut child = handler(&["sandbox"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut environment = Vec::new();
+    let mut id = String::new();
+    for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
+        let line = line.unwrap();
+        if let Some((name, value)) = line.strip_prefix("export ").and_then(|l| l.split_once('=')) {
+            environment.push((name.to_owned(), value.trim_matches('\'').to_owned()));
+        }
+        if let Some(cluster) = line.strip_prefix("#   ").filter(|l| l.ends_with("/healthy-lb-overlay")) {
+            cluster.clone_into(&mut id);
+            break;
+        }
+    }
+    let output = handler(&["report", &id]).envs(environment.clone()).output().unwrap();
+    let allowed = ("EGRESS_ALLOWED_SUBSCRIPTIONS", "11111111-1111-4111-8111-111111111111");
+    let refused = handler(&["report", &id]).envs(environment.clone()).envs([allowed]).output().unwrap();
+    let dead_end = ("EGRESS_ARM_ENDPOINT", "https://127.0.0.1:1");
+    let short = ("EGRESS_DEADLINE_SECONDS", "1");
+    let unreachable = handler(&["report", &id]).envs(environment).envs([dead_end, short]).output().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(json(&output)["verdict"]["status"], "healthy");
+    assert_eq!(refused.status.code(), Some(77), "{}", stderr(&refused));
+    assert_eq!(unreachable.status.code(), Some(69), "{}", stderr(&unreachable));
+}
+
+#[test]
+fn findings_and_schema_are_printed() {
+    let output = run(&["findings"]);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("NAT101"));
+    let output = run(&["findings", "nat101"]);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("# NAT101"));
+    assert_eq!(run(&["findings", "XXX999"]).status.code(), Some(66));
+    assert!(json(&run(&["schema"])).is_object());
 }

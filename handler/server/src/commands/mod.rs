@@ -5,6 +5,7 @@ mod report;
 mod sandbox;
 mod schema;
 mod serve;
+mod stop;
 
 use tokio::runtime::{Builder, Runtime};
 

@@ -27,15 +27,18 @@ async fn run(options: &cli::Report, terminal: Terminal) -> Exit {
         Ok(settings) => settings,
         Err(faults) => return output::failure(&faults.join("\n"), Exit::Config),
     };
-    let (settings, cluster) = match &options.sandbox.sandbox {
-        None => (settings, real_cluster(options.cluster.as_deref())),
+    // Kept until the report is made: dropping it stops it.
+    let simulated = match &options.sandbox.sandbox {
+        None => None,
         Some(dir) => match Simulated::start(dir.as_deref()).await {
-            Ok(simulated) => (
-                simulated.apply(settings),
-                simulated.cluster(options.cluster.as_deref()),
-            ),
+            Ok(simulated) => Some(simulated),
             Err(fault) => return output::failure(&fault, Exit::NoInput),
         },
+    };
+    let wanted = options.cluster.as_deref();
+    let (settings, cluster) = match &simulated {
+        None => (settings, real_cluster(wanted)),
+        Some(simulated) => (simulated.apply(settings), simulated.cluster(wanted)),
     };
     let cluster = match cluster {
         Ok(cluster) => cluster,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -19,6 +18,8 @@ use crate::reports::{Policy, Reports};
 use crate::settings::{self, Process, Settings};
 use crate::simulated::Simulated;
 use crate::{commands, logging};
+
+use super::stop::Stop;
 
 /// Reports made at the same time; each holds a few connections and some hundred kilobytes.
 const CONCURRENT_RUNS: usize = 32;
@@ -136,31 +137,9 @@ fn app(simulated: Option<&Simulated>) -> App {
     }
 }
 
-/// The signals that end it, watched from now on.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn watch() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn asked(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-        }
-    }
-}
-
 /// What a person at a terminal sees.
 fn welcome(address: SocketAddr, simulated: Option<&Simulated>) -> String {
-    let id = simulated.map_or("<ARM id of the cluster>", |s| s.demo().id.as_str());
+    let id = simulated.map_or("<ARM id of the cluster>", Simulated::demo_id);
     format!(
         "Listening on http://{address}; Ctrl-C ends it. Try:\n  \
          curl -sG http://{address}/api/egress/report --data-urlencode 'clusterId={id}' -d format=text"

@@ -121,3 +121,30 @@ async fn health_says_version_and_identity_without_asking_azure() {
     );
     assert_eq!(engine.runs(), 0);
 }
+
+#[tokio::test]
+async fn the_catalogue_lists_findings_and_explains_one_in_any_case() {
+    let router = router(FakeEngine::healthy());
+    let list = get(&router, "/api/findings").await.json();
+    let entries = list["findings"].as_array().unwrap();
+    let nat101 = entries.iter().find(|f| f["code"] == "NAT101").unwrap();
+    assert_eq!(nat101["slug"], "subnet-not-associated");
+    assert_eq!(nat101["severity"], "critical");
+    for path in ["/api/findings/NAT101", "/api/findings/nat101"] {
+        let page = get(&router, path).await.json();
+        assert_eq!(page["code"], "NAT101");
+        assert!(page["documentation"].as_str().unwrap().contains("What it checks"));
+    }
+    get(&router, "/api/findings/XXX999").await.problem(404, "notFound");
+}
+
+#[tokio::test]
+async fn the_schema_describes_the_report() {
+    let answer = get(&router(FakeEngine::healthy()), "/api/schemas/report.json").await;
+    assert_eq!(answer.header("content-type"), "application/schema+json");
+    let schema = answer.json();
+    let report = get(&router(FakeEngine::healthy()), &report_uri(&[])).await.json();
+    for field in report.as_object().unwrap().keys() {
+        assert!(!schema["properties"][field].is_null(), "{field}");
+    }
+}
