@@ -11,9 +11,9 @@ param principalId string
 param clusterRead string
 
 // The same list the app's table of Azure operations holds; a test compares the two.
-var actions = loadJsonContent('../role-actions.json')
+var exactActions = loadTextContent('../role-actions.json')
 var endpointsRead = 'Microsoft.ContainerService/managedClusters/outboundNetworkDependenciesEndpoints/read'
-var withWildcard = map(actions, action => action == endpointsRead ? 'Microsoft.ContainerService/managedClusters/*/read' : action)
+var wildcardActions = replace(exactActions, endpointsRead, 'Microsoft.ContainerService/managedClusters/*/read')
 
 resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, name, 'aks-egress-diagnostics-reader')
@@ -23,7 +23,7 @@ resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
     type: 'CustomRole'
     permissions: [
       {
-        actions: clusterRead == 'exact' ? actions : withWildcard
+        actions: json(clusterRead == 'exact' ? exactActions : wildcardActions)
         notActions: []
       }
     ]
