@@ -50,13 +50,6 @@ param deadlineSeconds int = 100
 @maxValue(3600)
 param cacheSeconds int = 30
 
-@description('on: subscription ids, names and addresses are masked in every output.')
-@allowed([
-  'on'
-  'off'
-])
-param redact string = 'off'
-
 @description('Days that logs and telemetry are kept.')
 @minValue(30)
 @maxValue(730)
@@ -121,7 +114,6 @@ module app 'modules/function-app.bicep' = {
     subscriptionIds: subscriptionIds
     deadlineSeconds: deadlineSeconds
     cacheSeconds: cacheSeconds
-    redact: redact
   }
 }
 

@@ -39,9 +39,6 @@ param deadlineSeconds int
 @description('Seconds one report is shared.')
 param cacheSeconds int
 
-@description('on or off: masking of every output.')
-param redact string
-
 var clouds = {
   AzureCloud: 'public'
   AzureChinaCloud: 'china'
@@ -142,10 +139,6 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         {
           name: 'EGRESS_CACHE_SECONDS'
           value: string(cacheSeconds)
-        }
-        {
-          name: 'EGRESS_REDACT'
-          value: redact
         }
       ]
     }
