@@ -1,1 +1,46 @@
-//! Placeholder.
+//! Talks to Azure Resource Manager: identity, request pipeline, paging, long-running operations.
+//!
+//! Azure's answers are hostile input here: a link may point elsewhere, a body may be huge, empty or something else than
+//! documented. The bearer token goes to the configured Resource Manager endpoint and nowhere else.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use egress_arm::{Client, ClientSettings, Cloud, Endpoints, Identity, ResourceId, Trust, operations};
+//! use std::time::Duration;
+//!
+//! let client = Client::new(ClientSettings {
+//!     endpoints: Endpoints::of(Cloud::Public),
+//!     identity: Identity::DeveloperCli,
+//!     trust: Trust::System,
+//! });
+//! let session = client.session(tokio::time::Instant::now() + Duration::from_secs(100));
+//! let id = ResourceId::parse_type("/subscriptions/…", "Microsoft.ContainerService/managedClusters")?;
+//! let cluster: serde_json::Value = session.get(&operations::CLUSTER_GET, &id, &[]).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod cloud;
+mod credential;
+mod error;
+mod error_body;
+mod id;
+mod identity;
+mod long_running;
+pub mod model;
+pub mod operations;
+mod paging;
+mod policy;
+pub mod read;
+mod session;
+mod transport;
+
+pub use client::{Client, ClientSettings};
+pub use cloud::{Cloud, EndpointError, Endpoints, UnknownCloud};
+pub use error::{ArmError, Failure};
+pub use id::{IdError, ResourceId};
+pub use identity::{Identity, IdentitySettings, Secret};
+pub use operations::Operation;
+pub use session::{Session, Stats};
+pub use transport::Trust;

@@ -3,5 +3,26 @@
 //! Pure by construction: no I/O, no async, no clock, no randomness. The same [`facts::Facts`] always give the same
 //! [`report::Report`], byte for byte.
 
+mod commands;
+pub mod context;
+mod diagnose;
 pub mod facts;
+mod gaps;
+mod next_steps;
 pub mod report;
+pub mod rules;
+mod sections;
+pub mod snat;
+mod verdict;
+
+#[cfg(any(test, feature = "testing"))]
+#[allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::wildcard_imports,
+    clippy::missing_panics_doc,
+    reason = "compiled for tests only"
+)]
+pub mod testing;
+
+pub use diagnose::diagnose;

@@ -1,2 +1,59 @@
-//! Placeholder.
-fn main() {}
+//! The `handler` binary: the Azure Functions custom handler and its command line.
+
+mod azure;
+mod cli;
+mod cluster_id;
+mod commands;
+mod engine;
+mod exit;
+mod http;
+mod logging;
+mod output;
+mod problem;
+mod reports;
+mod settings;
+mod simulated;
+#[cfg(test)]
+mod testing;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+use crate::output::Terminal;
+use crate::settings::Process;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let shown = error.print();
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+            return shown.map_or(Exit::Output, |()| exit).into();
+        }
+    };
+    let process = Process::read(&settings::environment);
+    let terminal = Terminal::detect(process.no_color);
+    run(cli, &process, terminal).into()
+}
+
+fn run(cli: Cli, process: &Process, terminal: Terminal) -> Exit {
+    match cli.command {
+        Some(Command::Serve(serve)) => commands::serve(&serve, process, terminal),
+        Some(Command::Report(report)) => commands::report(&report, terminal),
+        Some(Command::Sandbox(sandbox)) => commands::sandbox(&sandbox),
+        Some(Command::Findings(findings)) => commands::findings(findings.code.as_deref()),
+        Some(Command::Schema) => commands::schema(),
+        None if process.host_port.is_some() => {
+            commands::serve(&cli::Serve::default(), process, terminal)
+        }
+        // Not a success: the Functions host takes a 0 for a handler that is done, and waits for ever.
+        None => output::failure(&Cli::command().render_long_help().to_string(), Exit::Usage),
+    }
+}

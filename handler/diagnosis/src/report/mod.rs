@@ -3,6 +3,7 @@
 //! `null` always means *unknown* or *does not apply*, never a default.
 
 mod finding;
+mod schema;
 mod sections;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use finding::{Affected, Confidence, Evidence, Finding, Remediation, Severity};
+pub use schema::schema;
 pub use sections::{
     Allocation, Backend, Capacity, DecidedBy, Device, Disks, EgressEndpointItem, EgressEndpoints,
     EndpointSource, FinalState, HotNode, Method, NatAssociation, NatGatewayItem, NatGatewaySection,

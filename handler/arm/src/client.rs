@@ -1,0 +1,101 @@
+//! The shared client: settings and lazily made parts.
+
+use std::sync::Arc;
+
+use azure_core::http::policies::Policy;
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::{ClientOptions, Pipeline, RetryOptions};
+use tokio::sync::OnceCell;
+
+use crate::cloud::Endpoints;
+use crate::credential::SharedCredential;
+use crate::error::{ArmError, Failure};
+use crate::identity::Identity;
+use crate::policy::{Fence, RefusedToken, Repeat};
+use crate::session::Session;
+use crate::transport::{self, ReqwestTransport, Trust};
+
+/// What a [`Client`] is made of.
+#[derive(Debug, Clone)]
+pub struct ClientSettings {
+    /// Where requests go.
+    pub endpoints: Endpoints,
+    /// Who asks.
+    pub identity: Identity,
+    /// Which certificates are trusted.
+    pub trust: Trust,
+}
+
+/// A client for Azure Resource Manager. Cloning shares connections and token; making one costs nothing: TLS roots, HTTP
+/// client and credential are built by the first request.
+#[derive(Debug, Clone)]
+pub struct Client(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: ClientSettings,
+    pipeline: OnceCell<Pipeline>,
+}
+
+impl Client {
+    /// A client that has not connected to anything yet.
+    pub fn new(settings: ClientSettings) -> Self {
+        Self(Arc::new(Shared {
+            settings,
+            pipeline: OnceCell::new(),
+        }))
+    }
+
+    /// One report's use of the client, which ends at `deadline` whatever happens.
+    pub fn session(&self, deadline: tokio::time::Instant) -> Session {
+        Session::new(self.clone(), deadline)
+    }
+
+    /// Where requests go.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.0.settings.endpoints
+    }
+
+    pub(crate) async fn pipeline(&self) -> Result<&Pipeline, ArmError> {
+        let settings = &self.0.settings;
+        let made = self
+            .0
+            .pipeline
+            .get_or_try_init(|| async { build(settings) });
+        made.await
+    }
+}
+
+fn build(settings: &ClientSettings) -> Result<Pipeline, ArmError> {
+    let transport = ReqwestTransport::new(&settings.trust)
+        .map_err(|error| ArmError::new(Failure::Unreachable, error.to_string()))?;
+    let transport = Arc::new(transport);
+    let endpoints = &settings.endpoints;
+    let credential = Arc::new(SharedCredential::new(
+        settings.identity.clone(),
+        endpoints.authority(),
+        Arc::clone(&transport),
+    ));
+    let refused = RefusedToken(Arc::clone(&credential));
+    let bearer = BearerTokenAuthorizationPolicy::new(credential, [endpoints.arm_scope()]);
+    let options = ClientOptions {
+        transport: Some(transport::as_option(&transport)),
+        // Ours knows the session's deadline.
+        retry: RetryOptions::none(),
+        ..ClientOptions::default()
+    };
+    let per_call: Vec<Arc<dyn Policy>> = vec![Arc::new(Repeat)];
+    let per_try: Vec<Arc<dyn Policy>> = vec![
+        Arc::new(Fence(endpoints.clone())),
+        Arc::new(bearer),
+        Arc::new(refused),
+    ];
+    Ok(Pipeline::new(
+        Some("aks-egress-diagnostics"),
+        Some(env!("CARGO_PKG_VERSION")),
+        options,
+        per_call,
+        per_try,
+        None,
+    ))
+}

@@ -1,0 +1,42 @@
+//! ARM's resources as their JSON describes them, reduced to what concerns egress.
+//!
+//! The structs mirror the JSON: a field's name is the key in camelCase, every field may be missing. What a field means
+//! and which values it takes is said where facts are made of it. Ids in bodies are kept as text: Azure writes them in
+//! any case and now and then points at things that are no resource id.
+
+mod cluster;
+mod compute;
+mod load_balancer;
+mod metrics;
+mod network;
+mod resource;
+#[cfg(test)]
+mod tests;
+
+pub use cluster::{
+    AddonProfile, AgentPool, AgentPoolProperties, ApiServerAccessProfile, BootstrapProfile,
+    Defender, EgressEndpoint, EgressEndpointCategory, EgressEndpointDetail, ErrorDetail, Feature,
+    HttpProxyConfig, LoadBalancerProfile, ManagedCluster, ManagedClusterProperties,
+    ManagedOutboundIps, MetricsProfile, MonitorProfile, NatGatewayProfile, NetworkProfile,
+    OutboundIpPrefixes, OutboundIps, PowerState, SecurityProfile, ServiceMeshProfile, Status,
+    UpgradeSettings, WorkloadAutoScalerProfile,
+};
+pub use compute::{
+    NicConfiguration, NicConfigurationProperties, NicIpConfiguration, NicIpConfigurationProperties,
+    PublicIpConfiguration, ScaleSet, ScaleSetNetworkProfile, ScaleSetNic, ScaleSetNicProperties,
+    ScaleSetProperties, VirtualMachineProfile,
+};
+pub use load_balancer::{
+    BackendPool, BackendPoolProperties, FrontendIpConfiguration, FrontendProperties, LoadBalancer,
+    LoadBalancerProperties, LoadBalancingRule, LoadBalancingRuleProperties, OutboundRule,
+    OutboundRuleProperties,
+};
+pub use metrics::{DataPoint, Dimension, LocalizedName, MetricValue, Metrics, TimeSeries};
+pub use network::{
+    AddressSpace, Delegation, DelegationProperties, DhcpOptions, NatGateway, NatGatewayProperties,
+    NetworkSecurityGroup, NsgProperties, Peering, PeeringProperties, PublicIpAddress,
+    PublicIpPrefix, PublicIpPrefixProperties, PublicIpProperties, Route, RouteProperties,
+    RouteTable, RouteTableProperties, SecurityRule, SecurityRuleProperties, ServiceEndpoint,
+    Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
+};
+pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};

@@ -1,0 +1,167 @@
+//! Every operation asked of Azure, in one table: path, api-version, RBAC action. The least-privilege role definition is
+//! derived from it.
+
+/// The HTTP method of an [`Operation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// A read.
+    Get,
+    /// An action; never repeated on failure.
+    Post,
+}
+
+/// One operation of one provider.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Short name for logs and statistics.
+    pub name: &'static str,
+    /// How it is asked.
+    pub method: Method,
+    /// The provider whose api-version it is, e.g. `Microsoft.Network`.
+    pub provider: &'static str,
+    /// The resource type of the id it is asked of; `None` for any type.
+    pub target: Option<&'static str>,
+    /// What follows the id in the path; empty for the resource itself.
+    pub suffix: &'static str,
+    /// The pinned api-version.
+    pub api_version: &'static str,
+    /// The RBAC action it needs.
+    pub action: &'static str,
+}
+
+// One pinned version per provider, and the exceptions.
+const CONTAINER_SERVICE: &str = "2026-08-01";
+const NETWORK: &str = "2026-03-01";
+const COMPUTE: &str = "2026-04-01";
+/// Scale set NICs are served under Microsoft.Compute with this version only.
+const SCALE_SET_NETWORK: &str = "2018-10-01";
+const INSIGHTS_METRICS: &str = "2024-02-01";
+const RESOURCES: &str = "2021-04-01";
+
+const CLUSTER: Option<&str> = Some("Microsoft.ContainerService/managedClusters");
+const GROUP: Option<&str> = Some("Microsoft.Resources/resourceGroups");
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $name:ident: $method:ident $provider:literal $version:ident, $target:expr, $suffix:literal, $action:literal;)*) => {
+        $($(#[$doc])* pub static $name: Operation = Operation {
+            name: stringify!($name),
+            method: Method::$method,
+            provider: $provider,
+            target: $target,
+            suffix: $suffix,
+            api_version: $version,
+            action: $action,
+        };)*
+
+        /// The whole table.
+        pub static ALL: &[&Operation] = &[$(&$name),*];
+    };
+}
+
+table! {
+    /// The cluster.
+    CLUSTER_GET: Get "Microsoft.ContainerService" CONTAINER_SERVICE, CLUSTER, "",
+        "Microsoft.ContainerService/managedClusters/read";
+    /// The cluster's agent pools.
+    AGENT_POOLS_LIST: Get "Microsoft.ContainerService" CONTAINER_SERVICE, CLUSTER, "/agentPools",
+        "Microsoft.ContainerService/managedClusters/agentPools/read";
+    /// The endpoints the cluster says it needs.
+    EGRESS_ENDPOINTS_LIST: Get "Microsoft.ContainerService" CONTAINER_SERVICE, CLUSTER, "/outboundNetworkDependenciesEndpoints",
+        "Microsoft.ContainerService/managedClusters/outboundNetworkDependenciesEndpoints/read";
+    /// A resource group.
+    RESOURCE_GROUP_GET: Get "Microsoft.Resources" RESOURCES, GROUP, "",
+        "Microsoft.Resources/subscriptions/resourceGroups/read";
+    /// A virtual network.
+    VIRTUAL_NETWORK_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualNetworks"), "",
+        "Microsoft.Network/virtualNetworks/read";
+    /// The virtual networks of a resource group.
+    VIRTUAL_NETWORKS_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/virtualNetworks",
+        "Microsoft.Network/virtualNetworks/read";
+    /// A subnet.
+    SUBNET_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualNetworks/subnets"), "",
+        "Microsoft.Network/virtualNetworks/subnets/read";
+    /// A route table with its routes.
+    ROUTE_TABLE_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/routeTables"), "",
+        "Microsoft.Network/routeTables/read";
+    /// A network security group with its rules.
+    NETWORK_SECURITY_GROUP_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/networkSecurityGroups"), "",
+        "Microsoft.Network/networkSecurityGroups/read";
+    /// A NAT gateway.
+    NAT_GATEWAY_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/natGateways"), "",
+        "Microsoft.Network/natGateways/read";
+    /// A public IP address.
+    PUBLIC_IP_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/publicIPAddresses"), "",
+        "Microsoft.Network/publicIPAddresses/read";
+    /// The public IP addresses of a resource group.
+    PUBLIC_IPS_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/publicIPAddresses",
+        "Microsoft.Network/publicIPAddresses/read";
+    /// A public IP prefix.
+    PUBLIC_IP_PREFIX_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/publicIPPrefixes"), "",
+        "Microsoft.Network/publicIPPrefixes/read";
+    /// The public IP prefixes of a resource group.
+    PUBLIC_IP_PREFIXES_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/publicIPPrefixes",
+        "Microsoft.Network/publicIPPrefixes/read";
+    /// The load balancers of a resource group.
+    LOAD_BALANCERS_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/loadBalancers",
+        "Microsoft.Network/loadBalancers/read";
+    /// The scale sets of a resource group.
+    SCALE_SETS_LIST: Get "Microsoft.Compute" COMPUTE, GROUP, "/providers/Microsoft.Compute/virtualMachineScaleSets",
+        "Microsoft.Compute/virtualMachineScaleSets/read";
+    /// The network interfaces of a scale set's instances.
+    SCALE_SET_NICS_LIST: Get "Microsoft.Compute" SCALE_SET_NETWORK, Some("Microsoft.Compute/virtualMachineScaleSets"), "/networkInterfaces",
+        "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read";
+    /// Metric values of any resource.
+    METRICS_GET: Get "Microsoft.Insights" INSIGHTS_METRICS, None, "/providers/Microsoft.Insights/metrics",
+        "Microsoft.Insights/Metrics/Read";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn actions_are_of_the_operations_provider_and_reads_are_reads() {
+        for operation in ALL {
+            let (namespace, _) = operation.action.split_once('/').unwrap();
+            assert_eq!(namespace, operation.provider, "{}", operation.name);
+            let verb = operation.action.rsplit('/').next().unwrap().to_lowercase();
+            let expected = match operation.method {
+                Method::Get => "read",
+                Method::Post => "action",
+            };
+            assert_eq!(verb, expected, "{}", operation.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_versions_are_dates() {
+        let mut names = HashMap::new();
+        for operation in ALL {
+            assert_eq!(names.insert(operation.name, ()), None, "{}", operation.name);
+            let date: Vec<&str> = operation.api_version.split('-').collect();
+            assert_eq!(
+                date.len(),
+                3,
+                "no preview version: {}",
+                operation.api_version
+            );
+            assert!(date.iter().all(|part| part.parse::<u16>().is_ok()));
+        }
+    }
+
+    #[test]
+    fn suffixes_keep_to_the_path() {
+        for operation in ALL {
+            let suffix = operation.suffix;
+            assert!(suffix.is_empty() || suffix.starts_with('/'), "{suffix}");
+            assert!(
+                suffix
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "/.".contains(c)),
+                "{suffix}"
+            );
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The client against servers on loopback.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod long_running;
+#[cfg(test)]
+mod managed_identity;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,118 @@
+//! The node resource group and the scale sets in it.
+
+use egress_arm::model;
+use egress_diagnosis::facts::{Id, ResourceGroup, ScaleSet, ScaleSetNic};
+
+use super::{all, id};
+
+/// A resource group; named `asked` when the answer has no name.
+pub(crate) fn resource_group(asked: &str, answer: &model::ResourceGroup) -> ResourceGroup {
+    ResourceGroup {
+        name: answer.name.clone().0.unwrap_or_else(|| asked.to_owned()),
+        managed_by: id(&answer.managed_by),
+        tags: answer.tags.iter().flatten().map(owned).collect(),
+    }
+}
+
+fn owned((key, value): (&String, &String)) -> (String, String) {
+    (key.clone(), value.clone())
+}
+
+/// A scale set.
+pub(crate) fn scale_set(answer: &model::ScaleSet) -> Option<ScaleSet> {
+    let p = answer.properties.as_ref()?;
+    let nics = p
+        .virtual_machine_profile
+        .network_profile
+        .network_interface_configurations
+        .whole()?;
+    let mut nsg_ids = Vec::new();
+    let mut subnet_ids = Vec::new();
+    let mut instance_public_ip = false;
+    for nic in nics {
+        let nic = nic.properties.as_ref()?;
+        push_new(&mut nsg_ids, id(&nic.network_security_group.id));
+        for ip in nic.ip_configurations.whole()? {
+            let ip = ip.properties.as_ref()?;
+            push_new(&mut subnet_ids, id(&ip.subnet.id));
+            instance_public_ip |= ip.public_ip_address_configuration.is_some();
+        }
+    }
+    let pool_tag = answer
+        .tags
+        .iter()
+        .flatten()
+        .find(|(key, _)| key.eq_ignore_ascii_case("aks-managed-poolName"));
+    Some(ScaleSet {
+        id: id(&answer.id)?,
+        pool_name: pool_tag.map(|(_, pool)| pool.clone()),
+        capacity: *answer.sku.capacity,
+        nsg_ids,
+        subnet_ids,
+        instance_public_ip,
+    })
+}
+
+/// A NIC of a scale set instance.
+pub(crate) fn scale_set_nic(answer: &model::ScaleSetNic) -> Option<ScaleSetNic> {
+    let p = answer.properties.as_ref()?;
+    let ips = all(&p.ip_configurations, |ip| ip.properties.0.clone())?;
+    let mut subnet_ids = Vec::new();
+    for ip in &ips {
+        push_new(&mut subnet_ids, id(&ip.subnet.id));
+    }
+    Some(ScaleSetNic {
+        instance_id: id(&p.virtual_machine.id),
+        private_ips: ips
+            .iter()
+            .filter_map(|ip| ip.private_ip_address.0.clone())
+            .collect(),
+        subnet_ids,
+        nsg_id: id(&p.network_security_group.id),
+        ip_forwarding: *p.enable_ip_forwarding,
+    })
+}
+
+fn push_new(ids: &mut Vec<Id>, id: Option<Id>) {
+    if let Some(id) = id.filter(|id| !ids.contains(id)) {
+        ids.push(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_set_names_its_pool_its_subnets_and_its_groups() {
+        let set = scale_set(
+            &serde_json::from_str(
+                r#"{"id":"/vmss","tags":{"AKS-managed-poolname":"p1"},"sku":{"capacity":3},"properties":{"virtualMachineProfile":{
+                    "networkProfile":{"networkInterfaceConfigurations":[{"properties":{"networkSecurityGroup":{"id":"/nsg"},
+                    "ipConfigurations":[{"properties":{"subnet":{"id":"/s1"}}},{"properties":{"subnet":{"id":"/S1"},"publicIPAddressConfiguration":{"name":"p"}}}]}}]}}}}"#,
+            )
+            .unwrap(),
+        )
+        .unwrap();
+        assert_eq!(set.pool_name.as_deref(), Some("p1"));
+        assert_eq!(set.capacity, Some(3));
+        assert_eq!(set.nsg_ids, [Id::new("/nsg")]);
+        assert_eq!(set.subnet_ids, [Id::new("/s1")]);
+        assert!(set.instance_public_ip);
+    }
+
+    #[test]
+    fn a_nic_maps_addresses_to_its_instance() {
+        let nic = scale_set_nic(
+            &serde_json::from_str(
+                r#"{"properties":{"virtualMachine":{"id":"/vmss/virtualMachines/0"},"enableIPForwarding":true,"ipConfigurations":[
+                    {"properties":{"privateIPAddress":"10.0.0.4","subnet":{"id":"/s"}}},{"properties":{"privateIPAddress":"10.0.0.5"}}]}}"#,
+            )
+            .unwrap(),
+        )
+        .unwrap();
+        assert_eq!(nic.instance_id, Some(Id::new("/vmss/virtualMachines/0")));
+        assert_eq!(nic.private_ips, ["10.0.0.4", "10.0.0.5"]);
+        assert_eq!(nic.ip_forwarding, Some(true));
+    }
+}

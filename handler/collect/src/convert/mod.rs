@@ -1,0 +1,55 @@
+//! ARM's answers to facts, one file per kind of resource.
+//!
+//! A conversion gives `None` when the answer is not fit to reason with: without `properties`, or with a part missing
+//! from a list that decides (a route, a security rule). That becomes *malformed*, never a shorter list.
+
+mod cluster;
+mod compute;
+mod load_balancer;
+mod metrics;
+mod network;
+#[cfg(test)]
+mod recordings;
+mod scrub;
+
+use egress_arm::model::Reference;
+use egress_arm::read::{Field, List};
+use egress_diagnosis::facts::Id;
+
+pub(crate) use cluster::{agent_pool, agent_pool_profiles, cluster, egress_endpoints};
+pub(crate) use compute::{resource_group, scale_set, scale_set_nic};
+pub(crate) use load_balancer::load_balancer;
+pub(crate) use metrics::metrics;
+pub(crate) use network::{
+    nat_gateway, nsg, public_ip, public_ip_prefix, route_table, subnet, virtual_network,
+};
+
+/// An id in a body.
+pub(crate) fn id(text: &Field<String>) -> Option<Id> {
+    text.as_deref().map(Id::new)
+}
+
+/// Every item converted, or `None` when one of them is unusable.
+pub(crate) fn all<T, U>(list: &List<T>, convert: impl FnMut(&T) -> Option<U>) -> Option<Vec<U>> {
+    list.whole()?.iter().map(convert).collect()
+}
+
+/// All references of a list.
+fn ids(list: &List<Reference>) -> Option<Vec<Id>> {
+    all(list, |reference| id(&reference.id))
+}
+
+/// All strings of a list.
+fn texts(list: &List<String>) -> Option<Vec<String>> {
+    all(list, |text| Some(text.clone()))
+}
+
+/// The plural form of a field, else its singular one.
+fn plural_or_singular(plural: &List<String>, singular: &Field<String>) -> Option<Vec<String>> {
+    let texts = texts(plural)?;
+    Some(if texts.is_empty() {
+        singular.iter().cloned().collect()
+    } else {
+        texts
+    })
+}

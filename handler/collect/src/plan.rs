@@ -1,0 +1,393 @@
+//! What is read, in which order. Each read starts as soon as what it needs is there; nothing waits for a whole wave.
+//!
+//! | wave | needs | reads |
+//! |---|---|---|
+//! | 1 | the request | the cluster; the endpoints it requires |
+//! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups |
+//! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
+//!
+//! A wave is added only where Azure's answers force it: a cluster body without agent pools (the pool list comes first), a
+//! virtual network that may not be read (its subnets are asked one by one), a NAT gateway with an address in yet another
+//! resource group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use egress_arm::{ArmError, model, operations};
+use egress_diagnosis::facts::{
+    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, NatGateway, Nsg, PublicIp,
+    ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
+};
+use futures::future::{BoxFuture, Shared, join_all};
+use futures::{FutureExt, try_join};
+
+use crate::Request;
+use crate::addresses::{self, Addresses};
+use crate::convert;
+use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
+use crate::networks::{self, Networks};
+use crate::outcome::{Listing, converted, converted_list};
+use crate::reader::Reader;
+
+const NO_NODE_GROUP: &str = "the cluster names no node resource group";
+
+/// The first wave, and everything that follows from the cluster.
+pub(crate) async fn facts(reader: Reader<'_>, request: &Request) -> Result<Facts, ArmError> {
+    let cluster = async {
+        let answer = reader
+            .try_get(&operations::CLUSTER_GET, &request.cluster)
+            .await?;
+        Ok(of_cluster(reader.next_wave(), request, &answer).await)
+    };
+    let endpoints = egress_endpoints(reader, request).map(Ok);
+    let (facts, egress_endpoints) = try_join!(cluster.boxed(), endpoints.boxed())?;
+    Ok(Facts {
+        egress_endpoints,
+        ..facts
+    })
+}
+
+async fn egress_endpoints(reader: Reader<'_>, request: &Request) -> Datum<Vec<EgressEndpoint>> {
+    let cluster = Id::new(request.cluster.as_str());
+    let answer = reader
+        .list::<model::EgressEndpointCategory>(&operations::EGRESS_ENDPOINTS_LIST, &cluster)
+        .await;
+    let categories = converted_list(answer, |category| Some(category.clone()));
+    converted(categories, |categories| {
+        convert::egress_endpoints(categories)
+    })
+}
+
+/// A read whose answer more than one other read waits for.
+type Once<'a, T> = Shared<BoxFuture<'a, Arc<T>>>;
+
+fn once<'a, T: 'a>(read: impl Future<Output = T> + Send + 'a) -> Once<'a, T> {
+    read.map(Arc::new).boxed().shared()
+}
+
+/// The second wave and what follows from each of its answers.
+async fn of_cluster(
+    reader: Reader<'_>,
+    request: &Request,
+    answer: &model::Whole<model::ManagedClusterProperties>,
+) -> Facts {
+    let cluster = convert::cluster(&request.cluster, answer);
+    let group = cluster
+        .node_resource_group
+        .as_deref()
+        .map(|group| addresses::group_id(&cluster.subscription_id, group));
+    let group = group.as_ref();
+    let named = addresses::named_by_profiles(&cluster);
+    let named_elsewhere: Vec<Id> = named
+        .iter()
+        .filter(|id| !addresses::is_listed_in(id, group))
+        .cloned()
+        .collect();
+
+    // Needs the cluster.
+    let pools = once(pool_networks(reader, &cluster, &answer.properties, group));
+    let scale_sets = once(scale_sets(reader, group));
+    let load_balancer = once(load_balancer(reader, group));
+    let node_ips = once(node_group_ips(reader, group));
+    let own_addresses = once(addresses::by_id(reader, named_elsewhere));
+
+    // Needs one of these, each as soon as it is there.
+    let next = reader.next_wave();
+    let of_group = async {
+        futures::join!(
+            node_resource_group(reader, group),
+            scale_set_nics(next, scale_sets.clone()),
+            frontend_addresses(next, load_balancer.clone(), group, &named),
+            metrics_of_load_balancer(next, &cluster, load_balancer.clone()),
+        )
+    };
+    let of_subnets = async {
+        futures::join!(
+            route_tables(pools.clone()),
+            nsgs(pools.clone(), scale_sets.clone()),
+            gateways(pools.clone(), group, own_addresses.clone()),
+            metrics_of_gateways(&cluster, pools.clone()),
+        )
+    };
+    let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
+    let (node_resource_group, scale_set_nics, frontends, mut metrics) = of_group;
+    let (route_tables, nsgs, gateways, gateway_metrics) = of_subnets;
+    metrics.extend(gateway_metrics);
+
+    // All of these have ended by now.
+    let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
+    let (node_ips, own_addresses) = futures::join!(node_ips, own_addresses);
+    let named = named
+        .iter()
+        .chain(&frontends.named)
+        .chain(&gateways.named)
+        .filter(|id| addresses::is_listed_in(id, group));
+    let mut addresses = addresses::of_list(&node_ips, named);
+    addresses.extend((*own_addresses).clone());
+    addresses.extend(frontends.elsewhere);
+    addresses.extend(gateways.elsewhere);
+
+    Facts {
+        asked_at: request.asked_at,
+        window: request.window,
+        agent_pools: pools.agent_pools.clone(),
+        egress_endpoints: Datum::not_asked("read beside the cluster"),
+        node_resource_group,
+        pool_subnets: pools.networks.pool_subnets.clone(),
+        virtual_networks: pools.networks.vnets.clone(),
+        subnets: pools.networks.subnets.clone(),
+        route_tables,
+        nsgs,
+        nat_gateways: gateways.gateways,
+        public_ips: addresses.ips,
+        public_ip_prefixes: addresses.prefixes,
+        load_balancer: (*load_balancer).clone(),
+        scale_sets: (*scale_sets).clone(),
+        scale_set_nics,
+        metrics,
+        cluster,
+    }
+}
+
+/// The pools, their networks, and the reader for what hangs on them.
+struct PoolNetworks<'a> {
+    agent_pools: Datum<Vec<AgentPool>>,
+    networks: Networks,
+    next: Reader<'a>,
+}
+
+async fn pool_networks<'a>(
+    reader: Reader<'a>,
+    cluster: &Cluster,
+    properties: &model::ManagedClusterProperties,
+    group: Option<&Id>,
+) -> PoolNetworks<'a> {
+    let of_body = convert::agent_pool_profiles(&properties.agent_pool_profiles)
+        .filter(|pools| !pools.is_empty());
+    let (agent_pools, reader) = match of_body {
+        Some(pools) => (Datum::Known(pools), reader),
+        None => (
+            listed_agent_pools(reader, cluster).await,
+            reader.next_wave(),
+        ),
+    };
+    let networks = match &agent_pools {
+        Datum::Known(pools) => {
+            let api_server = cluster.api_server.subnet_id.as_ref();
+            networks::read(reader, pools, api_server, group).await
+        }
+        _ => Networks::default(),
+    };
+    // Subnets that had to be asked one by one took a wave of their own.
+    let one_by_one = networks
+        .vnets
+        .values()
+        .any(|network| matches!(network, Datum::Denied { .. }));
+    let next = if one_by_one {
+        reader.next_wave().next_wave()
+    } else {
+        reader.next_wave()
+    };
+    PoolNetworks {
+        agent_pools,
+        networks,
+        next,
+    }
+}
+
+async fn listed_agent_pools(reader: Reader<'_>, cluster: &Cluster) -> Datum<Vec<AgentPool>> {
+    let answer = reader
+        .list(&operations::AGENT_POOLS_LIST, &cluster.id)
+        .await;
+    converted_list(answer, convert::agent_pool)
+}
+
+async fn node_resource_group(reader: Reader<'_>, group: Option<&Id>) -> Datum<ResourceGroup> {
+    let Some(group) = group else {
+        return Datum::not_asked(NO_NODE_GROUP);
+    };
+    let answer: Datum<model::ResourceGroup> = reader
+        .get(&operations::RESOURCE_GROUP_GET, group, &[])
+        .await;
+    converted(answer, |answer| {
+        Some(convert::resource_group(group.name(), answer))
+    })
+}
+
+async fn node_group_ips(reader: Reader<'_>, group: Option<&Id>) -> Listing<PublicIp> {
+    match group {
+        Some(group) => addresses::ips_of_group(reader, group).await,
+        None => Listing::unread(&Datum::<()>::not_asked(NO_NODE_GROUP)),
+    }
+}
+
+async fn scale_sets(reader: Reader<'_>, group: Option<&Id>) -> Datum<Vec<ScaleSet>> {
+    let Some(group) = group else {
+        return Datum::not_asked(NO_NODE_GROUP);
+    };
+    let answer = reader.list(&operations::SCALE_SETS_LIST, group).await;
+    converted_list(answer, convert::scale_set)
+}
+
+async fn load_balancer(reader: Reader<'_>, group: Option<&Id>) -> Datum<LoadBalancer> {
+    let Some(group) = group else {
+        return Datum::not_asked(NO_NODE_GROUP);
+    };
+    let answer = reader.list(&operations::LOAD_BALANCERS_LIST, group).await;
+    let listing = Listing::new(answer, convert::load_balancer);
+    aks_load_balancer(&listing)
+}
+
+/// AKS calls the load balancer that carries outbound traffic `kubernetes`.
+fn aks_load_balancer(listing: &Listing<LoadBalancer>) -> Datum<LoadBalancer> {
+    listing
+        .items
+        .iter()
+        .find(|(id, _)| id.name().eq_ignore_ascii_case("kubernetes"))
+        .map_or_else(
+            || listing.of(&Id::new("kubernetes")),
+            |(_, load_balancer)| load_balancer.clone(),
+        )
+}
+
+async fn scale_set_nics(
+    reader: Reader<'_>,
+    sets: Once<'_, Datum<Vec<ScaleSet>>>,
+) -> BTreeMap<Id, Datum<Vec<ScaleSetNic>>> {
+    let sets = sets.await;
+    let each = sets.as_known().into_iter().flatten().map(|set| async move {
+        let operation = &operations::SCALE_SET_NICS_LIST;
+        let answer = reader.list(operation, &set.id).await;
+        (
+            set.id.clone(),
+            converted_list(answer, convert::scale_set_nic),
+        )
+    });
+    join_all(each).await.into_iter().collect()
+}
+
+async fn metrics_of_load_balancer(
+    reader: Reader<'_>,
+    cluster: &Cluster,
+    load_balancer: Once<'_, Datum<LoadBalancer>>,
+) -> ResourceMetrics {
+    load_balancer_metrics(reader, cluster, &*load_balancer.await).await
+}
+
+/// Addresses that something names: what, and those that had to be read one by one.
+struct Named {
+    named: BTreeSet<Id>,
+    elsewhere: Addresses,
+}
+
+/// The addresses of the load balancer's frontends, as far as they are neither in the node resource group nor among `known`.
+async fn frontend_addresses(
+    reader: Reader<'_>,
+    load_balancer: Once<'_, Datum<LoadBalancer>>,
+    group: Option<&Id>,
+    known: &BTreeSet<Id>,
+) -> Named {
+    let named = addresses::named_by_frontends(&*load_balancer.await);
+    let others: Vec<Id> = named
+        .difference(known)
+        .filter(|id| !addresses::is_listed_in(id, group))
+        .cloned()
+        .collect();
+    let elsewhere = addresses::by_id(reader, others).await;
+    Named { named, elsewhere }
+}
+
+async fn route_tables(pools: Once<'_, PoolNetworks<'_>>) -> BTreeMap<Id, Datum<RouteTable>> {
+    let pools = pools.await;
+    let ids = pools.networks.attached(|subnet| &subnet.route_table_id);
+    let reader = pools.next;
+    let each = ids.into_iter().map(|id| async move {
+        let answer = reader.get(&operations::ROUTE_TABLE_GET, &id, &[]).await;
+        (id, converted(answer, convert::route_table))
+    });
+    join_all(each).await.into_iter().collect()
+}
+
+/// The groups of the subnets, and those that only the scale sets' models name.
+async fn nsgs(
+    pools: Once<'_, PoolNetworks<'_>>,
+    sets: Once<'_, Datum<Vec<ScaleSet>>>,
+) -> BTreeMap<Id, Datum<Nsg>> {
+    let pools = pools.await;
+    let of_subnets = pools.networks.attached(|subnet| &subnet.nsg_id);
+    let of_models = async {
+        let sets = sets.await;
+        let models = sets.as_known().into_iter().flatten();
+        let named: BTreeSet<Id> = models.flat_map(|set| &set.nsg_ids).cloned().collect();
+        read_nsgs(pools.next, &named - &of_subnets).await
+    };
+    let of_subnets = read_nsgs(pools.next, of_subnets.clone());
+    let (mut all, of_models) = futures::join!(of_subnets, of_models);
+    all.extend(of_models);
+    all
+}
+
+async fn read_nsgs(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<Nsg>> {
+    let each = ids.into_iter().map(|id| async move {
+        let operation = &operations::NETWORK_SECURITY_GROUP_GET;
+        let answer = reader.get(operation, &id, &[]).await;
+        (id, converted(answer, convert::nsg))
+    });
+    join_all(each).await.into_iter().collect()
+}
+
+async fn metrics_of_gateways(
+    cluster: &Cluster,
+    pools: Once<'_, PoolNetworks<'_>>,
+) -> ResourceMetrics {
+    let pools = pools.await;
+    let ids = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
+    nat_gateway_metrics(pools.next, cluster, &ids).await
+}
+
+/// NAT gateways, and the addresses they name.
+struct Gateways {
+    gateways: BTreeMap<Id, Datum<NatGateway>>,
+    named: BTreeSet<Id>,
+    elsewhere: Addresses,
+}
+
+/// The subnets' NAT gateways and, beside them, the addresses of their resource groups.
+async fn gateways(
+    pools: Once<'_, PoolNetworks<'_>>,
+    group: Option<&Id>,
+    own_addresses: Once<'_, Addresses>,
+) -> Gateways {
+    let pools = pools.await;
+    let ids = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
+    let groups: BTreeSet<Id> = ids
+        .iter()
+        .filter_map(addresses::group_of)
+        .filter(|of_gateway| Some(of_gateway) != group)
+        .collect();
+    let (gateways, groups) = futures::join!(
+        read_gateways(pools.next, ids),
+        addresses::of_groups(pools.next, groups)
+    );
+    let named = addresses::named_by_gateways(gateways.values());
+    let others = named
+        .iter()
+        .filter(|id| !addresses::is_listed_in(id, group));
+    let others = others.cloned().collect();
+    let reader = pools.next.next_wave();
+    let known = own_addresses.await;
+    let elsewhere = addresses::of_gateways(reader, others, &groups, &known).await;
+    Gateways {
+        gateways,
+        named,
+        elsewhere,
+    }
+}
+
+async fn read_gateways(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<NatGateway>> {
+    let each = ids.into_iter().map(|id| async move {
+        let answer = reader.get(&operations::NAT_GATEWAY_GET, &id, &[]).await;
+        (id, converted(answer, convert::nat_gateway))
+    });
+    join_all(each).await.into_iter().collect()
+}

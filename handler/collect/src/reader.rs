@@ -1,0 +1,168 @@
+//! One report's reads: every call ends as a datum, at the latest at the deadline.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use egress_arm::read::{Field, Tolerant};
+use egress_arm::{ArmError, Operation, ResourceId, Session};
+use egress_diagnosis::facts::{Datum, Id, Window};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
+
+use crate::outcome::{datum_of, malformed, timed_out};
+use crate::{Progress, Request};
+
+/// What the waves share.
+pub(crate) struct Shared<'a> {
+    session: &'a Session,
+    request: &'a Request,
+    begun: AtomicUsize,
+    done: AtomicUsize,
+    waves: AtomicUsize,
+}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(session: &'a Session, request: &'a Request) -> Self {
+        Self {
+            session,
+            request,
+            begun: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            waves: AtomicUsize::new(USUAL_WAVES),
+        }
+    }
+
+    /// The reader of the first wave.
+    pub(crate) fn first_wave(&'a self) -> Reader<'a> {
+        Reader {
+            shared: self,
+            wave: 1,
+        }
+    }
+}
+
+/// Dependent waves of a plan in which everything is where AKS puts it.
+const USUAL_WAVES: usize = 3;
+
+/// Reads for one wave of the plan.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    shared: &'a Shared<'a>,
+    wave: usize,
+}
+
+impl Reader<'_> {
+    /// The reader for what depends on this wave's answers.
+    pub(crate) fn next_wave(self) -> Self {
+        Self {
+            wave: self.wave + 1,
+            ..self
+        }
+    }
+
+    /// The metrics window.
+    pub(crate) fn window(self) -> Window {
+        self.shared.request.window
+    }
+
+    /// The time of asking.
+    pub(crate) fn asked_at(self) -> Timestamp {
+        self.shared.request.asked_at
+    }
+
+    /// Reads one answer, errors as they are: only the cluster's own read needs them.
+    pub(crate) async fn try_get<T: DeserializeOwned>(
+        self,
+        operation: &'static Operation,
+        id: &ResourceId,
+    ) -> Result<T, ArmError> {
+        self.counted(operation, self.shared.session.get(operation, id, &[]))
+            .await
+    }
+
+    /// Reads one answer.
+    pub(crate) async fn get<T: DeserializeOwned>(
+        self,
+        operation: &'static Operation,
+        id: &Id,
+        query: &[(&str, &str)],
+    ) -> Datum<T> {
+        let Some(asked) = resource_id(operation, id) else {
+            return malformed();
+        };
+        let call = self.shared.session.get(operation, &asked, query);
+        self.datum(operation, &asked, call).await
+    }
+
+    /// Reads a list to its end.
+    pub(crate) async fn list<T: Tolerant>(
+        self,
+        operation: &'static Operation,
+        id: &Id,
+    ) -> Datum<Vec<Field<T>>> {
+        let Some(asked) = resource_id(operation, id) else {
+            return malformed();
+        };
+        let call = self.shared.session.list(operation, &asked, &[]);
+        self.datum(operation, &asked, call).await
+    }
+
+    async fn datum<T>(
+        self,
+        operation: &'static Operation,
+        asked: &ResourceId,
+        call: impl Future<Output = Result<T, ArmError>>,
+    ) -> Datum<T> {
+        let deadline = self.shared.request.deadline;
+        if Instant::now() >= deadline {
+            return timed_out();
+        }
+        // The client keeps to the deadline too; this holds it to it.
+        match self.counted(operation, timeout_at(deadline, call)).await {
+            Ok(Ok(answer)) => Datum::Known(answer),
+            Ok(Err(error)) => {
+                tracing::info!(
+                    operation = operation.name,
+                    request_id = error.request_id(),
+                    "{}",
+                    error.detail()
+                );
+                datum_of(&error, operation, asked)
+            }
+            Err(_elapsed) => timed_out(),
+        }
+    }
+
+    /// Runs a call between two progress reports.
+    async fn counted<T>(self, operation: &'static Operation, call: impl Future<Output = T>) -> T {
+        let shared = self.shared;
+        shared.begun.fetch_add(1, Ordering::Relaxed);
+        shared.waves.fetch_max(self.wave, Ordering::Relaxed);
+        self.report(operation);
+        let outcome = call.await;
+        shared.done.fetch_add(1, Ordering::Relaxed);
+        self.report(operation);
+        outcome
+    }
+
+    fn report(self, operation: &'static Operation) {
+        if let Some(report) = &self.shared.request.progress {
+            report(Progress {
+                wave: self.wave,
+                waves: self.shared.waves.load(Ordering::Relaxed),
+                what: operation.name,
+                done: self.shared.done.load(Ordering::Relaxed),
+                total: self.shared.begun.load(Ordering::Relaxed),
+            });
+        }
+    }
+}
+
+/// An id from a body as one that may be asked for: well-formed, and of the operation's type.
+fn resource_id(operation: &'static Operation, id: &Id) -> Option<ResourceId> {
+    match operation.target {
+        Some(target) => ResourceId::parse_type(id.as_str(), target),
+        None => ResourceId::parse(id.as_str()),
+    }
+    .ok()
+}

@@ -1,0 +1,174 @@
+//! The AKS load balancer as a way out.
+
+use crate::facts::{Datum, Facts, Frontend, Id, LoadBalancer, Missing, OutboundRule, lookup};
+use crate::snat::capacity::prefix_addresses;
+
+/// A frontend's public address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// It exists: the text that the internet sees (an address or a prefix; `None` while nothing is assigned), and how
+    /// many IPv4 addresses it stands for.
+    Alive { text: Option<String>, ipv4: u64 },
+    /// Azure says that it does not exist.
+    Gone(Id),
+    /// It could not be read.
+    Unread(Missing),
+}
+
+/// The AKS load balancer `kubernetes`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Balancer<'f> {
+    pub(crate) facts: &'f Facts,
+}
+
+impl<'f> Balancer<'f> {
+    /// The load balancer; `None` when Azure says that it does not exist.
+    pub(crate) fn get(self) -> Result<Option<&'f LoadBalancer>, Missing> {
+        match &self.facts.load_balancer {
+            Datum::Absent => Ok(None),
+            other => other
+                .known(|| "load balancer kubernetes".to_owned())
+                .map(Some),
+        }
+    }
+
+    /// Frontends of an outbound rule that the load balancer has.
+    pub(crate) fn frontends(
+        lb: &'f LoadBalancer,
+        rule: &'f OutboundRule,
+    ) -> impl Iterator<Item = &'f Frontend> {
+        lb.frontends
+            .iter()
+            .filter(|f| rule.frontends.contains(&f.id))
+    }
+
+    /// Public addresses of a frontend; none for a private one.
+    pub(crate) fn addresses(self, frontend: &Frontend) -> Vec<Address> {
+        let ip = frontend.public_ip.iter().map(|id| self.public_ip(id));
+        let prefix = frontend.public_ip_prefix.iter().map(|id| self.prefix(id));
+        ip.chain(prefix).collect()
+    }
+
+    /// A public IP address.
+    pub(crate) fn public_ip(self, id: &Id) -> Address {
+        match lookup(&self.facts.public_ips, id) {
+            Datum::Absent => Address::Gone(id.clone()),
+            other => match other.known(|| format!("public IP address {}", id.name())) {
+                Err(missing) => Address::Unread(missing),
+                Ok(ip) => Address::Alive {
+                    text: ip.address.clone(),
+                    ipv4: u64::from(!is_v6(ip.version.as_deref())),
+                },
+            },
+        }
+    }
+
+    /// A public IP prefix.
+    pub(crate) fn prefix(self, id: &Id) -> Address {
+        match lookup(&self.facts.public_ip_prefixes, id) {
+            Datum::Absent => Address::Gone(id.clone()),
+            other => match other.known(|| format!("public IP prefix {}", id.name())) {
+                Err(missing) => Address::Unread(missing),
+                Ok(prefix) => {
+                    let v6 = prefix.prefix.as_ref().is_some_and(|p| p.contains(':'));
+                    Address::Alive {
+                        text: prefix.prefix.clone(),
+                        ipv4: prefix
+                            .length
+                            .and_then(prefix_addresses)
+                            .filter(|_| !v6)
+                            .unwrap_or(0),
+                    }
+                }
+            },
+        }
+    }
+
+    /// An address that may be either (R1.49): told apart by its resource type.
+    pub(crate) fn either(self, id: &Id) -> Address {
+        if id.is_type("Microsoft.Network/publicIPPrefixes") {
+            self.prefix(id)
+        } else {
+            self.public_ip(id)
+        }
+    }
+
+    /// Addresses of all outbound rules, each frontend once.
+    pub(crate) fn outbound_addresses(self) -> Result<Vec<Address>, Missing> {
+        let Some(lb) = self.get()? else {
+            return Ok(Vec::new());
+        };
+        let used = |f: &&Frontend| {
+            lb.outbound_rules
+                .iter()
+                .any(|r| r.frontends.contains(&f.id))
+        };
+        Ok(lb
+            .frontends
+            .iter()
+            .filter(used)
+            .flat_map(|f| self.addresses(f))
+            .collect())
+    }
+
+    /// Whether an outbound rule with a living public address exists. An address that could not be read leaves it open.
+    pub(crate) fn usable(self) -> Result<bool, Missing> {
+        let addresses = self.outbound_addresses()?;
+        if addresses.iter().any(|a| matches!(a, Address::Alive { .. })) {
+            return Ok(true);
+        }
+        match addresses.into_iter().find_map(unread) {
+            Some(missing) => Err(missing),
+            None => Ok(false),
+        }
+    }
+
+    /// AKS's own IPv4 outbound rule, else the first with frontends.
+    pub(crate) fn outbound_rule(self) -> Result<Option<&'f OutboundRule>, Missing> {
+        Ok(self.get()?.and_then(|lb| {
+            let rules = &lb.outbound_rules;
+            rules
+                .iter()
+                .find(|r| r.name.eq_ignore_ascii_case("aksOutboundRule"))
+                .or_else(|| rules.iter().find(|r| !r.frontends.is_empty()))
+        }))
+    }
+}
+
+fn unread(address: Address) -> Option<Missing> {
+    if let Address::Unread(missing) = address {
+        Some(missing)
+    } else {
+        None
+    }
+}
+
+fn is_v6(version: Option<&str>) -> bool {
+    version.is_some_and(|v| v.eq_ignore_ascii_case("IPv6"))
+}
+
+/// What the internet sees of these addresses; missing as soon as one could not be read.
+pub(crate) fn texts(addresses: Vec<Address>) -> Result<Vec<String>, Missing> {
+    let mut texts = Vec::new();
+    for address in addresses {
+        match address {
+            Address::Alive { text, .. } => texts.extend(text),
+            Address::Gone(_) => {}
+            Address::Unread(missing) => return Err(missing),
+        }
+    }
+    Ok(texts)
+}
+
+/// How many IPv4 addresses these are; missing as soon as one could not be read.
+pub(crate) fn count_ipv4(addresses: Vec<Address>) -> Result<u64, Missing> {
+    let mut count = 0;
+    for address in addresses {
+        match address {
+            Address::Alive { ipv4, .. } => count += ipv4,
+            Address::Gone(_) => {}
+            Address::Unread(missing) => return Err(missing),
+        }
+    }
+    Ok(count)
+}

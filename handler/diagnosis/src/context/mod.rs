@@ -1,0 +1,103 @@
+//! Shared views over the facts, worked out once, so that rules stay short.
+
+mod balancer;
+mod capacity;
+mod hop;
+mod method;
+mod snat;
+mod subnets;
+
+pub(crate) use balancer::{Address, Balancer, texts};
+pub(crate) use hop::{DefaultHop, is_pod_route};
+pub(crate) use method::Carrier;
+pub(crate) use snat::{Carriers, Device};
+pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
+
+use crate::commands::Az;
+use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};
+use crate::snat::Demand;
+
+/// The facts and what several rules make of them.
+#[derive(Debug)]
+pub struct Context<'f> {
+    pub(crate) facts: &'f Facts,
+    /// Agent pools grouped by distinct node and pod subnet.
+    pub(crate) subnets: Subnets<'f>,
+    /// The AKS load balancer.
+    pub(crate) balancer: Balancer<'f>,
+    /// What carries each of `subnets.uses`, in the same order.
+    pub(crate) carriers: Vec<Carrier>,
+    /// The devices that translate, with their usage.
+    pub(crate) snat: Carriers,
+}
+
+impl<'f> Context<'f> {
+    /// Works the views out.
+    pub fn new(facts: &'f Facts) -> Self {
+        let subnets = Subnets::of(facts);
+        let balancer = Balancer { facts };
+        let carriers: Vec<Carrier> = subnets
+            .uses
+            .iter()
+            .map(|subnet| Carrier::of(facts, balancer, subnet))
+            .collect();
+        let snat = Carriers::of(facts, &subnets, &carriers);
+        Self {
+            facts,
+            subnets,
+            balancer,
+            carriers,
+            snat,
+        }
+    }
+
+    pub(crate) fn cluster(&self) -> &'f Cluster {
+        &self.facts.cluster
+    }
+
+    pub(crate) fn network(&self) -> Option<&'f NetworkProfile> {
+        self.facts.cluster.network.as_ref()
+    }
+
+    pub(crate) fn outbound_type(&self) -> Option<&'f OutboundType> {
+        self.network()?.outbound_type.as_ref()
+    }
+
+    /// Whether the power state says that the cluster does not run. A body without a power state says nothing.
+    pub(crate) fn stopped(&self) -> bool {
+        matches!(&self.cluster().power_state, Some(state) if *state != PowerState::Running)
+    }
+
+    pub(crate) fn pools(&self) -> Result<&'f [AgentPool], Missing> {
+        self.facts
+            .agent_pools
+            .known(|| "agent pools".to_owned())
+            .map(Vec::as_slice)
+    }
+
+    /// Node counts over all pools; all unknown when the pools are.
+    pub(crate) fn demand(&self) -> Demand {
+        self.pools().map_or(
+            Demand {
+                live: None,
+                max: None,
+                surge: None,
+            },
+            Demand::of,
+        )
+    }
+
+    /// Each distinct subnet with what carries it.
+    pub(crate) fn carried(&self) -> impl Iterator<Item = (&SubnetUse<'f>, &Carrier)> {
+        self.subnets.uses.iter().zip(&self.carriers)
+    }
+
+    /// `az aks {verb}` on this cluster.
+    pub(crate) fn az_aks(&self, verb: &str) -> Az {
+        let cluster = self.cluster();
+        Az::new(&format!("aks {verb}"))
+            .opt("--subscription", &cluster.subscription_id)
+            .opt("--resource-group", &cluster.resource_group)
+            .opt("--name", &cluster.name)
+    }
+}

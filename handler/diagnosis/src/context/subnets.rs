@@ -1,0 +1,118 @@
+//! Agent pools by the subnets that their nodes and pods use.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{AgentPool, Datum, Facts, Id, Missing, Subnet, lookup};
+use crate::report::Scope;
+
+/// One distinct subnet and the pools that use it.
+#[derive(Debug, Clone)]
+pub(crate) struct SubnetUse<'f> {
+    pub(crate) id: &'f Id,
+    pub(crate) scope: Scope,
+    /// Pools in name order.
+    pub(crate) pools: Vec<&'f str>,
+    /// How many of them give their nodes public addresses of their own; `None` when a pool's body was not read.
+    pub(crate) pools_with_node_ips: Option<usize>,
+    pub(crate) subnet: Result<&'f Subnet, Missing>,
+}
+
+impl SubnetUse<'_> {
+    /// `subnet nodes of virtual network v`
+    pub(crate) fn label(&self) -> String {
+        subnet_label(self.id)
+    }
+
+    /// `node pool a` or `node pools a, b`
+    pub(crate) fn pools_label(&self) -> String {
+        pools_label(&self.pools)
+    }
+}
+
+/// `node pool a` or `node pools a, b`
+pub(crate) fn pools_label(pools: &[&str]) -> String {
+    let plural = if pools.len() == 1 { "" } else { "s" };
+    format!("node pool{plural} {}", pools.join(", "))
+}
+
+fn subnet_label(id: &Id) -> String {
+    match id.parent() {
+        Some(network) => format!("subnet {}/{}", network.name(), id.name()),
+        None => format!("subnet {}", id.name()),
+    }
+}
+
+/// All pool subnets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Subnets<'f> {
+    /// Distinct subnets: node subnets first, then pod subnets, each by id.
+    pub(crate) uses: Vec<SubnetUse<'f>>,
+    /// What is missing where a pool's subnet could not be found out.
+    pub(crate) unresolved: Vec<Missing>,
+}
+
+impl<'f> Subnets<'f> {
+    pub(crate) fn of(facts: &'f Facts) -> Self {
+        let mut grouped: BTreeMap<(Scope, &'f Id), Vec<&'f str>> = BTreeMap::new();
+        let mut unresolved = Vec::new();
+        for (pool, subnets) in &facts.pool_subnets {
+            match subnets.node.known(|| format!("subnet of node pool {pool}")) {
+                Ok(id) => grouped.entry((Scope::Node, id)).or_default().push(pool),
+                Err(missing) => unresolved.push(missing),
+            }
+            if let Some(id) = &subnets.pod {
+                grouped.entry((Scope::Pod, id)).or_default().push(pool);
+            }
+        }
+        match facts.agent_pools.known(|| "agent pools".to_owned()) {
+            Err(missing) => unresolved.push(missing),
+            Ok(pools) => unresolved.extend(
+                pools
+                    .iter()
+                    .filter(|pool| !facts.pool_subnets.contains_key(&pool.name))
+                    .map(|pool| Missing {
+                        what: format!("subnet of node pool {}", pool.name),
+                        how: Datum::not_asked("not part of the plan"),
+                    }),
+            ),
+        }
+        let uses = grouped
+            .into_iter()
+            .map(|((scope, id), pools)| SubnetUse {
+                id,
+                scope,
+                pools_with_node_ips: node_ips(facts, &pools),
+                pools,
+                subnet: lookup(&facts.subnets, id).known(|| subnet_label(id)),
+            })
+            .collect();
+        Self { uses, unresolved }
+    }
+
+    /// Everything that could not be read about the pools' subnets.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = Missing> {
+        self.unresolved
+            .iter()
+            .chain(self.uses.iter().filter_map(|u| u.subnet.as_ref().err()))
+            .cloned()
+    }
+
+    /// The subnets that could be read.
+    pub(crate) fn readable(&self) -> impl Iterator<Item = (&SubnetUse<'f>, &'f Subnet)> {
+        self.uses
+            .iter()
+            .filter_map(|u| Some((u, *u.subnet.as_ref().ok()?)))
+    }
+}
+
+fn node_ips(facts: &Facts, names: &[&str]) -> Option<usize> {
+    let pools = facts.agent_pools.as_known()?;
+    let body = |name: &&str| pools.iter().find(|pool: &&AgentPool| pool.name == **name);
+    let bodies: Option<Vec<_>> = names.iter().map(body).collect();
+    Some(
+        bodies?
+            .iter()
+            .filter(|p| p.node_public_ip == Some(true))
+            .count(),
+    )
+}

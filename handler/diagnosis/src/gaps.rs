@@ -1,0 +1,83 @@
+//! What could not be read, each datum once, with the checks that it leaves open.
+
+use crate::context::Context;
+use crate::facts::{Cause, Datum, Missing};
+use crate::report::{Gap, GapCause, Needs};
+
+/// Collects missing data in the order in which the checks met it.
+#[derive(Debug, Default)]
+pub(crate) struct Gaps(Vec<Gap>);
+
+impl Gaps {
+    /// Notes that `check` lacked this datum.
+    pub(crate) fn add(&mut self, missing: &Missing, check: Option<&str>) {
+        let Some(new) = gap(missing) else { return };
+        let known = self
+            .0
+            .iter()
+            .position(|g| g.what == new.what && g.cause == new.cause);
+        let index = known.unwrap_or_else(|| {
+            self.0.push(new);
+            self.0.len() - 1
+        });
+        if let (Some(gap), Some(check)) = (self.0.get_mut(index), check)
+            && !gap.checks.iter().any(|c| c == check)
+        {
+            gap.checks.push(check.to_owned());
+        }
+    }
+
+    /// Data that no check reads but a section of the report shows.
+    pub(crate) fn add_sections(&mut self, ctx: &Context<'_>) {
+        let shown = ctx
+            .facts
+            .egress_endpoints
+            .known(|| "list of required egress endpoints".to_owned());
+        if let Err(missing) = shown
+            && matches!(missing.how, Datum::Denied { .. } | Datum::Failed { .. })
+        {
+            self.add(&missing, None);
+        }
+    }
+
+    pub(crate) fn finish(self) -> Vec<Gap> {
+        self.0
+    }
+}
+
+fn gap(missing: &Missing) -> Option<Gap> {
+    let (cause, http_status, error_code, needs) = match &missing.how {
+        Datum::Known(()) => return None,
+        Datum::Absent => (GapCause::NotFound, Some(404), None, None),
+        Datum::NotAsked { .. } => (GapCause::NotAsked, None, None, None),
+        Datum::Denied { action, scope } => {
+            let needs = action.as_ref().map(|action| Needs {
+                action: action.clone(),
+                scope: scope.clone(),
+            });
+            (GapCause::Forbidden, Some(403), None, needs)
+        }
+        Datum::Failed {
+            cause,
+            http_status,
+            error_code,
+        } => {
+            let cause = match cause {
+                Cause::Throttled => GapCause::Throttled,
+                Cause::TimedOut => GapCause::TimedOut,
+                Cause::Malformed => GapCause::Malformed,
+                Cause::Unsupported => GapCause::Unsupported,
+                Cause::Unreachable => GapCause::Unreachable,
+            };
+            (cause, *http_status, error_code.clone(), None)
+        }
+    };
+    Some(Gap {
+        what: missing.what.clone(),
+        cause,
+        http_status,
+        error_code,
+        needs,
+        checks: Vec::new(),
+    })
+}

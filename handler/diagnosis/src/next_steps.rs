@@ -1,0 +1,45 @@
+//! What a person does next, in the troubleshooting guide's order (R0.1–R0.8).
+
+use crate::report::{Finding, Gap, Pattern, Severity, Status, Verdict};
+
+/// Steps: mend what was found in packet order, then look at pressure when it comes and goes, then close the gaps.
+pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) -> Vec<String> {
+    let mut steps: Vec<String> = Vec::new();
+    for finding in findings.iter().filter(|f| f.severity > Severity::Info) {
+        let Some(first) = finding.remediation.first() else {
+            continue;
+        };
+        let step = format!("{}: {}.", finding.code, first.summary);
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    if verdict.pattern == Pattern::Intermittent {
+        steps.push(
+            "Compare `kubectl top pods` and `kubectl top nodes` with the times of the failures."
+                .to_owned(),
+        );
+    }
+    for gap in gaps {
+        if let Some(needs) = &gap.needs {
+            let scope = needs.scope.as_deref().unwrap_or("the resource");
+            let step = format!(
+                "Grant the identity {} on {scope}, then ask again.",
+                needs.action
+            );
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+    }
+    match verdict.status {
+        Status::Unknown => steps.push(
+            "Until then, test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.".to_owned(),
+        ),
+        Status::Healthy => steps.push(
+            "If a destination still fails, test it from a pod: name first (`nslookup`), then port (`nc -zv`), then `curl -Iv`.".to_owned(),
+        ),
+        _ => {}
+    }
+    steps
+}

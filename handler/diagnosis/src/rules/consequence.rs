@@ -1,0 +1,27 @@
+//! Cause before consequence: a consequence is not reported beside its cause. The only place where that is decided.
+
+use std::collections::BTreeMap;
+
+use super::Outcome;
+
+/// Consequence → the findings that explain it away.
+const EXPLAINED_BY: &[(&str, &[&str])] = &[(
+    "SNT108",
+    // Without a working method, or without nodes, no data points are what one expects.
+    &["CLS101", "OUT106", "NAT101", "NAT102", "NAT103"],
+)];
+
+/// Drops the findings of consequences whose cause was found; their checks then do not apply, with the cause as reason.
+pub(crate) fn suppress(outcomes: &mut BTreeMap<&'static str, Outcome>) {
+    for (consequence, causes) in EXPLAINED_BY {
+        let cause = causes
+            .iter()
+            .find(|cause| outcomes.get(*cause).is_some_and(|o| !o.findings.is_empty()));
+        if let (Some(cause), Some(outcome)) = (cause, outcomes.get_mut(consequence))
+            && !outcome.findings.is_empty()
+        {
+            outcome.findings.clear();
+            outcome.not_applicable = Some(format!("explained by {cause}"));
+        }
+    }
+}

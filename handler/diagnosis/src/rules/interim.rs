@@ -1,0 +1,259 @@
+//! Checks that stand in for the parts of the path that are not evaluated yet. Each passes only where there is nothing to
+//! evaluate; anything else is left open, so that it can never look healthy.
+
+use ipnet::IpNet;
+
+use super::{Outcome, Step};
+use crate::context::{Context, DefaultHop, is_pod_route};
+use crate::facts::{
+    Access, Direction, Id, NetworkPlugin, NextHopType, OutboundType, RouteTable, lookup,
+};
+use crate::report::Method;
+
+/// A check without a finding code.
+pub(crate) struct Interim {
+    pub(crate) id: &'static str,
+    pub(crate) step: Step,
+    pub(crate) check: fn(&Context<'_>) -> Outcome,
+}
+
+/// All of them. Every one could hide a critical fault.
+pub(crate) const CHECKS: &[Interim] = &[
+    Interim {
+        id: "path-dns",
+        step: Step::Dns,
+        check: dns,
+    },
+    Interim {
+        id: "path-nsg",
+        step: Step::NetworkSecurityGroups,
+        check: nsg,
+    },
+    Interim {
+        id: "path-routes",
+        step: Step::Routes,
+        check: routes,
+    },
+    Interim {
+        id: "path-firewall",
+        step: Step::Appliance,
+        check: firewall,
+    },
+    Interim {
+        id: "path-method",
+        step: Step::OutboundMethod,
+        check: method,
+    },
+    Interim {
+        id: "path-api-access",
+        step: Step::ApiServer,
+        check: api_access,
+    },
+];
+
+/// Azure's own resolver.
+const AZURE_DNS: &str = "168.63.129.16";
+
+fn dns(ctx: &Context<'_>) -> Outcome {
+    let mut outcome = Outcome::passed();
+    let mut seen: Vec<Id> = Vec::new();
+    for used in &ctx.subnets.uses {
+        let Some(id) = used.id.parent().filter(|id| !seen.contains(id)) else {
+            continue;
+        };
+        match lookup(&ctx.facts.virtual_networks, &id)
+            .known(|| format!("virtual network {}", id.name()))
+        {
+            Err(missing) => outcome.missing.push(missing),
+            Ok(network) => {
+                let inside = |server: &&String| {
+                    let address = server.parse::<std::net::IpAddr>();
+                    address.is_ok_and(|address| {
+                        let mut ranges = network
+                            .address_prefixes
+                            .iter()
+                            .filter_map(|p| p.parse::<IpNet>().ok());
+                        server.as_str() == AZURE_DNS || ranges.any(|range| range.contains(&address))
+                    })
+                };
+                if let Some(server) = network.dns_servers.iter().find(|server| !inside(server)) {
+                    outcome.undecided.push(format!("whether custom DNS server {server} of virtual network {} is reachable is not evaluated by this version", id.name()));
+                }
+            }
+        }
+        seen.push(id);
+    }
+    outcome
+        .missing
+        .extend(ctx.subnets.unresolved.iter().cloned());
+    outcome
+}
+
+fn nsg(ctx: &Context<'_>) -> Outcome {
+    let mut outcome = Outcome::passed();
+    outcome.missing.extend(ctx.subnets.missing());
+    let mut ids: Vec<&Id> = ctx
+        .subnets
+        .readable()
+        .filter_map(|(_, s)| s.nsg_id.as_ref())
+        .collect();
+    match ctx
+        .facts
+        .scale_sets
+        .known(|| "scale sets of the node resource group".to_owned())
+    {
+        Ok(sets) => ids.extend(sets.iter().flat_map(|set| &set.nsg_ids)),
+        Err(missing) => outcome.missing.push(missing),
+    }
+    ids.sort();
+    ids.dedup();
+    for id in ids {
+        match lookup(&ctx.facts.nsgs, id).known(|| format!("network security group {}", id.name()))
+        {
+            Err(missing) => outcome.missing.push(missing),
+            Ok(nsg) => {
+                let suspect = nsg.rules.iter().find(|rule| {
+                    rule.direction != Some(Direction::Inbound) && rule.access != Some(Access::Allow)
+                });
+                if let Some(rule) = suspect {
+                    outcome.undecided.push(format!("outbound rule {} of network security group {} denies traffic; what it hits is not evaluated by this version", rule.name, id.name()));
+                }
+            }
+        }
+    }
+    outcome
+}
+
+fn routes(ctx: &Context<'_>) -> Outcome {
+    let mut outcome = Outcome::passed();
+    outcome.missing.extend(ctx.subnets.missing());
+    let kubenet = ctx.network().and_then(|n| n.plugin.as_ref()) == Some(&NetworkPlugin::Kubenet);
+    for ((used, subnet), carrier) in ctx
+        .subnets
+        .readable()
+        .map(|(used, subnet)| ((used, subnet), DefaultHop::of(ctx.facts, subnet)))
+    {
+        let label = used.label();
+        match carrier {
+            DefaultHop::UserRoutes(table) => outcome.undecided.push(format!("route table {} of {label} has routes of its own, which this version does not evaluate", table.name())),
+            DefaultHop::GatewayPossible(reason) => outcome.undecided.push(format!("{reason}, and routes that it announces cannot be read")),
+            DefaultHop::Unread(missing) => outcome.missing.push(missing),
+            DefaultHop::System if kubenet && subnet.route_table_id.is_none() => {
+                outcome.undecided.push(format!("{label} of a kubenet cluster has no route table"));
+            }
+            DefaultHop::System => {}
+        }
+    }
+    if ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting) && !outcome.is_open() {
+        outcome.undecided.push("outbound type userDefinedRouting needs a default route to an appliance, and no route table has one".to_owned());
+    }
+    outcome
+}
+
+fn firewall(ctx: &Context<'_>) -> Outcome {
+    let mut outcome = Outcome::passed();
+    outcome.missing.extend(ctx.subnets.missing());
+    let mut tables: Vec<&Id> = ctx
+        .subnets
+        .readable()
+        .filter_map(|(_, s)| s.route_table_id.as_ref())
+        .collect();
+    tables.sort();
+    tables.dedup();
+    for id in tables {
+        match lookup(&ctx.facts.route_tables, id).known(|| format!("route table {}", id.name())) {
+            Err(missing) => outcome.missing.push(missing),
+            Ok(table) => outcome.undecided.extend(appliance(ctx, table)),
+        }
+    }
+    if ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting) && !outcome.is_open() {
+        outcome.undecided.push(
+            "outbound type userDefinedRouting hands traffic to an appliance that is not known"
+                .to_owned(),
+        );
+    }
+    if outcome.is_open() {
+        outcome
+    } else {
+        Outcome::not_applicable("no route sends traffic to an appliance")
+    }
+}
+
+fn appliance(ctx: &Context<'_>, table: &RouteTable) -> Option<String> {
+    let elsewhere = |hop: &NextHopType| {
+        !matches!(
+            hop,
+            NextHopType::Internet | NextHopType::VnetLocal | NextHopType::None
+        )
+    };
+    let route = table
+        .routes
+        .iter()
+        .find(|route| elsewhere(&route.next_hop_type) && !is_pod_route(ctx.facts, route))?;
+    let hop = route
+        .next_hop_ip
+        .as_deref()
+        .unwrap_or(route.next_hop_type.as_str());
+    Some(format!(
+        "route {} of route table {} sends {} to {hop}; what is allowed there is not evaluated by this version",
+        route.name,
+        table.id.name(),
+        route.address_prefix
+    ))
+}
+
+/// Declared against actual, and isolation.
+fn method(ctx: &Context<'_>) -> Outcome {
+    let declared = match ctx.outbound_type() {
+        None => return Outcome::undecided("the cluster's body has no outbound type"),
+        Some(OutboundType::Other(word)) => {
+            return Outcome::undecided(format!("outbound type {word} is not known to this version"));
+        }
+        Some(declared) => declared,
+    };
+    let mut outcome = Outcome::passed();
+    outcome.missing.extend(ctx.subnets.missing());
+    let isolated = matches!(declared, OutboundType::None | OutboundType::Block);
+    if isolated
+        && !ctx
+            .cluster()
+            .artifact_source
+            .as_deref()
+            .is_some_and(|s| s.eq_ignore_ascii_case("Cache"))
+    {
+        outcome.undecided.push(format!("outbound type {} without a bootstrap cache; what that breaks is not evaluated by this version", declared.as_str()));
+    }
+    for (used, carrier) in ctx.carried() {
+        outcome.missing.extend(carrier.missing.clone());
+        let expected = match declared {
+            OutboundType::LoadBalancer => carrier.method == Method::LoadBalancer,
+            // A missing gateway is a finding of its own.
+            other if other.is_nat_gateway() => {
+                used.subnet
+                    .as_ref()
+                    .is_ok_and(|s| s.nat_gateway_id.is_none())
+                    || carrier.method == Method::NatGateway
+            }
+            OutboundType::None | OutboundType::Block => carrier.method == Method::None,
+            _ => false,
+        };
+        if !expected && carrier.missing.is_none() {
+            outcome.undecided.push(format!("{} does not leave as outbound type {} promises ({}); what follows is not evaluated by this version", used.label(), declared.as_str(), carrier.why));
+        }
+    }
+    outcome
+}
+
+fn api_access(ctx: &Context<'_>) -> Outcome {
+    let api = &ctx.cluster().api_server;
+    if api.authorized_ip_ranges.is_empty() || api.private_cluster == Some(true) {
+        return Outcome::not_applicable("the API server has no authorized IP ranges");
+    }
+    match ctx.outbound_type() {
+        // AKS adds the load balancer's own address to the ranges (R1.88).
+        Some(OutboundType::LoadBalancer) => Outcome::passed(),
+        _ => Outcome::undecided(
+            "whether the authorized IP ranges admit the egress addresses is not evaluated by this version",
+        ),
+    }
+}

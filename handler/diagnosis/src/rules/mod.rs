@@ -1,0 +1,119 @@
+//! One file per finding: its documentation, its metadata, its check, its tests.
+
+mod consequence;
+mod finding;
+mod outcome;
+mod page;
+mod registry;
+
+pub(crate) mod interim;
+
+mod cls101;
+mod cls102;
+mod cls103;
+mod cls104;
+mod nat101;
+mod nat102;
+mod nat103;
+mod nat105;
+mod nat106;
+mod nat107;
+mod nat_gateways;
+mod out106;
+mod out109;
+mod snt101;
+mod snt102;
+mod snt103;
+mod snt108;
+pub(crate) mod snt_fix;
+mod snt_ports;
+
+pub(crate) use consequence::suppress;
+pub use outcome::Outcome;
+pub use page::{index, page};
+pub use registry::{RULES, find};
+
+use crate::context::Context;
+use crate::report::Severity;
+
+/// The troubleshooting guide's step that a check belongs to, in the order in which a packet meets what is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The cluster runs and Azure has settled it.
+    ClusterState,
+    /// Names are resolved.
+    Dns,
+    /// Network security groups at the NIC and the subnet.
+    NetworkSecurityGroups,
+    /// Route tables and what else decides the next hop.
+    Routes,
+    /// The firewall or appliance at the next hop.
+    Appliance,
+    /// The method that the outbound type promises: load balancer, NAT gateway, node address.
+    OutboundMethod,
+    /// SNAT ports, used against allocated.
+    SnatPorts,
+    /// The API server's own access list.
+    ApiServer,
+}
+
+impl Step {
+    /// The step in words, as reports show it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterState => "cluster state",
+            Self::Dns => "DNS",
+            Self::NetworkSecurityGroups => "network security groups",
+            Self::Routes => "routes",
+            Self::Appliance => "egress appliance",
+            Self::OutboundMethod => "outbound method",
+            Self::SnatPorts => "SNAT ports",
+            Self::ApiServer => "API server access",
+        }
+    }
+}
+
+/// A finding's documentation, in Markdown.
+#[derive(Debug, Clone, Copy)]
+pub struct Docs {
+    /// What it checks.
+    pub what: &'static str,
+    /// Why it matters for egress.
+    pub why: &'static str,
+    /// Evidence that a finding carries.
+    pub evidence: &'static str,
+    /// How to mend it.
+    pub fix: &'static str,
+    /// How sure a finding is and what it does not see.
+    pub how_sure: &'static str,
+    /// Pages of Azure's documentation.
+    pub references: &'static [&'static str],
+}
+
+/// One finding: what it is and how it is found.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Permanent code, e.g. `NAT101`.
+    pub code: &'static str,
+    /// Permanent slug, e.g. `subnet-not-associated`.
+    pub slug: &'static str,
+    /// The worst severity it can raise, and its severity unless the check says otherwise.
+    pub severity: Severity,
+    /// The guide's step.
+    pub step: Step,
+    /// Documentation.
+    pub docs: Docs,
+    /// The check.
+    pub check: fn(&Context<'_>) -> Outcome,
+}
+
+/// Critical findings that degrade egress without stopping it.
+const DEGRADES_ONLY: [&str; 4] = ["SNT101", "FWL115", "FWL118", "OUT109"];
+
+/// Whether a finding stops egress for a node pool or a required endpoint.
+pub(crate) fn blocks_egress(code: &str, severity: Severity) -> bool {
+    severity == Severity::Critical && !DEGRADES_ONLY.contains(&code)
+}
+
+#[cfg(test)]
+mod meta_tests;

@@ -1,0 +1,115 @@
+//! NAT106: a managed NAT gateway in the caller's own virtual network.
+
+use super::{Docs, Outcome, Rule, Step};
+use crate::context::Context;
+use crate::facts::{AgentPool, Id, OutboundType};
+use crate::report::{Remediation, Severity};
+
+/// A managed NAT gateway in the caller's own virtual network.
+pub(super) const RULE: Rule = Rule {
+    code: "NAT106",
+    slug: "managed-gateway-in-own-vnet",
+    severity: Severity::High,
+    step: Step::OutboundMethod,
+    docs: Docs {
+        what: "For outbound type `managedNATGateway`: whether an agent pool names a subnet outside the node resource group.",
+        why: "AKS manages a NAT gateway only in the virtual network that it manages itself. In a network of your own it \
+              does not associate the gateway, and updates of the cluster are refused.",
+        evidence: "The pool and its `vnetSubnetID`.",
+        fix: "Put a NAT gateway of your own on the subnet and change the outbound type to `userAssignedNATGateway`.",
+        how_sure: "Certain that the combination is not supported.",
+        references: &[
+            "https://learn.microsoft.com/azure/aks/nat-gateway",
+            "https://learn.microsoft.com/azure/aks/egress-outboundtype",
+        ],
+    },
+    check,
+};
+
+fn check(ctx: &Context<'_>) -> Outcome {
+    let managed = matches!(
+        ctx.outbound_type(),
+        Some(OutboundType::ManagedNatGateway | OutboundType::ManagedNatGatewayV2)
+    );
+    if !managed {
+        return Outcome::not_applicable("the outbound type is not a managed NAT gateway");
+    }
+    let pools = match ctx.pools() {
+        Ok(pools) => pools,
+        Err(missing) => return Outcome::missing(missing),
+    };
+    let own: Vec<(&AgentPool, &Id)> = pools
+        .iter()
+        .filter_map(|pool| Some((pool, pool.vnet_subnet_id.as_ref()?)))
+        .filter(|(_, subnet)| !in_node_resource_group(ctx, subnet))
+        .collect();
+    if own.is_empty() {
+        return Outcome::passed();
+    }
+    let names: Vec<&str> = own.iter().map(|(pool, _)| pool.name.as_str()).collect();
+    let mut found = RULE
+        .finding(format!(
+            "Managed NAT gateway with {} in a virtual network of your own",
+            crate::context::pools_label(&names)
+        ))
+        .explain("AKS manages a NAT gateway only in the network that it manages itself. This combination is not supported: the gateway may be missing on the subnet, and updates may be refused.")
+        .pools(names.iter().copied());
+    for (pool, subnet) in &own {
+        let text = format!("vnetSubnetID of node pool {}", pool.name);
+        found = found.evidence(text, Some(subnet), None).resource(subnet);
+    }
+    let change = ctx
+        .az_aks("update")
+        .opt("--outbound-type", "userAssignedNATGateway");
+    Outcome::found(
+        found.fix(
+            Remediation::new("Put a NAT gateway of your own on each pool subnet, then change the outbound type")
+                .command(change.build())
+                .side_effect("Open connections break and the egress address changes: authorized IP ranges first")
+                .side_effect("Azure may refuse to move between network ownerships; then the cluster has to be created anew"),
+        ),
+    )
+}
+
+fn in_node_resource_group(ctx: &Context<'_>, subnet: &Id) -> bool {
+    match (&ctx.cluster().node_resource_group, subnet.resource_group()) {
+        (Some(group), Some(of)) => group.eq_ignore_ascii_case(of),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{codes, denied, nat_gateway, network_mut, outcome, pools_mut};
+
+    fn managed() -> crate::facts::Facts {
+        let mut facts = nat_gateway();
+        network_mut(&mut facts).outbound_type = Some(OutboundType::ManagedNatGateway);
+        facts
+    }
+
+    #[test]
+    fn r2_50_fires() {
+        let found = outcome(&RULE, &managed());
+        assert_eq!(codes(&found), ["NAT106"]);
+        assert_eq!(found.findings[0].affected.node_pools, ["system", "user"]);
+    }
+
+    #[test]
+    fn does_not_fire() {
+        let mut facts = managed();
+        for pool in pools_mut(&mut facts) {
+            pool.vnet_subnet_id = None;
+        }
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        assert!(outcome(&RULE, &nat_gateway()).not_applicable.is_some());
+    }
+
+    #[test]
+    fn cannot_tell() {
+        let mut facts = managed();
+        facts.agent_pools = denied("Microsoft.ContainerService/managedClusters/agentPools/read");
+        assert!(outcome(&RULE, &facts).is_open());
+    }
+}

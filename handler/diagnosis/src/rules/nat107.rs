@@ -1,0 +1,128 @@
+//! NAT107: a zonal NAT gateway for nodes in other zones.
+
+use super::nat_gateways::{Gateway, on_pool_subnets};
+use super::{Docs, Outcome, Rule, Step};
+use crate::context::Context;
+use crate::facts::{AgentPool, NatGateway};
+use crate::report::{Finding, Remediation, Severity};
+
+/// A zonal NAT gateway for nodes in other zones.
+pub(super) const RULE: Rule = Rule {
+    code: "NAT107",
+    slug: "zone-mismatch",
+    severity: Severity::Medium,
+    step: Step::OutboundMethod,
+    docs: Docs {
+        what: "Whether a NAT gateway of SKU Standard that is pinned to a zone serves pools with nodes in other zones, or \
+               pools that span several zones.",
+        why: "When the gateway's zone fails, nodes in the healthy zones lose egress with it.",
+        evidence: "The gateway's zone and each pool's zones.",
+        fix: "Use a StandardV2 NAT gateway, which spans zones, or one zonal gateway and subnet per zone.",
+        how_sure: "Certain about the zones. It is a risk, not a fault: traffic flows while the zone is well.",
+        references: &[
+            "https://learn.microsoft.com/azure/nat-gateway/nat-availability-zones",
+            "https://learn.microsoft.com/azure/reliability/reliability-nat-gateway",
+        ],
+    },
+    check,
+};
+
+fn check(ctx: &Context<'_>) -> Outcome {
+    let gateways = on_pool_subnets(ctx);
+    let mut outcome = Outcome::passed();
+    outcome.missing.extend(ctx.subnets.missing());
+    if gateways.is_empty() && !outcome.is_open() {
+        return Outcome::not_applicable("no pool subnet has a NAT gateway");
+    }
+    let pools = match ctx.pools() {
+        Ok(pools) => pools,
+        Err(missing) => return Outcome::missing(missing),
+    };
+    for gateway in &gateways {
+        match &gateway.body {
+            Err(missing) => outcome.missing.push(missing.clone()),
+            Ok(body) => outcome.findings.extend(judge(gateway, body, pools)),
+        }
+    }
+    outcome
+}
+
+fn judge(gateway: &Gateway<'_, '_>, body: &NatGateway, pools: &[AgentPool]) -> Option<Finding> {
+    let zonal = !body.zones.is_empty()
+        && !body
+            .sku
+            .as_deref()
+            .is_some_and(|sku| sku.eq_ignore_ascii_case("StandardV2"));
+    let behind = gateway.pools();
+    let strays: Vec<&AgentPool> = pools
+        .iter()
+        .filter(|pool| behind.contains(&pool.name.as_str()))
+        .filter(|pool| pool.zones.iter().any(|zone| !body.zones.contains(zone)))
+        .collect();
+    if !zonal || strays.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = strays.iter().map(|pool| pool.name.as_str()).collect();
+    let zones = body.zones.join(", ");
+    let mut found = RULE
+        .finding(format!(
+            "NAT gateway {} is in zone {zones} only, {} also elsewhere",
+            gateway.id.name(),
+            crate::context::pools_label(&names)
+        ))
+        .explain("When that zone fails, nodes in the healthy zones lose egress with it.")
+        .evidence("zones of the NAT gateway", Some(&body.id), Some(zones))
+        .pools(names)
+        .resource(&body.id);
+    for pool in strays {
+        let text = format!("zones of node pool {}", pool.name);
+        found = found.evidence(text, None, Some(pool.zones.join(", ")));
+    }
+    Some(found.fix(
+        Remediation::new("Replace it by a StandardV2 NAT gateway, which spans zones, or use one gateway and subnet per zone")
+            .side_effect("A StandardV2 gateway needs StandardV2 addresses: the egress address changes"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{codes, denied, nat_gateway, nat_id, nat_mut, outcome, pools_mut};
+
+    fn zoned(gateway: &[&str], pool: &[&str]) -> crate::facts::Facts {
+        let own = |zones: &[&str]| zones.iter().map(|z| (*z).to_owned()).collect::<Vec<_>>();
+        let mut facts = nat_gateway();
+        nat_mut(&mut facts, "ng1").zones = own(gateway);
+        pools_mut(&mut facts)[0].zones = own(pool);
+        facts
+    }
+
+    #[test]
+    fn r2_51_fires() {
+        for (gateway, pool) in [(&["1"][..], &["2"][..]), (&["1"], &["1", "2", "3"])] {
+            let found = outcome(&RULE, &zoned(gateway, pool));
+            assert_eq!(codes(&found), ["NAT107"]);
+            assert_eq!(found.findings[0].severity, Severity::Medium);
+        }
+    }
+
+    #[test]
+    fn does_not_fire() {
+        assert_eq!(outcome(&RULE, &zoned(&["1"], &["1"])), Outcome::passed());
+        assert_eq!(outcome(&RULE, &zoned(&[], &["1", "2"])), Outcome::passed());
+        assert_eq!(outcome(&RULE, &zoned(&["1"], &[])), Outcome::passed());
+        let mut facts = zoned(&["1"], &["2"]);
+        nat_mut(&mut facts, "ng1").sku = Some("standardv2".into());
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+    }
+
+    #[test]
+    fn cannot_tell() {
+        let mut facts = zoned(&["1"], &["2"]);
+        facts
+            .nat_gateways
+            .insert(nat_id("ng1"), denied("Microsoft.Network/natGateways/read"));
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
+    }
+}

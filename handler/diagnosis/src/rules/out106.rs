@@ -1,0 +1,236 @@
+//! OUT106: type loadBalancer without a usable outbound rule.
+
+use super::{Docs, Outcome, Rule, Step};
+use crate::context::{Address, Balancer, Context, SubnetUse, pools_label};
+use crate::facts::{LoadBalancer, OutboundType};
+use crate::report::{Confidence, Finding, Method, Remediation, Severity};
+
+/// Type loadBalancer without a usable outbound rule.
+pub(super) const RULE: Rule = Rule {
+    code: "OUT106",
+    slug: "outbound-rule-missing",
+    severity: Severity::Critical,
+    step: Step::OutboundMethod,
+    docs: Docs {
+        what: "For outbound type `loadBalancer`: whether the load balancer `kubernetes` of the node resource group has an \
+               outbound rule with at least one frontend whose public address exists. Subnets that leave by a NAT gateway \
+               or by addresses of the nodes themselves do not need it.",
+        why: "The outbound rule is what translates the nodes' private addresses. Without it, or without an address behind \
+              it, packets to the internet have no source address to leave with.",
+        evidence: "The load balancer, its outbound rules, their frontends, and the public addresses that are gone.",
+        fix: "Let AKS write its outbound rule again with `az aks update`; name the outbound addresses in the same call \
+              when they are your own.",
+        how_sure: "Certain when every affected subnet is private. Likely otherwise, because Azure's default outbound access \
+                   may hide the fault for a time. High instead of critical when a load balancing rule still translates \
+                   outbound flows implicitly.",
+        references: &[
+            "https://learn.microsoft.com/azure/load-balancer/outbound-rules",
+            "https://learn.microsoft.com/azure/aks/load-balancer-standard",
+        ],
+    },
+    check,
+};
+
+fn check(ctx: &Context<'_>) -> Outcome {
+    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
+        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    }
+    match ctx.balancer.usable() {
+        Err(missing) => return Outcome::missing(missing),
+        Ok(true) => return Outcome::passed(),
+        Ok(false) => {}
+    }
+    let mut outcome = Outcome::passed();
+    let mut stranded: Vec<&SubnetUse<'_>> = Vec::new();
+    let mut private = true;
+    for (subnet, carrier) in ctx.carried() {
+        match carrier.method {
+            Method::None => stranded.push(subnet),
+            Method::DefaultOutboundAccess => {
+                stranded.push(subnet);
+                private = false;
+            }
+            Method::Unknown => match &carrier.missing {
+                Some(missing) => outcome.missing.push(missing.clone()),
+                None => outcome
+                    .undecided
+                    .push(format!("{}: {}", subnet.label(), carrier.why)),
+            },
+            _ => {}
+        }
+    }
+    outcome
+        .missing
+        .extend(ctx.subnets.unresolved.iter().cloned());
+    if stranded.is_empty() {
+        if !outcome.is_open() {
+            return Outcome::not_applicable("every pool subnet leaves by another method");
+        }
+    } else {
+        outcome.findings.push(finding(ctx, &stranded, private));
+    }
+    outcome
+}
+
+fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Finding {
+    let mut pools: Vec<&str> = stranded
+        .iter()
+        .flat_map(|s| s.pools.iter().copied())
+        .collect();
+    pools.sort_unstable();
+    pools.dedup();
+    let lb = ctx.facts.load_balancer.as_known();
+    let state = match lb {
+        None => "there is no load balancer kubernetes",
+        Some(lb) if lb.outbound_rules.is_empty() => "load balancer kubernetes has no outbound rule",
+        Some(_) => "no outbound rule of load balancer kubernetes has a public address",
+    };
+    let mut found = RULE
+        .finding(format!("{} cannot reach the internet: {state}", capital(&pools_label(&pools))))
+        .explain("Outbound type loadBalancer promises an outbound rule with a public address. Packets that leave the nodes have no address to be translated to.")
+        .confidence(if private { Confidence::Certain } else { Confidence::Likely })
+        .pools(pools.iter().copied())
+        .fix(fix(ctx));
+    if let Some(lb) = lb {
+        found = evidence(ctx, found, lb);
+    }
+    found
+}
+
+fn evidence(ctx: &Context<'_>, mut found: Finding, lb: &LoadBalancer) -> Finding {
+    let rules = lb.outbound_rules.len().to_string();
+    found = found
+        .evidence("outbound rules", Some(&lb.id), Some(rules))
+        .resource(&lb.id);
+    for rule in &lb.outbound_rules {
+        for address in Balancer::frontends(lb, rule).flat_map(|f| ctx.balancer.addresses(f)) {
+            if let Address::Gone(id) = address {
+                let text = format!(
+                    "public address of outbound rule {} does not exist",
+                    rule.name
+                );
+                found = found.evidence(text, Some(&id), None);
+            }
+        }
+    }
+    // R1.35: a rule that does not switch outbound SNAT off still translates, badly.
+    if let Some(rule) = lb
+        .rules
+        .iter()
+        .find(|r| r.disable_outbound_snat != Some(true))
+    {
+        found = found
+            .severity(Severity::High)
+            .confidence(Confidence::Likely)
+            .evidence(
+                format!(
+                    "load balancing rule {} translates outbound flows implicitly",
+                    rule.name
+                ),
+                Some(&lb.id),
+                None,
+            );
+    }
+    found
+}
+
+fn fix(ctx: &Context<'_>) -> Remediation {
+    let own: Vec<&str> = ctx
+        .network()
+        .and_then(|n| n.load_balancer_profile.as_ref())
+        .map(|p| {
+            p.outbound_ips
+                .iter()
+                .map(crate::facts::Id::as_str)
+                .collect()
+        })
+        .unwrap_or_default();
+    let command = ctx.az_aks("update");
+    let command = if own.is_empty() {
+        command
+    } else {
+        command.opt("--load-balancer-outbound-ips", &own.join(","))
+    };
+    Remediation::new("Let AKS write its outbound rule again")
+        .command(command.build())
+        .side_effect("AKS applies its own view of the load balancer: rules and frontends added by hand are removed")
+        .side_effect("The egress address may change: authorized IP ranges and allow-lists elsewhere must follow")
+        .undo("None needed: the call restores what the cluster's settings say")
+}
+
+/// The text with its first letter in upper case.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Datum;
+    use crate::testing::{codes, denied, lb_mut, load_balancer, outcome, public_ip_id, subnet_mut};
+
+    #[test]
+    fn fires() {
+        let mut facts = load_balancer();
+        lb_mut(&mut facts).outbound_rules.clear();
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["OUT106"]);
+        assert!(found.findings[0].blocks_egress);
+        assert_eq!(found.findings[0].affected.node_pools, ["system", "user"]);
+    }
+
+    #[test]
+    fn r2_26_fires_when_every_address_is_gone() {
+        let mut facts = load_balancer();
+        facts.public_ips.insert(public_ip_id("lb-1"), Datum::Absent);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["OUT106"]);
+        let gone = found.findings[0].evidence.last().unwrap();
+        assert_eq!(gone.resource_id, Some(public_ip_id("lb-1")));
+    }
+
+    #[test]
+    fn fires_when_the_load_balancer_is_absent() {
+        let mut facts = load_balancer();
+        facts.load_balancer = Datum::Absent;
+        assert_eq!(codes(&outcome(&RULE, &facts)), ["OUT106"]);
+    }
+
+    #[test]
+    fn r1_35_an_implicit_rule_lowers_it_to_high() {
+        let mut facts = load_balancer();
+        lb_mut(&mut facts).outbound_rules.clear();
+        lb_mut(&mut facts).rules[0].disable_outbound_snat = Some(false);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(found.findings[0].severity, Severity::High);
+        assert!(!found.findings[0].blocks_egress);
+    }
+
+    #[test]
+    fn does_not_fire() {
+        assert_eq!(outcome(&RULE, &load_balancer()), Outcome::passed());
+        // A NAT gateway on the subnet wins over the load balancer (R2.1).
+        let mut facts = load_balancer();
+        lb_mut(&mut facts).outbound_rules.clear();
+        subnet_mut(&mut facts, "nodes").nat_gateway_id = Some(crate::testing::nat_id("ng1"));
+        assert!(outcome(&RULE, &facts).not_applicable.is_some());
+    }
+
+    #[test]
+    fn cannot_tell() {
+        let mut facts = load_balancer();
+        facts.load_balancer = denied("Microsoft.Network/loadBalancers/read");
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty());
+        assert_eq!(open.missing[0].what, "load balancer kubernetes");
+        // A route table with routes of its own may lead the traffic elsewhere.
+        let mut facts = crate::testing::with_firewall_route(load_balancer());
+        lb_mut(&mut facts).outbound_rules.clear();
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && !open.undecided.is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! What a check found, and what it could not find out.
+
+use crate::facts::Missing;
+use crate::report::{CheckStatus, Finding, Severity};
+
+/// The outcome of one check. Findings and open questions stand side by side: what could not be read is never "no".
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Data that the check needed and that could not be read.
+    pub missing: Vec<Missing>,
+    /// Questions that the data leaves open, in words for the report.
+    pub undecided: Vec<String>,
+    /// Why the check has no meaning for this cluster.
+    pub not_applicable: Option<String>,
+}
+
+impl Outcome {
+    /// Looked and found nothing.
+    pub fn passed() -> Self {
+        Self::default()
+    }
+
+    /// Has no meaning for this cluster.
+    pub fn not_applicable(reason: impl Into<String>) -> Self {
+        Self {
+            not_applicable: Some(reason.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Could not be answered for want of a datum.
+    pub fn missing(missing: Missing) -> Self {
+        Self {
+            missing: vec![missing],
+            ..Self::default()
+        }
+    }
+
+    /// Could not be answered from what was read.
+    pub fn undecided(reason: impl Into<String>) -> Self {
+        Self {
+            undecided: vec![reason.into()],
+            ..Self::default()
+        }
+    }
+
+    /// One finding.
+    pub fn found(finding: Finding) -> Self {
+        Self {
+            findings: vec![finding],
+            ..Self::default()
+        }
+    }
+
+    /// Adds another outcome's findings and open questions.
+    pub fn absorb(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.missing.extend(other.missing);
+        self.undecided.extend(other.undecided);
+    }
+
+    /// Whether something that the check needed stayed open.
+    pub fn is_open(&self) -> bool {
+        !self.missing.is_empty() || !self.undecided.is_empty()
+    }
+
+    /// The status that a report shows.
+    pub fn status(&self) -> CheckStatus {
+        let worst = self.findings.iter().map(|f| f.severity).max();
+        match worst {
+            Some(severity) if severity >= Severity::High => CheckStatus::Failed,
+            Some(severity) if severity > Severity::Info || !self.is_open() => CheckStatus::Warning,
+            _ if self.is_open() => CheckStatus::Unknown,
+            _ if self.not_applicable.is_some() => CheckStatus::NotApplicable,
+            _ => CheckStatus::Passed,
+        }
+    }
+
+    /// Why the status is what it is; nothing for a check that passed.
+    pub fn reason(&self) -> Option<String> {
+        let open = self
+            .missing
+            .iter()
+            .map(|m| format!("{} could not be read", m.what))
+            .chain(self.undecided.iter().cloned());
+        let parts: Vec<String> = self
+            .findings
+            .iter()
+            .map(|f| f.title.clone())
+            .chain(open)
+            .chain(self.not_applicable.clone())
+            .collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+impl From<Result<Self, Missing>> for Outcome {
+    fn from(result: Result<Self, Missing>) -> Self {
+        result.unwrap_or_else(Self::missing)
+    }
+}

@@ -1,0 +1,87 @@
+//! What SNT102 and SNT103 share: nodes by how full their ports are.
+
+use super::snt_fix::remedies;
+use super::{Outcome, Rule};
+use crate::context::{Context, Device};
+use crate::report::Finding;
+use crate::snat::usage::{BackendPorts, Reading};
+
+/// Nodes whose utilisation satisfies `hot`, as one finding per load balancer with title `title(worst, count)`.
+pub(super) fn check(
+    rule: &Rule,
+    ctx: &Context<'_>,
+    hot: fn(f64) -> bool,
+    title: fn(&BackendPorts, usize) -> String,
+    explanation: &str,
+) -> Outcome {
+    if ctx.stopped() {
+        return Outcome::not_applicable("the cluster is not running");
+    }
+    let mut outcome = Outcome::passed();
+    outcome.missing.extend(ctx.snat.missing.iter().cloned());
+    let mut balancers = 0;
+    for device in &ctx.snat.devices {
+        let Device::LoadBalancer { ports, .. } = device else {
+            continue;
+        };
+        balancers += 1;
+        match ports {
+            Reading::Missing(missing) => outcome.missing.push(missing.clone()),
+            Reading::Unclear(reason) => outcome.undecided.push(reason.clone()),
+            Reading::NoData => outcome.undecided.push(format!(
+                "{} has no port data points in the window",
+                device.label()
+            )),
+            Reading::Known(backends) => {
+                let mut nodes: Vec<&BackendPorts> = backends
+                    .iter()
+                    .filter(|b| b.utilization.is_some_and(hot))
+                    .collect();
+                nodes.sort_by(|a, b| {
+                    let by = |p: &BackendPorts| p.utilization.unwrap_or_default();
+                    by(b).total_cmp(&by(a)).then(a.address.cmp(&b.address))
+                });
+                if let Some(worst) = nodes.first() {
+                    let found = rule.finding(title(worst, nodes.len())).explain(explanation);
+                    outcome.findings.push(fill(ctx, found, device, &nodes));
+                }
+                if backends.iter().any(|b| b.utilization.is_none()) {
+                    outcome.undecided.push(
+                        "some nodes have used ports but no allocated ports to compare with"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+    }
+    if balancers == 0 && !outcome.is_open() {
+        return Outcome::not_applicable("no load balancer hands out ports per node");
+    }
+    outcome
+}
+
+fn fill(
+    ctx: &Context<'_>,
+    mut found: Finding,
+    device: &Device,
+    nodes: &[&BackendPorts],
+) -> Finding {
+    for node in nodes.iter().take(5) {
+        let allocated = node
+            .allocated
+            .map_or("unknown".to_owned(), |n| n.to_string());
+        found = found.evidence(
+            format!(
+                "used and allocated ports of node {} at {}",
+                node.address, node.used_peak_at
+            ),
+            Some(device.id()),
+            Some(format!("{} of {allocated}", node.used_peak)),
+        );
+    }
+    found = found.resource(device.id());
+    for fix in remedies(ctx, device) {
+        found = found.fix(fix);
+    }
+    found
+}

@@ -1,0 +1,13 @@
+//! The report's sections, each from the facts and the shared views.
+
+mod cluster;
+mod endpoints;
+mod nat_gateway;
+mod outbound;
+mod snat;
+
+pub(crate) use cluster::{disks, summary};
+pub(crate) use endpoints::endpoints;
+pub(crate) use nat_gateway::nat_gateway;
+pub(crate) use outbound::outbound;
+pub(crate) use snat::snat;

@@ -1,0 +1,99 @@
+//! How many nodes take ports: now, at the autoscaler's maximum, and during an upgrade (R6.30).
+
+use crate::facts::{AgentPool, MaxSurge};
+
+/// Node counts over all agent pools. A count that Azure did not give makes the sum unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// Nodes now.
+    pub live: Option<u32>,
+    /// Nodes at the autoscaler's maximum.
+    pub max: Option<u32>,
+    /// Extra nodes while every pool upgrades at once, as AKS counts them.
+    pub surge: Option<u32>,
+}
+
+impl Demand {
+    /// Sums over the pools. Every pool counts, whatever its mode (R6.39).
+    pub fn of(pools: &[AgentPool]) -> Self {
+        let sum = |count: fn(&AgentPool) -> Option<u32>| {
+            pools
+                .iter()
+                .map(count)
+                .try_fold(0_u32, |total, n| Some(total.saturating_add(n?)))
+        };
+        Self {
+            live: sum(|pool| pool.count),
+            max: sum(max_size),
+            surge: sum(|pool| surge(max_size(pool)?, pool.max_surge.as_ref())),
+        }
+    }
+
+    /// Nodes that AKS counts when it accepts or rejects a port allocation.
+    pub fn counted(&self) -> Option<u32> {
+        Some(self.max?.saturating_add(self.surge?))
+    }
+}
+
+/// Largest size of one pool: the autoscaler's maximum when it is on, else the count.
+fn max_size(pool: &AgentPool) -> Option<u32> {
+    if pool.auto_scaling == Some(true) {
+        pool.max_count
+    } else {
+        pool.count
+    }
+}
+
+/// Extra nodes of a pool of `size` during an upgrade: one when nothing is set, percentages round up, never more than the
+/// pool has (R6.30). `None` for a setting that this version cannot read.
+pub fn surge(size: u32, setting: Option<&MaxSurge>) -> Option<u32> {
+    let wanted = match setting {
+        None => 1,
+        Some(MaxSurge::Nodes(nodes)) => *nodes,
+        Some(MaxSurge::Percent(percent)) => {
+            let nodes = (u64::from(size) * u64::from(*percent)).div_ceil(100);
+            u32::try_from(nodes).unwrap_or(u32::MAX)
+        }
+        Some(MaxSurge::Unreadable(_)) => return None,
+    };
+    Some(wanted.min(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::pool;
+
+    #[test]
+    fn r6_30_surge() {
+        assert_eq!(surge(3, None), Some(1));
+        assert_eq!(surge(10, Some(&MaxSurge::Percent(33))), Some(4));
+        assert_eq!(surge(10, Some(&MaxSurge::Nodes(2))), Some(2));
+        assert_eq!(surge(2, Some(&MaxSurge::Nodes(5))), Some(2));
+        assert_eq!(surge(0, None), Some(0));
+        assert_eq!(surge(3, Some(&MaxSurge::Nodes(0))), Some(0));
+        let unreadable = MaxSurge::Unreadable("many".into());
+        assert_eq!(surge(3, Some(&unreadable)), None);
+    }
+
+    #[test]
+    fn r6_30_three_nodes_count_four_and_twenty_two_in_three_pools_count_twenty_five() {
+        assert_eq!(Demand::of(&[pool("a", 3)]).counted(), Some(4));
+        let mut pools = [pool("a", 3), pool("b", 1), pool("c", 1)];
+        for (pool, max) in pools.iter_mut().zip([3, 9, 10]) {
+            pool.auto_scaling = Some(true);
+            pool.max_count = Some(max);
+        }
+        let demand = Demand::of(&pools);
+        assert_eq!((demand.live, demand.max), (Some(5), Some(22)));
+        assert_eq!(demand.counted(), Some(25));
+    }
+
+    #[test]
+    fn a_missing_count_is_unknown_not_zero() {
+        let mut pools = [pool("a", 3), pool("b", 3)];
+        pools[1].count = None;
+        let demand = Demand::of(&pools);
+        assert_eq!((demand.live, demand.counted()), (None, None));
+    }
+}

@@ -1,0 +1,541 @@
+//! Small healthy clusters as facts, and the knobs that break them. For tests only.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::context::Context;
+use crate::facts::*;
+use crate::rules::{Outcome, Rule};
+use crate::snat::usage::{LB_ALLOCATED, LB_CONNECTIONS, LB_USED, NAT_CONNECTIONS, NAT_TOTAL};
+
+/// Address of the first node.
+pub const NODE_1: &str = "10.0.0.4";
+const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
+const START: Timestamp = Timestamp::constant(1_780_000_200, 0);
+const NODE_GROUP: &str = "MC_rg_shop_westeurope";
+
+fn id(group: &str, tail: &str) -> Id {
+    Id::new(format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{tail}"
+    ))
+}
+
+/// Id of the test network.
+pub fn vnet_id() -> Id {
+    id("rg-net", "Microsoft.Network/virtualNetworks/vnet")
+}
+
+/// Id of a subnet of the test network.
+pub fn subnet_id(name: &str) -> Id {
+    Id::new(format!("{}/subnets/{name}", vnet_id()))
+}
+
+/// Id of a public IP address.
+pub fn public_ip_id(name: &str) -> Id {
+    id(
+        NODE_GROUP,
+        &format!("Microsoft.Network/publicIPAddresses/{name}"),
+    )
+}
+
+/// Id of a NAT gateway.
+pub fn nat_id(name: &str) -> Id {
+    id("rg-net", &format!("Microsoft.Network/natGateways/{name}"))
+}
+
+/// Id of the AKS load balancer.
+pub fn lb_id() -> Id {
+    id(NODE_GROUP, "Microsoft.Network/loadBalancers/kubernetes")
+}
+
+/// A 403 for this action.
+pub fn denied<T>(action: &str) -> Datum<T> {
+    Datum::Denied {
+        action: Some(action.to_owned()),
+        scope: Some(format!("/subscriptions/{SUBSCRIPTION}")),
+    }
+}
+
+/// An agent pool of `count` nodes.
+pub fn pool(name: &str, count: u32) -> AgentPool {
+    AgentPool {
+        name: name.to_owned(),
+        mode: Some(if name == "system" {
+            PoolMode::System
+        } else {
+            PoolMode::User
+        }),
+        count: Some(count),
+        auto_scaling: Some(false),
+        min_count: None,
+        max_count: None,
+        max_surge: None,
+        vm_size: Some("Standard_D4s_v5".to_owned()),
+        os_type: Some("Linux".to_owned()),
+        pool_type: Some("VirtualMachineScaleSets".to_owned()),
+        vnet_subnet_id: None,
+        pod_subnet_id: None,
+        node_public_ip: Some(false),
+        zones: Vec::new(),
+        os_disk_type: Some("Managed".to_owned()),
+        os_disk_size_gb: Some(128),
+        provisioning_state: Some("Succeeded".to_owned()),
+        provisioning_error: None,
+        power_state: Some(PowerState::Running),
+    }
+}
+
+fn cluster(outbound: OutboundType) -> Cluster {
+    Cluster {
+        id: id("rg", "Microsoft.ContainerService/managedClusters/shop"),
+        name: "shop".to_owned(),
+        resource_group: "rg".to_owned(),
+        subscription_id: SUBSCRIPTION.to_owned(),
+        location: Some("westeurope".to_owned()),
+        kubernetes_version: Some("1.34.2".to_owned()),
+        node_resource_group: Some(NODE_GROUP.to_owned()),
+        provisioning_state: Some("Succeeded".to_owned()),
+        provisioning_error: None,
+        power_state: Some(PowerState::Running),
+        network: Some(NetworkProfile {
+            outbound_type: Some(outbound),
+            plugin: Some(NetworkPlugin::Azure),
+            plugin_mode: Some("overlay".to_owned()),
+            dataplane: Some("azure".to_owned()),
+            policy: None,
+            pod_cidrs: vec!["10.244.0.0/16".to_owned()],
+            service_cidrs: vec!["10.200.0.0/16".to_owned()],
+            ip_families: vec!["IPv4".to_owned()],
+            load_balancer_sku: Some("standard".to_owned()),
+            load_balancer_profile: None,
+            nat_gateway_profile: None,
+        }),
+        api_server: ApiServerAccess::default(),
+        artifact_source: Some("Direct".to_owned()),
+        http_proxy: false,
+        enabled_addons: Vec::new(),
+    }
+}
+
+fn subnet(name: &str, prefix: &str) -> Subnet {
+    Subnet {
+        id: subnet_id(name),
+        address_prefixes: vec![prefix.to_owned()],
+        nsg_id: None,
+        route_table_id: None,
+        nat_gateway_id: None,
+        service_endpoints: Vec::new(),
+        default_outbound_access: Some(false),
+        delegations: Vec::new(),
+    }
+}
+
+fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
+    let mut facts = Facts {
+        asked_at: START,
+        window: Window {
+            start: START,
+            end: START,
+        },
+        cluster: cluster(outbound),
+        agent_pools: Datum::Known(
+            pools
+                .iter()
+                .map(|(name, subnet)| AgentPool {
+                    vnet_subnet_id: Some(subnet_id(subnet)),
+                    ..pool(name, if *name == "system" { 2 } else { 3 })
+                })
+                .collect(),
+        ),
+        egress_endpoints: Datum::Known(vec![
+            endpoint("images", "mcr.microsoft.com"),
+            endpoint("ubuntu-optional", "azure.archive.ubuntu.com"),
+        ]),
+        node_resource_group: Datum::Known(ResourceGroup {
+            name: NODE_GROUP.to_owned(),
+            managed_by: None,
+            tags: BTreeMap::new(),
+        }),
+        pool_subnets: BTreeMap::new(),
+        virtual_networks: BTreeMap::new(),
+        subnets: BTreeMap::new(),
+        route_tables: BTreeMap::new(),
+        nsgs: BTreeMap::new(),
+        nat_gateways: BTreeMap::new(),
+        public_ips: BTreeMap::new(),
+        public_ip_prefixes: BTreeMap::new(),
+        load_balancer: Datum::Absent,
+        scale_sets: Datum::Known(Vec::new()),
+        scale_set_nics: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+    };
+    facts.window.start = START
+        .saturating_sub(SignedDuration::from_hours(6))
+        .unwrap_or(START);
+    for (name, used) in pools {
+        facts.pool_subnets.insert(
+            (*name).to_owned(),
+            PoolSubnets {
+                node: Datum::Known(subnet_id(used)),
+                pod: None,
+            },
+        );
+        let index = facts.subnets.len();
+        facts
+            .subnets
+            .entry(subnet_id(used))
+            .or_insert_with(|| Datum::Known(subnet(used, &format!("10.0.{index}.0/24"))));
+    }
+    let network = VirtualNetwork {
+        id: vnet_id(),
+        location: Some("westeurope".to_owned()),
+        address_prefixes: vec!["10.0.0.0/16".to_owned()],
+        dns_servers: Vec::new(),
+        peerings: Vec::new(),
+        subnet_ids: facts.subnets.keys().cloned().collect(),
+    };
+    facts
+        .virtual_networks
+        .insert(vnet_id(), Datum::Known(network));
+    facts
+}
+
+fn endpoint(category: &str, domain: &str) -> EgressEndpoint {
+    EgressEndpoint {
+        category: category.to_owned(),
+        domain_name: domain.to_owned(),
+        port: Some(443),
+        protocol: Some("Https".to_owned()),
+        description: None,
+    }
+}
+
+fn public_ip(facts: &mut Facts, name: &str, address: &str) {
+    let ip = PublicIp {
+        id: public_ip_id(name),
+        address: Some(address.to_owned()),
+        version: Some("IPv4".to_owned()),
+        sku: Some("Standard".to_owned()),
+        zones: Vec::new(),
+    };
+    facts
+        .public_ips
+        .insert(public_ip_id(name), Datum::Known(ip));
+}
+
+/// Healthy: type loadBalancer, CNI overlay, pools `system` (2 nodes) and `user` (3) in one subnet `nodes`.
+pub fn load_balancer() -> Facts {
+    let mut facts = base(
+        OutboundType::LoadBalancer,
+        &[("system", "nodes"), ("user", "nodes")],
+    );
+    public_ip(&mut facts, "lb-1", "20.1.2.3");
+    network_mut(&mut facts).load_balancer_profile = Some(LoadBalancerProfile {
+        managed_outbound_ip_count: Some(1),
+        effective_outbound_ips: vec![public_ip_id("lb-1")],
+        allocated_outbound_ports: Some(0),
+        idle_timeout_minutes: Some(30),
+        ..LoadBalancerProfile::default()
+    });
+    let frontend = Id::new(format!("{}/frontendIPConfigurations/f1", lb_id()));
+    let backend = Id::new(format!(
+        "{}/backendAddressPools/aksOutboundBackendPool",
+        lb_id()
+    ));
+    facts.load_balancer = Datum::Known(LoadBalancer {
+        id: lb_id(),
+        sku: Some("Standard".to_owned()),
+        provisioning_state: Some("Succeeded".to_owned()),
+        frontends: vec![Frontend {
+            id: frontend.clone(),
+            public_ip: Some(public_ip_id("lb-1")),
+            public_ip_prefix: None,
+            private_ip: None,
+        }],
+        outbound_rules: vec![OutboundRule {
+            name: "aksOutboundRule".to_owned(),
+            allocated_outbound_ports: Some(0),
+            idle_timeout_minutes: Some(30),
+            tcp_reset: Some(true),
+            protocol: Some("All".to_owned()),
+            frontends: vec![frontend.clone()],
+            backend_pool: Some(backend.clone()),
+        }],
+        backend_pools: vec![BackendPool {
+            id: backend.clone(),
+            members: 5,
+        }],
+        rules: vec![LoadBalancingRule {
+            name: "web".to_owned(),
+            frontend: Some(frontend),
+            backend_pool: Some(backend),
+            protocol: Some("Tcp".to_owned()),
+            frontend_port: Some(443),
+            disable_outbound_snat: Some(true),
+        }],
+    });
+    set_metric(
+        &mut facts,
+        &lb_id(),
+        LB_CONNECTIONS,
+        connections("Successful", &[50.0, 60.0]),
+    );
+    set_metric(
+        &mut facts,
+        &lb_id(),
+        LB_USED,
+        port_series(&[(NODE_1, &[40.0, 80.0]), ("10.0.0.5", &[10.0, 12.0])]),
+    );
+    let full: &[f64] = &[1024.0; 8];
+    set_metric(
+        &mut facts,
+        &lb_id(),
+        LB_ALLOCATED,
+        port_series(&[(NODE_1, full), ("10.0.0.5", full)]),
+    );
+    facts
+}
+
+/// Healthy: type userAssignedNATGateway, pools `system` and `user` in subnets of the same names, gateway `ng1`.
+pub fn nat_gateway() -> Facts {
+    let mut facts = base(
+        OutboundType::UserAssignedNatGateway,
+        &[("system", "system"), ("user", "user")],
+    );
+    public_ip(&mut facts, "nat-1", "20.9.8.7");
+    for name in ["system", "user"] {
+        subnet_mut(&mut facts, name).nat_gateway_id = Some(nat_id("ng1"));
+    }
+    let gateway = NatGateway {
+        id: nat_id("ng1"),
+        sku: Some("Standard".to_owned()),
+        provisioning_state: Some("Succeeded".to_owned()),
+        zones: Vec::new(),
+        idle_timeout_minutes: Some(4),
+        public_ips: vec![public_ip_id("nat-1")],
+        public_ip_prefixes: Vec::new(),
+        subnet_ids: vec![subnet_id("system"), subnet_id("user")],
+    };
+    facts
+        .nat_gateways
+        .insert(nat_id("ng1"), Datum::Known(gateway));
+    set_metric(
+        &mut facts,
+        &nat_id("ng1"),
+        NAT_CONNECTIONS,
+        connections("Attempted", &[50.0, 60.0]),
+    );
+    set_metric(
+        &mut facts,
+        &nat_id("ng1"),
+        NAT_TOTAL,
+        connections("", &[500.0, 700.0]),
+    );
+    facts
+}
+
+/// Type userDefinedRouting with a default route to a firewall.
+pub fn firewall_routing() -> Facts {
+    let mut facts = base(
+        OutboundType::UserDefinedRouting,
+        &[("system", "nodes"), ("user", "nodes")],
+    );
+    facts.load_balancer = Datum::Absent;
+    with_firewall_route(facts)
+}
+
+/// Healthy kubenet cluster of type loadBalancer: its route table has pod routes only.
+pub fn kubenet() -> Facts {
+    let mut facts = load_balancer();
+    network_mut(&mut facts).plugin = Some(NetworkPlugin::Kubenet);
+    network_mut(&mut facts).plugin_mode = None;
+    let routes = vec![route(
+        "pod-node-1",
+        "10.244.0.0/24",
+        NextHopType::VirtualAppliance,
+        Some(NODE_1),
+    )];
+    route_table(&mut facts, routes);
+    facts
+}
+
+/// Isolated: type none with a bootstrap cache and a private subnet.
+pub fn isolated() -> Facts {
+    let mut facts = base(OutboundType::None, &[("system", "nodes")]);
+    facts.cluster.artifact_source = Some("Cache".to_owned());
+    facts
+}
+
+/// The same cluster with a route table on every subnet whose default leads to a firewall.
+pub fn with_firewall_route(mut facts: Facts) -> Facts {
+    let routes = vec![route(
+        "default",
+        "0.0.0.0/0",
+        NextHopType::VirtualAppliance,
+        Some("10.1.0.4"),
+    )];
+    route_table(&mut facts, routes);
+    facts
+}
+
+/// A route.
+pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Route {
+    Route {
+        name: name.to_owned(),
+        address_prefix: prefix.to_owned(),
+        next_hop_type: hop,
+        next_hop_ip: ip.map(str::to_owned),
+    }
+}
+
+fn route_table(facts: &mut Facts, routes: Vec<Route>) {
+    let table = id("rg-net", "Microsoft.Network/routeTables/rt-egress");
+    for datum in facts.subnets.values_mut() {
+        if let Datum::Known(subnet) = datum {
+            subnet.route_table_id = Some(table.clone());
+        }
+    }
+    let body = RouteTable {
+        id: table.clone(),
+        routes,
+        subnet_ids: facts.subnets.keys().cloned().collect(),
+        disable_bgp_route_propagation: Some(false),
+        aks_managed: false,
+    };
+    facts.route_tables.insert(table, Datum::Known(body));
+}
+
+/// Gives a pool a pod subnet with the same NAT gateway as its node subnet.
+pub fn pod_subnet(facts: &mut Facts, pool: &str, name: &str) {
+    let mut body = subnet(name, "10.0.100.0/24");
+    body.nat_gateway_id = Some(nat_id("ng1"));
+    facts.subnets.insert(subnet_id(name), Datum::Known(body));
+    if let Some(subnets) = facts.pool_subnets.get_mut(pool) {
+        subnets.pod = Some(subnet_id(name));
+    }
+}
+
+/// A metric series without backend, in the given connection state; no values = no data points.
+pub fn connections(state: &str, values: &[f64]) -> Datum<Metric> {
+    let series = if values.is_empty() {
+        Vec::new()
+    } else {
+        vec![series(&[("connectionstate", state)], values)]
+    };
+    metric(MetricAggregation::Total, series)
+}
+
+/// Port series by backend address.
+pub fn port_series(nodes: &[(&str, &[f64])]) -> Datum<Metric> {
+    let series = nodes
+        .iter()
+        .map(|(node, values)| {
+            series(
+                &[
+                    ("backendipaddress", node),
+                    ("frontendipaddress", "20.1.2.3"),
+                    ("protocoltype", "TCP"),
+                ],
+                values,
+            )
+        })
+        .collect();
+    metric(MetricAggregation::Average, series)
+}
+
+/// One point per minute from the start of the window.
+pub fn series(dimensions: &[(&str, &str)], values: &[f64]) -> Series {
+    Series {
+        dimensions: dimensions
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect(),
+        points: values
+            .iter()
+            .zip(0_i64..)
+            .map(|(value, minute)| Point {
+                at: START
+                    .saturating_add(SignedDuration::from_mins(minute))
+                    .unwrap_or(START),
+                value: *value,
+            })
+            .collect(),
+    }
+}
+
+/// A metric with a grain of one minute.
+pub fn metric(aggregation: MetricAggregation, series: Vec<Series>) -> Datum<Metric> {
+    Datum::Known(Metric {
+        unit: "Count".to_owned(),
+        aggregation,
+        grain: SignedDuration::from_mins(1),
+        series,
+        truncated: false,
+    })
+}
+
+/// Sets a metric of a resource.
+pub fn set_metric(facts: &mut Facts, resource: &Id, name: &str, metric: Datum<Metric>) {
+    facts
+        .metrics
+        .entry(resource.clone())
+        .or_default()
+        .insert(name.to_owned(), metric);
+}
+
+fn known<T>(datum: &mut Datum<T>) -> &mut T {
+    match datum {
+        Datum::Known(value) => value,
+        _ => panic!("this test cluster does not have it"),
+    }
+}
+
+/// The network profile.
+pub fn network_mut(facts: &mut Facts) -> &mut NetworkProfile {
+    facts
+        .cluster
+        .network
+        .as_mut()
+        .expect("every test cluster has one")
+}
+
+/// The agent pools.
+pub fn pools_mut(facts: &mut Facts) -> &mut Vec<AgentPool> {
+    known(&mut facts.agent_pools)
+}
+
+/// The load balancer.
+pub fn lb_mut(facts: &mut Facts) -> &mut LoadBalancer {
+    known(&mut facts.load_balancer)
+}
+
+/// A subnet.
+pub fn subnet_mut<'f>(facts: &'f mut Facts, name: &str) -> &'f mut Subnet {
+    known(
+        facts
+            .subnets
+            .get_mut(&subnet_id(name))
+            .expect("the test cluster has this subnet"),
+    )
+}
+
+/// A NAT gateway.
+pub fn nat_mut<'f>(facts: &'f mut Facts, name: &str) -> &'f mut NatGateway {
+    known(
+        facts
+            .nat_gateways
+            .get_mut(&nat_id(name))
+            .expect("the test cluster has this gateway"),
+    )
+}
+
+/// Outcome of one rule.
+pub fn outcome(rule: &Rule, facts: &Facts) -> Outcome {
+    (rule.check)(&Context::new(facts))
+}
+
+/// Codes of an outcome's findings.
+pub fn codes(outcome: &Outcome) -> Vec<&str> {
+    outcome.findings.iter().map(|f| f.code.as_str()).collect()
+}

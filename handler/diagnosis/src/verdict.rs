@@ -1,0 +1,208 @@
+//! The decisive sentence, the status and the pattern.
+
+use crate::context::Context;
+use crate::report::{
+    CheckStatus, Finding, Method, Outbound, Pattern, Severity, Snat, Status, Verdict,
+};
+
+/// One check as the verdict sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) id: &'static str,
+    /// Worst severity that it could have raised.
+    pub(crate) worst: Severity,
+    pub(crate) status: CheckStatus,
+    /// Whether something that it needed stayed open, whatever it found.
+    pub(crate) open: bool,
+    pub(crate) reason: Option<String>,
+}
+
+/// The status by the contract's rules.
+pub(crate) fn status(findings: &[Finding], checks: &[Judged]) -> Status {
+    let worst = findings.iter().map(|f| f.severity).max();
+    if findings.iter().any(|f| f.blocks_egress) {
+        Status::Blocked
+    } else if worst >= Some(Severity::High) {
+        Status::Degraded
+    } else if worst > Some(Severity::Info) {
+        Status::AtRisk
+    } else if open(checks).next().is_some() {
+        Status::Unknown
+    } else {
+        Status::Healthy
+    }
+}
+
+/// Open checks that could have found a critical or high fault.
+fn open(checks: &[Judged]) -> impl Iterator<Item = &Judged> {
+    checks
+        .iter()
+        .filter(|c| c.open && c.worst >= Severity::High)
+}
+
+/// Whether the fault is there always or only sometimes, and what says so.
+fn pattern(findings: &[Finding], snat: &Snat, status: Status) -> (Pattern, Vec<String>) {
+    let blockers: Vec<String> = findings
+        .iter()
+        .filter(|f| f.blocks_egress)
+        .map(|f| format!("{}: {}", f.code, f.title))
+        .collect();
+    if !blockers.is_empty() {
+        return (Pattern::Persistent, blockers);
+    }
+    match (snat.failed_connections, snat.failed_windows) {
+        (Some(failed), Some(windows)) if failed > 0 => {
+            let text = format!(
+                "{failed} SNAT connections failed in {windows} 5-minute windows, the rest of the window was clean"
+            );
+            (Pattern::Intermittent, vec![text])
+        }
+        _ if status == Status::Healthy => (Pattern::None, Vec::new()),
+        _ => (Pattern::Unknown, Vec::new()),
+    }
+}
+
+/// The verdict over findings that are in their final order.
+pub(crate) fn verdict(
+    ctx: &Context<'_>,
+    findings: &[Finding],
+    checks: &[Judged],
+    outbound: &Outbound,
+    snat: &Snat,
+) -> Verdict {
+    let status = status(findings, checks);
+    let (pattern, pattern_evidence) = pattern(findings, snat, status);
+    Verdict {
+        status,
+        headline: headline(ctx, status, findings, checks, outbound, snat),
+        pattern,
+        pattern_evidence,
+        complete: !checks.iter().any(|c| c.open),
+    }
+}
+
+fn headline(
+    ctx: &Context<'_>,
+    status: Status,
+    findings: &[Finding],
+    checks: &[Judged],
+    outbound: &Outbound,
+    snat: &Snat,
+) -> String {
+    match status {
+        Status::Healthy => healthy(ctx, outbound, snat),
+        Status::Unknown => {
+            let reasons: Vec<&str> = open(checks).filter_map(|c| c.reason.as_deref()).collect();
+            let first = reasons.first().copied().unwrap_or("a check has no answer");
+            let more = match reasons.len() {
+                0 | 1 => String::new(),
+                n => format!(" (and {} more open checks)", n - 1),
+            };
+            format!("Nothing wrong was found, but not everything could be judged: {first}{more}.")
+        }
+        _ => {
+            // The first in packet order among the decisive ones.
+            let rank = |f: &&Finding| (f.blocks_egress, f.severity);
+            let top = findings.iter().map(|f| rank(&f)).max();
+            let decisive = findings.iter().find(|f| Some(rank(f)) == top);
+            let title = decisive.map_or("", |f| f.title.as_str());
+            let others = findings
+                .iter()
+                .filter(|f| f.severity > Severity::Info)
+                .count()
+                .saturating_sub(1);
+            match others {
+                0 => format!("{title}."),
+                1 => format!("{title} (and 1 more finding)."),
+                n => format!("{title} (and {n} more findings)."),
+            }
+        }
+    }
+}
+
+fn healthy(ctx: &Context<'_>, outbound: &Outbound, snat: &Snat) -> String {
+    let mut ways: Vec<String> = outbound
+        .paths
+        .iter()
+        .map(|path| {
+            let ips = path.public_ips.as_ref().filter(|ips| !ips.is_empty());
+            let ips = ips.map_or(String::new(), |ips| format!(" ({})", ips.join(", ")));
+            match (path.method, &path.device) {
+                (Method::LoadBalancer, Some(d)) => format!("load balancer {}{ips}", d.name),
+                (Method::NatGateway, Some(d)) => format!("NAT gateway {}{ips}", d.name),
+                _ => String::new(),
+            }
+        })
+        .filter(|way| !way.is_empty())
+        .collect();
+    ways.sort();
+    ways.dedup();
+    let name = &ctx.cluster().name;
+    if ways.is_empty() {
+        let declared = outbound.declared_type.as_deref().unwrap_or("unknown");
+        return format!(
+            "Cluster {name} has no way to the internet, as outbound type {declared} wants it."
+        );
+    }
+    let failed = if snat.failed_connections == Some(0) {
+        ", and no SNAT connection failed in the window"
+    } else {
+        ""
+    };
+    format!(
+        "Every node pool of {name} leaves through {}{failed}.",
+        ways.join(" and ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::RULES;
+
+    fn finding(severity: Severity, blocks: bool) -> Finding {
+        let mut found = RULES[0].finding("t").severity(severity);
+        found.blocks_egress = blocks;
+        found
+    }
+
+    fn check(worst: Severity, open: bool) -> Judged {
+        Judged {
+            id: "X",
+            worst,
+            status: CheckStatus::Passed,
+            open,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn the_contracts_table() {
+        use Severity::{Critical, High, Info, Low, Medium};
+        let open_critical = [check(Critical, true)];
+        let open_medium = [check(Medium, true)];
+        let table: [(&[Finding], &[Judged], Status); 10] = [
+            (&[], &[], Status::Healthy),
+            (&[], &open_medium, Status::Healthy),
+            (&[], &open_critical, Status::Unknown),
+            (&[], &[check(High, true)], Status::Unknown),
+            (&[finding(Info, false)], &open_critical, Status::Unknown),
+            (&[finding(Info, false)], &[], Status::Healthy),
+            (&[finding(Low, false)], &open_critical, Status::AtRisk),
+            (&[finding(Medium, false)], &[], Status::AtRisk),
+            (
+                &[finding(Critical, false)],
+                &open_critical,
+                Status::Degraded,
+            ),
+            (
+                &[finding(High, false), finding(Critical, true)],
+                &[],
+                Status::Blocked,
+            ),
+        ];
+        for (index, (findings, checks, expected)) in table.into_iter().enumerate() {
+            assert_eq!(status(findings, checks), expected, "row {index}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The seam between the outside (HTTP, command line) and the work: one request in, one report out.
+
+use std::sync::Arc;
+
+use egress_diagnosis::report::Report;
+use futures::future::BoxFuture;
+use jiff::SignedDuration;
+
+use crate::cluster_id::ClusterId;
+
+/// What a report is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DiagnosisRequest {
+    /// The cluster.
+    pub(crate) cluster: ClusterId,
+    /// Length of the metrics window that ends now.
+    pub(crate) window: SignedDuration,
+}
+
+/// Called with one short line per step of the work.
+pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A progress callback for callers nobody watches.
+pub(crate) fn silent() -> Progress {
+    Arc::new(|_| {})
+}
+
+/// Makes reports.
+pub(crate) trait Engine: Send + Sync + 'static {
+    /// Reads the cluster and what belongs to it, and diagnoses it. Only a cluster that cannot be read is an error.
+    fn diagnose(
+        &self,
+        request: DiagnosisRequest,
+        progress: Progress,
+    ) -> BoxFuture<'_, Result<Report, DiagnosisError>>;
+}
+
+/// Why there is no report. Texts in here are for the log unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DiagnosisError {
+    /// The subscription is not in `EGRESS_ALLOWED_SUBSCRIPTIONS`; Azure was not asked.
+    #[error("subscription {0} is not in EGRESS_ALLOWED_SUBSCRIPTIONS")]
+    ScopeNotAllowed(String),
+    /// Azure says that the cluster does not exist.
+    #[error("the cluster does not exist")]
+    ClusterNotFound,
+    /// Azure does not let the identity read the cluster.
+    #[error("the identity lacks {action} on {scope}")]
+    Forbidden {
+        /// RBAC action.
+        action: String,
+        /// Scope it is missing on.
+        scope: String,
+    },
+    /// No token could be had.
+    #[error("no token: {0}")]
+    IdentityFailed(String),
+    /// The cluster's own read was throttled until the deadline.
+    #[error("Azure throttled the read of the cluster: {0}")]
+    Throttled(String),
+    /// Azure could not be reached, did not answer in time, or answered nonsense on the cluster's own read.
+    #[error("Azure could not be reached: {0}")]
+    AzureUnreachable(String),
+    /// As many reports as allowed are already being made.
+    #[error("too many reports are being made")]
+    Busy,
+    /// A fault of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}

@@ -1,0 +1,67 @@
+//! What can be found, and the report's schema.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use egress_diagnosis::report::{self, Severity};
+use egress_diagnosis::rules::{RULES, Rule, find, page as markdown};
+use http::header;
+use serde::Serialize;
+
+use crate::problem::{Code, Problem};
+
+/// One finding of the catalogue.
+#[derive(Serialize)]
+struct Entry {
+    code: &'static str,
+    slug: &'static str,
+    /// The worst it can raise.
+    severity: Severity,
+    /// The troubleshooting guide's step.
+    step: &'static str,
+    /// The documentation page, in Markdown; only for one finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documentation: Option<String>,
+}
+
+impl Entry {
+    fn of(rule: &Rule) -> Self {
+        Self {
+            code: rule.code,
+            slug: rule.slug,
+            severity: rule.severity,
+            step: rule.step.as_str(),
+            documentation: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Catalogue {
+    findings: Vec<Entry>,
+}
+
+pub(super) async fn list() -> Response {
+    let findings = RULES.iter().map(Entry::of).collect();
+    Json(Catalogue { findings }).into_response()
+}
+
+pub(super) async fn page(Path(code): Path<String>) -> Result<Response, Problem> {
+    let rule = find(&code).ok_or_else(|| {
+        let code: String = code.chars().take(60).collect();
+        Problem::new(
+            Code::NotFound,
+            format!("there is no finding {code:?}; /api/findings lists all"),
+        )
+    })?;
+    let entry = Entry {
+        documentation: Some(markdown(rule)),
+        ..Entry::of(rule)
+    };
+    Ok(Json(entry).into_response())
+}
+
+pub(super) async fn report_schema() -> Response {
+    let schema = [(header::CONTENT_TYPE, "application/schema+json")];
+    (schema, Json(report::schema())).into_response()
+}

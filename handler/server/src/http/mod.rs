@@ -1,0 +1,149 @@
+//! HTTP as the Functions host forwards it: original paths under `/api`, and `GET /` for its readiness probe.
+
+mod catalogue;
+mod fields;
+mod finish;
+mod formats;
+mod parameters;
+mod report;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use axum::{Json, Router};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Uri, header};
+use serde::Serialize;
+use tower::Layer;
+use tower::util::MapRequestLayer;
+
+use crate::problem::{Code, Problem};
+use crate::reports::Reports;
+
+pub(crate) use self::parameters::{DEFAULT_WINDOW, parse_window};
+use self::sections::Section;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the routes need.
+#[derive(Clone)]
+pub(crate) struct App {
+    /// The reports, or which settings are wrong.
+    pub(crate) reports: Result<Reports, Arc<str>>,
+    /// What `/api/health` says.
+    pub(crate) health: Health,
+}
+
+/// The answer of `/api/health`; nothing in it needs Azure.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Health {
+    /// `ok` or `badConfiguration`.
+    status: &'static str,
+    /// This build.
+    version: &'static str,
+    /// Whether an identity of its own is configured; a developer's sign-in does not count.
+    identity_configured: bool,
+    /// Which one.
+    identity: Option<&'static str>,
+}
+
+impl Health {
+    /// All settings can be used; `identity` is the one they configure, if any.
+    pub(crate) fn ok(identity: Option<&'static str>) -> Self {
+        Self {
+            status: "ok",
+            version: VERSION,
+            identity_configured: identity.is_some(),
+            identity,
+        }
+    }
+
+    /// Some setting is wrong.
+    pub(crate) fn bad_configuration() -> Self {
+        Self {
+            status: "badConfiguration",
+            version: VERSION,
+            identity_configured: false,
+            identity: None,
+        }
+    }
+}
+
+impl App {
+    /// All routes.
+    pub(crate) fn router(self) -> Router {
+        let section = |section: Section| {
+            let handler = move |state, request| report::section(section, state, request);
+            get(handler).post(handler)
+        };
+        let api = Router::new()
+            .route("/", get(async || "AKS Egress Diagnostics\n"))
+            .route("/api/egress/report", get(report::whole).post(report::whole))
+            .route("/api/egress/outbound-type", section(Section::OutboundType))
+            .route("/api/egress/endpoints", section(Section::Endpoints))
+            .route("/api/egress/nat-gateway", section(Section::NatGateway))
+            .route("/api/egress/snat", section(Section::Snat))
+            .route("/api/findings", get(catalogue::list))
+            .route("/api/findings/{code}", get(catalogue::page))
+            .route("/api/schemas/report.json", get(catalogue::report_schema))
+            .route("/api/health", get(health))
+            .method_not_allowed_fallback(method_not_allowed)
+            .fallback(any(not_found))
+            .with_state(Arc::new(self));
+        let api = MapRequestLayer::new(canonical_path).layer(api);
+        Router::new()
+            .fallback_service(api)
+            .layer(from_fn(finish::finish))
+    }
+}
+
+async fn health(axum::extract::State(app): axum::extract::State<Arc<App>>) -> Response {
+    let mut response = Json(&app.health).into_response();
+    let no_store = HeaderValue::from_static("no-store");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
+    response
+}
+
+async fn method_not_allowed(request: Request) -> Problem {
+    let method = request.method();
+    Problem::new(
+        Code::MethodNotAllowed,
+        format!("{method} is not allowed here; the Allow header lists what is"),
+    )
+}
+
+async fn not_found(request: Request) -> Problem {
+    let path = request.uri().path();
+    let shown: String = path.chars().take(200).collect();
+    Problem::new(Code::NotFound, format!("there is no route {shown}"))
+}
+
+/// The host matches literal segments in any case and with a slash at the end, and forwards the path as it came.
+fn canonical_path(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let lower = path.to_ascii_lowercase();
+    let trimmed = match lower.trim_end_matches('/') {
+        "" => "/",
+        rest => rest,
+    };
+    if trimmed != path {
+        let with_query = match request.uri().query() {
+            Some(query) => format!("{trimmed}?{query}"),
+            None => trimmed.to_owned(),
+        };
+        // A path that was valid stays valid in lower case; if not, the route is simply not found.
+        if let Ok(path) = PathAndQuery::try_from(with_query) {
+            *request.uri_mut() = Uri::from(path);
+        }
+    }
+    request
+}

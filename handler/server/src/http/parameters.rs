@@ -1,0 +1,138 @@
+//! The fields of a report request, checked strictly: what is not understood is refused, never ignored.
+
+use jiff::{SignedDuration, SpanRelativeTo, fmt::temporal::SpanParser};
+use serde_json::Value;
+
+use crate::cluster_id::{self, ClusterId};
+use crate::engine::DiagnosisRequest;
+use crate::problem::Problem;
+
+use super::fields::Field;
+use super::formats::Format;
+
+const KNOWN: [&str; 4] = ["clusterId", "window", "fresh", "format"];
+
+/// Default length of the metrics window.
+pub(crate) const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(6);
+const SHORTEST_WINDOW: SignedDuration = SignedDuration::from_mins(5);
+const LONGEST_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What a caller asked for.
+#[derive(Debug, PartialEq)]
+pub(super) struct Parameters {
+    pub(super) request: DiagnosisRequest,
+    pub(super) fresh: bool,
+    /// The format named in the request; the `Accept` header decides when there is none.
+    pub(super) format: Option<Format>,
+}
+
+impl Parameters {
+    /// Checks the fields.
+    pub(super) fn from_fields(mut fields: Vec<Field>) -> Result<Self, Problem> {
+        // A null is how some callers leave a field out.
+        fields.retain(|field| !field.value.is_null() || !KNOWN.contains(&field.name.as_str()));
+        refuse_unknown(&fields)?;
+        refuse_doubled(&fields)?;
+        let value = |name: &str| fields.iter().find(|f| f.name == name).map(|f| &f.value);
+        Ok(Self {
+            request: DiagnosisRequest {
+                cluster: cluster(value("clusterId"))?,
+                window: value("window").map_or(Ok(DEFAULT_WINDOW), window)?,
+            },
+            fresh: value("fresh").map_or(Ok(false), fresh)?,
+            format: value("format").map(format).transpose()?,
+        })
+    }
+}
+
+fn refuse_unknown(fields: &[Field]) -> Result<(), Problem> {
+    let mut unknown: Vec<String> = fields
+        .iter()
+        .filter(|f| !KNOWN.contains(&f.name.as_str()))
+        .map(|f| shown(&f.name))
+        .collect();
+    unknown.dedup();
+    let Some(first) = fields.iter().find(|f| !KNOWN.contains(&f.name.as_str())) else {
+        return Ok(());
+    };
+    let text = format!(
+        "unknown field {}; known are {}",
+        unknown.join(", "),
+        KNOWN.join(", ")
+    );
+    Err(Problem::field(
+        &first.name.chars().take(60).collect::<String>(),
+        text,
+    ))
+}
+
+fn refuse_doubled(fields: &[Field]) -> Result<(), Problem> {
+    let doubled = KNOWN
+        .iter()
+        .find(|name| fields.iter().filter(|f| f.name == **name).count() > 1);
+    doubled.map_or(Ok(()), |name| {
+        let text = format!(
+            "{name} was given more than once, in the query, the body or both; give it once"
+        );
+        Err(Problem::field(name, text))
+    })
+}
+
+fn cluster(value: Option<&Value>) -> Result<ClusterId, Problem> {
+    let problem = |text: String| Problem::field("clusterId", text);
+    match value {
+        None => Err(problem(cluster_id::missing())),
+        Some(Value::String(text)) => cluster_id::parse(text).map_err(problem),
+        Some(_) => Err(problem("clusterId must be a string".to_owned())),
+    }
+}
+
+fn window(value: &Value) -> Result<SignedDuration, Problem> {
+    value
+        .as_str()
+        .ok_or_else(|| "window must be a string".to_owned())
+        .and_then(parse_window)
+        .map_err(|text| Problem::field("window", text))
+}
+
+/// Parses a window: an ISO 8601 duration from PT5M to P7D. The error is for the caller.
+pub(crate) fn parse_window(text: &str) -> Result<SignedDuration, String> {
+    let wrong = |why: &str| {
+        let shown = shown(text);
+        format!("window {shown} {why}; use an ISO 8601 duration from PT5M to P7D, such as PT6H")
+    };
+    let span = SpanParser::new()
+        .parse_span(text)
+        .map_err(|_| wrong("is not an ISO 8601 duration"))?;
+    let window = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| wrong("has no fixed length"))?;
+    if window < SHORTEST_WINDOW {
+        return Err(wrong("is too short"));
+    }
+    if window > LONGEST_WINDOW {
+        return Err(wrong("is too long"));
+    }
+    Ok(window)
+}
+
+fn fresh(value: &Value) -> Result<bool, Problem> {
+    match value {
+        Value::Bool(fresh) => Ok(*fresh),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Err(Problem::field("fresh", "fresh must be true or false")),
+    }
+}
+
+fn format(value: &Value) -> Result<Format, Problem> {
+    let text = value.as_str().unwrap_or_default();
+    text.parse()
+        .map_err(|why: String| Problem::field("format", why))
+}
+
+/// As much of a caller's word as an answer repeats, quoted.
+fn shown(text: &str) -> String {
+    let start: String = text.chars().take(60).collect();
+    format!("{start:?}")
+}

@@ -1,0 +1,73 @@
+//! JSON or text.
+
+use axum::body::Body;
+use http::Method;
+
+use super::{Answer, get, report_uri, request, router, send};
+use crate::testing::{CLUSTER, FakeEngine, query};
+
+async fn accept(uri: &str, accept: &str) -> Answer {
+    let mut request = request(Method::GET, uri, Body::empty());
+    request
+        .headers_mut()
+        .insert("accept", accept.parse().unwrap());
+    send(&router(FakeEngine::healthy()), request).await
+}
+
+#[tokio::test]
+async fn the_accept_header_decides_when_no_format_is_given() {
+    let json = "application/json";
+    let text = "text/plain; charset=utf-8";
+    let cases = [
+        ("application/json", json),
+        ("text/plain", text),
+        ("*/*", json),
+        ("application/*", json),
+        ("TEXT/*", text),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", json),
+        ("application/json;q=0.5, text/plain;q=0.6", text),
+        ("text/plain;q=0, */*", json),
+        ("*/*;q=0.1, text/plain", text),
+        // Nothing that can be read as a media range asks for nothing.
+        ("nonsense", json),
+    ];
+    for (header, expected) in cases {
+        let answer = accept(&report_uri(&[]), header).await;
+        assert_eq!(answer.status, 200, "{header}");
+        assert_eq!(answer.header("content-type"), expected, "{header}");
+        assert_eq!(answer.header("vary"), "accept");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_is_406() {
+    for header in ["text/html", "application/json;q=0", "image/*"] {
+        accept(&report_uri(&[]), header)
+            .await
+            .problem(406, "notAcceptable");
+    }
+    let section = format!("/api/egress/snat?{}", query(&[("clusterId", CLUSTER)]));
+    accept(&section, "text/plain")
+        .await
+        .problem(406, "notAcceptable");
+}
+
+#[tokio::test]
+async fn a_named_format_comes_before_the_accept_header() {
+    let answer = accept(&report_uri(&[("format", "text")]), "application/json").await;
+    assert!(answer.header("content-type").starts_with("text/plain"));
+    let answer = accept(&report_uri(&[("format", "json")]), "text/plain").await;
+    assert_eq!(answer.json()["verdict"]["status"], "blocked");
+}
+
+#[tokio::test]
+async fn sections_are_json_only() {
+    let pairs = query(&[("clusterId", CLUSTER), ("format", "text")]);
+    let answer = get(
+        &router(FakeEngine::healthy()),
+        &format!("/api/egress/snat?{pairs}"),
+    )
+    .await;
+    answer.problem(400, "invalidRequest");
+    assert_eq!(answer.field(), "format");
+}

@@ -1,0 +1,155 @@
+//! Who gets a report, and who shares one: the allow-list, the short cache, single flight and the limit on runs.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egress_diagnosis::report::Report;
+use futures::FutureExt;
+use jiff::SignedDuration;
+use moka::Expiry;
+use moka::future::Cache;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::engine::{DiagnosisError, DiagnosisRequest, Engine, Progress};
+
+/// Reports kept at most; each is some tens of kilobytes.
+const CACHED_REPORTS: u64 = 64;
+
+/// Limits and scope for one [`Reports`].
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    /// How long a report may be shared with later callers; zero = not at all.
+    pub(crate) cache: Duration,
+    /// Runs at the same time.
+    pub(crate) concurrent_runs: usize,
+    /// Subscriptions that may be asked about, in lower case; empty = all.
+    pub(crate) allowed_subscriptions: BTreeSet<String>,
+}
+
+/// Two requests with equal keys may share one run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    cluster: String,
+    window: SignedDuration,
+}
+
+type Outcome = Result<Arc<Report>, DiagnosisError>;
+
+/// Hands out reports.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    engine: Arc<dyn Engine>,
+    cache: Cache<Key, Outcome>,
+    runs: Arc<Semaphore>,
+    allowed_subscriptions: Arc<BTreeSet<String>>,
+}
+
+impl Reports {
+    pub(crate) fn new(engine: Arc<dyn Engine>, policy: Policy) -> Self {
+        Self {
+            engine,
+            cache: Cache::builder()
+                .max_capacity(CACHED_REPORTS)
+                .expire_after(SuccessOnly(policy.cache))
+                .build(),
+            runs: Arc::new(Semaphore::new(policy.concurrent_runs)),
+            allowed_subscriptions: Arc::new(policy.allowed_subscriptions),
+        }
+    }
+
+    /// The report for `request`. Equal requests that overlap share one run; a later one within the cache's time gets
+    /// the same report unless it wants a `fresh` one. Errors are shared by those who wait, and never kept.
+    pub(crate) async fn get(
+        &self,
+        request: DiagnosisRequest,
+        fresh: bool,
+        progress: Progress,
+    ) -> Outcome {
+        self.check_scope(&request)?;
+        let reports = self.clone();
+        // In a task of its own: a caller that hangs up must not take the run away from the others.
+        let run = async move { reports.run_or_share(request, fresh, progress).await };
+        tokio::spawn(run.in_current_span())
+            .await
+            .unwrap_or_else(|stopped| Err(DiagnosisError::Internal(stopped.to_string())))
+    }
+
+    fn check_scope(&self, request: &DiagnosisRequest) -> Result<(), DiagnosisError> {
+        let subscription = request.cluster.subscription().to_ascii_lowercase();
+        if self.allowed_subscriptions.is_empty()
+            || self.allowed_subscriptions.contains(&subscription)
+        {
+            return Ok(());
+        }
+        Err(DiagnosisError::ScopeNotAllowed(subscription))
+    }
+
+    async fn run_or_share(
+        &self,
+        request: DiagnosisRequest,
+        fresh: bool,
+        progress: Progress,
+    ) -> Outcome {
+        let key = Key {
+            cluster: request.cluster.as_str().to_ascii_lowercase(),
+            window: request.window,
+        };
+        let entry = self
+            .cache
+            .entry(key)
+            .or_insert_with_if(self.run(request, progress), |_| fresh)
+            .await;
+        let is_ours = entry.is_fresh();
+        let report = entry.into_value()?;
+        if is_ours {
+            return Ok(report);
+        }
+        let mut shared = Report::clone(&report);
+        shared.stats.cached = true;
+        Ok(Arc::new(shared))
+    }
+
+    async fn run(&self, request: DiagnosisRequest, progress: Progress) -> Outcome {
+        let Ok(_permit) = self.runs.try_acquire() else {
+            return Err(DiagnosisError::Busy);
+        };
+        let run = async { self.engine.diagnose(request, progress).await };
+        AssertUnwindSafe(run)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(DiagnosisError::Internal("the run panicked".to_owned())))
+            .map(Arc::new)
+    }
+}
+
+/// Keeps reports for the cache's time and errors not at all.
+struct SuccessOnly(Duration);
+
+impl SuccessOnly {
+    fn keep(&self, outcome: &Outcome) -> Duration {
+        if outcome.is_ok() {
+            self.0
+        } else {
+            Duration::ZERO
+        }
+    }
+}
+
+impl Expiry<Key, Outcome> for SuccessOnly {
+    fn expire_after_create(&self, _: &Key, outcome: &Outcome, _: Instant) -> Option<Duration> {
+        Some(self.keep(outcome))
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Key,
+        outcome: &Outcome,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(self.keep(outcome))
+    }
+}
