@@ -1,0 +1,166 @@
+// The Flex Consumption plan and the function app with its custom handler.
+
+@description('Short name of the installation.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Resource id of the identity that runs the app.')
+param identityId string
+
+@description('Client id of that identity.')
+param identityClientId string
+
+@description('Storage account of the Functions host.')
+param storageAccountName string
+
+@description('URL of the blob container with the deployment package.')
+param packageContainerUrl string
+
+@description('Connection string of Application Insights: an address, not a secret; sending needs the identity.')
+param insightsConnectionString string
+
+@description('Memory of one instance in MB.')
+param instanceMemoryMB int
+
+@description('Most instances that may run at once.')
+param maximumInstanceCount int
+
+@description('Subscriptions whose clusters are diagnosed.')
+param subscriptionIds array
+
+@description('Seconds one report may take.')
+param deadlineSeconds int
+
+@description('Seconds one report is shared.')
+param cacheSeconds int
+
+var clouds = {
+  AzureCloud: 'public'
+  AzureChinaCloud: 'china'
+  AzureUSGovernment: 'usgov'
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+  name: 'plan-${name}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource app 'Microsoft.Web/sites@2024-04-01' = {
+  name: 'func-${name}-${uniqueString(resourceGroup().id)}'
+  location: location
+  tags: tags
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: packageContainerUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'custom'
+        version: '1.0'
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+      }
+    }
+    siteConfig: {
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      appSettings: [
+        {
+          name: 'AzureWebJobsStorage__accountName'
+          value: storageAccountName
+        }
+        {
+          name: 'AzureWebJobsStorage__credential'
+          value: 'managedidentity'
+        }
+        {
+          name: 'AzureWebJobsStorage__clientId'
+          value: identityClientId
+        }
+        {
+          name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+          value: insightsConnectionString
+        }
+        {
+          name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
+          value: 'ClientId=${identityClientId};Authorization=AAD'
+        }
+        {
+          name: 'AZURE_CLIENT_ID'
+          value: identityClientId
+        }
+        {
+          name: 'EGRESS_CLOUD'
+          value: clouds[environment().name]
+        }
+        {
+          name: 'EGRESS_ALLOWED_SUBSCRIPTIONS'
+          value: join(subscriptionIds, ',')
+        }
+        {
+          name: 'EGRESS_DEADLINE_SECONDS'
+          value: string(deadlineSeconds)
+        }
+        {
+          name: 'EGRESS_CACHE_SECONDS'
+          value: string(cacheSeconds)
+        }
+      ]
+    }
+  }
+}
+
+// Packages are deployed with Entra identities; user name and password are switched off.
+resource scmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
+  parent: app
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+resource ftpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
+  parent: app
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+output name string = app.name
+output hostName string = app.properties.defaultHostName
