@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{
     Resource,
     load_balancer::backend_pool_ids,
-    names::guid,
+    managed::nsg_name,
+    names::{guid, id},
     network::refs,
     plan::{Node, Plan},
 };
@@ -131,10 +132,16 @@ fn tags(plan: &Plan, pool: &str) -> Value {
     })
 }
 
-/// The NSG of AKS's own network sits on the subnet and, as AKS does it, on the NICs too.
+/// In a network of the caller's, AKS puts its NSG on the NICs; in its own, on the subnet.
 fn nsg_id(plan: &Plan) -> Option<String> {
-    let name = format!("aks-agentpool-{}-nsg", plan.suffix);
-    plan.reference("nsgs", &format!("nsgs/{name}")).ok()
+    let name = nsg_name(&plan.suffix);
+    (!plan.managed_network).then(|| {
+        id(
+            &plan.node_group,
+            "Microsoft.Network/networkSecurityGroups",
+            &name,
+        )
+    })
 }
 
 fn scale_set(plan: &Plan, name: &str, pool: &Pool, subnet: &str, capacity: usize) -> Resource {

@@ -10,12 +10,9 @@ use crate::scenario::{
 /// Name of the NAT gateway of outbound type `managedNATGateway`.
 pub(super) const NAT_GATEWAY: &str = "aks-nat-gateway";
 
-/// Adds the virtual network, its NSG and, with kubenet, its route table. Gives every pool without a subnet this one.
+/// Adds the virtual network and, with kubenet, its route table. Gives every pool without a subnet this one.
 pub(super) fn add_network(scenario: &mut Scenario, node_group: &str, suffix: &str) {
-    let (network, nsg) = (
-        format!("aks-vnet-{suffix}"),
-        format!("aks-agentpool-{suffix}-nsg"),
-    );
+    let network = format!("aks-vnet-{suffix}");
     let route_table = (scenario.cluster.plugin == "kubenet")
         .then(|| format!("aks-agentpool-{suffix}-routetable"));
     if let Some(name) = &route_table {
@@ -25,7 +22,7 @@ pub(super) fn add_network(scenario: &mut Scenario, node_group: &str, suffix: &st
     }
     let subnet = Subnet {
         prefix: "10.224.0.0/16".into(),
-        nsg: Some(nsg.clone()),
+        nsg: Some(nsg_name(suffix)),
         route_table,
         nat_gateway: is_managed_nat(scenario).then(|| NAT_GATEWAY.to_owned()),
         private: false,
@@ -41,13 +38,6 @@ pub(super) fn add_network(scenario: &mut Scenario, node_group: &str, suffix: &st
             subnets: BTreeMap::from([("aks-subnet".to_owned(), subnet)]),
         },
     );
-    scenario.nsgs.insert(
-        nsg,
-        Nsg {
-            resource_group: Some(node_group.to_owned()),
-            rules: Vec::new(),
-        },
-    );
     for pool in scenario
         .pools
         .values_mut()
@@ -55,6 +45,21 @@ pub(super) fn add_network(scenario: &mut Scenario, node_group: &str, suffix: &st
     {
         pool.subnet = Some(format!("{network}/aks-subnet"));
     }
+}
+
+/// Adds the NSG that AKS makes in every cluster: on its own subnet, or on the NICs when the network is not its own.
+pub(super) fn add_nsg(scenario: &mut Scenario, node_group: &str, suffix: &str) {
+    scenario.nsgs.insert(
+        nsg_name(suffix),
+        Nsg {
+            resource_group: Some(node_group.to_owned()),
+            rules: Vec::new(),
+        },
+    );
+}
+
+pub(super) fn nsg_name(suffix: &str) -> String {
+    format!("aks-agentpool-{suffix}-nsg")
 }
 
 /// One route per node to its pods, as the cloud provider of kubenet writes them.

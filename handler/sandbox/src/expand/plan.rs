@@ -50,6 +50,7 @@ impl Plan {
         let node_group = format!("MC_{group}_{name}_{}", scenario.cluster.region);
         let suffix = suffix(&name);
         let managed_network = scenario.pools.values().all(|pool| pool.subnet.is_none());
+        managed::add_nsg(&mut scenario, &node_group, &suffix);
         if managed_network {
             managed::add_network(&mut scenario, &node_group, &suffix);
         }

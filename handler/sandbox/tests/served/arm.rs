@@ -209,3 +209,24 @@ async fn the_egress_endpoints_use_arms_categories() {
         "UDP"
     );
 }
+
+#[tokio::test]
+async fn the_nsg_of_aks_sits_on_its_own_subnet_or_on_the_nics() {
+    let cloud = cloud().await;
+    for (scenario, on_nics) in [("healthy-lb-overlay", false), ("healthy-user-nat", true)] {
+        let group = cloud.node_group(scenario).await;
+        let compute = "providers/Microsoft.Compute/virtualMachineScaleSets";
+        let sets = cloud.body(&format!("{group}/{compute}?{API}")).await;
+        let profile = &sets["value"][0]["properties"]["virtualMachineProfile"]["networkProfile"];
+        let nic = &profile["networkInterfaceConfigurations"][0]["properties"];
+        assert_eq!(nic["networkSecurityGroup"]["id"].is_string(), on_nics);
+        let subnet = nic["ipConfigurations"][0]["properties"]["subnet"]["id"]
+            .as_str()
+            .unwrap();
+        let subnet = cloud.body(&format!("{subnet}?{API}")).await;
+        assert_eq!(
+            subnet["properties"]["networkSecurityGroup"]["id"].is_string(),
+            !on_nics
+        );
+    }
+}
