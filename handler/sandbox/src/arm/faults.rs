@@ -1,0 +1,69 @@
+//! Which fault of a scenario meets a request.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use super::path::Target;
+use crate::{cloud::Cloud, scenario::Fault};
+
+/// How often each fault has struck, by group, place in the file and path.
+#[derive(Debug, Default)]
+pub(super) struct Struck(Mutex<BTreeMap<(String, usize, String), u32>>);
+
+impl Struck {
+    /// The first fault that applies to a request, counted as struck.
+    pub(super) fn fault<'a>(
+        &self,
+        cloud: &'a Cloud,
+        target: &Target,
+        path: &str,
+    ) -> Option<&'a Fault> {
+        let group = group_of(target)?.to_ascii_lowercase();
+        let path = path.to_ascii_lowercase();
+        let faults = &cloud.group(&group)?.faults;
+        let mut struck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.iter().enumerate().find_map(|(index, fault)| {
+            let applies = fault
+                .path
+                .as_ref()
+                .is_none_or(|part| path.contains(&part.to_ascii_lowercase()));
+            let once = fault.retry_after.map(|_| 1);
+            let count = struck
+                .entry((group.clone(), index, path.clone()))
+                .or_default();
+            let left = fault.times.or(once).is_none_or(|times| *count < times);
+            (applies && left).then(|| {
+                *count += 1;
+                fault
+            })
+        })
+    }
+
+    pub(super) fn reset(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
+
+/// Whether every read in a group is denied: then lists of the subscription leave its resources out.
+pub(super) fn hidden(cloud: &Cloud, group: &str) -> bool {
+    cloud.group(group).is_some_and(|group| {
+        group
+            .faults
+            .iter()
+            .any(|fault| fault.deny && fault.path.is_none())
+    })
+}
+
+fn group_of(target: &Target) -> Option<&str> {
+    match target {
+        Target::Group(group) => Some(group),
+        Target::Resources { group } => group.as_deref(),
+        Target::Typed(typed) => typed.group.as_deref(),
+        _ => None,
+    }
+}

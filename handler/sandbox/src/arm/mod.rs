@@ -1,0 +1,9 @@
+//! The ARM surface: from a request to an answer.
+
+mod answer;
+mod faults;
+mod handler;
+mod path;
+mod read;
+
+pub(crate) use handler::{Arm, handle};

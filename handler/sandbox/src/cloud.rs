@@ -1,0 +1,139 @@
+//! All scenarios together: the resources by id, the groups, and who owns them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    Error,
+    expand::{Expanded, Resource, SUBSCRIPTION, expand},
+    scenario::{Fault, Scenario},
+};
+
+/// A cluster that the sandbox serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The scenario's name: its file name without `.toml`.
+    pub scenario: String,
+    /// ARM id of the managed cluster.
+    pub id: String,
+    /// One line: what is the case here.
+    pub description: String,
+    /// The verdict status that a correct diagnosis gives, when the scenario settles it.
+    pub expected_status: Option<String>,
+    /// Codes of the findings that a correct diagnosis raises, as far as the scenario names them.
+    pub expected_findings: Vec<String>,
+}
+
+/// A resource group with the faults that lie on it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) body: Value,
+    pub(crate) faults: Vec<Fault>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Cloud {
+    /// By lower-case id.
+    resources: BTreeMap<String, Resource>,
+    /// By lower-case name.
+    groups: BTreeMap<String, Group>,
+    /// By lower-case path.
+    documents: BTreeMap<String, Value>,
+    clusters: Vec<Cluster>,
+}
+
+impl Cloud {
+    /// Builds from (name, text) pairs. Two scenarios may not share a resource group.
+    pub(crate) fn build<'a>(
+        scenarios: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Error> {
+        let mut cloud = Self::default();
+        for (name, text) in scenarios {
+            cloud.add(expand(name, Scenario::parse(name, text)?)?)?;
+        }
+        Ok(cloud)
+    }
+
+    fn add(&mut self, expanded: Expanded) -> Result<(), Error> {
+        for (name, body) in expanded.groups {
+            let faults = expanded
+                .faults
+                .iter()
+                .filter(|fault| match fault.group.as_deref() {
+                    None => true,
+                    Some("node") => name == expanded.node_group,
+                    Some(group) => name.eq_ignore_ascii_case(group),
+                });
+            let group = Group {
+                faults: faults.cloned().collect(),
+                body,
+            };
+            if self
+                .groups
+                .insert(name.to_ascii_lowercase(), group)
+                .is_some()
+            {
+                return Err(Error::Scenario {
+                    file: expanded.name,
+                    message: format!(
+                        "resource group `{name}` belongs to another scenario too; choose another name"
+                    ),
+                });
+            }
+        }
+        self.resources.extend(
+            expanded
+                .resources
+                .into_iter()
+                .map(|resource| (resource.id.to_ascii_lowercase(), resource)),
+        );
+        self.documents.extend(
+            expanded
+                .documents
+                .into_iter()
+                .map(|(path, body)| (path.to_ascii_lowercase(), body)),
+        );
+        self.clusters.push(Cluster {
+            scenario: expanded.name,
+            id: expanded.cluster_id,
+            description: expanded.description,
+            expected_status: expanded.expect,
+            expected_findings: expanded.findings,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn clusters(&self) -> &[Cluster] {
+        &self.clusters
+    }
+
+    pub(crate) fn resource(&self, id: &str) -> Option<&Resource> {
+        self.resources.get(&id.to_ascii_lowercase())
+    }
+
+    pub(crate) fn document(&self, path: &str) -> Option<&Value> {
+        self.documents.get(&path.to_ascii_lowercase())
+    }
+
+    pub(crate) fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.get(&name.to_ascii_lowercase())
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+
+    /// The resources below `scope` (a path), in id order.
+    pub(crate) fn below<'a>(&'a self, scope: &str) -> impl Iterator<Item = &'a Resource> + use<'a> {
+        let prefix = format!("{}/", scope.to_ascii_lowercase());
+        self.resources
+            .range(prefix.clone()..)
+            .take_while(move |(id, _)| id.starts_with(&prefix))
+            .map(|(_, resource)| resource)
+    }
+
+    pub(crate) fn subscription_path() -> String {
+        format!("/subscriptions/{SUBSCRIPTION}")
+    }
+}

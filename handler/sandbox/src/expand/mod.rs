@@ -1,0 +1,107 @@
+//! From a scenario to the ARM resources it stands for.
+
+mod cluster;
+mod compute;
+mod firewall;
+mod load_balancer;
+mod managed;
+mod names;
+mod network;
+mod plan;
+mod public_ip;
+mod series;
+
+use serde_json::{Value, json};
+
+pub(crate) use names::{SUBSCRIPTION, TENANT, guid};
+pub(crate) use series::{Series, Shape};
+
+use crate::{
+    Error,
+    scenario::{Fault, Scenario},
+};
+use plan::Plan;
+
+/// One ARM resource, addressable by its id.
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    /// ARM id with Azure's usual casing.
+    pub(crate) id: String,
+    /// Full type, e.g. `Microsoft.Network/virtualNetworks/subnets`.
+    pub(crate) kind: String,
+    /// The body of a GET.
+    pub(crate) body: Value,
+    /// Its metric series.
+    pub(crate) series: Vec<Series>,
+}
+
+/// One scenario, expanded.
+#[derive(Debug)]
+pub(crate) struct Expanded {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) expect: Option<String>,
+    pub(crate) findings: Vec<String>,
+    pub(crate) cluster_id: String,
+    pub(crate) node_group: String,
+    /// Name and body.
+    pub(crate) groups: Vec<(String, Value)>,
+    pub(crate) resources: Vec<Resource>,
+    /// GET answers that are no resources: path and body.
+    pub(crate) documents: Vec<(String, Value)>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// Expands one scenario. `file` is its file name without the extension and names the scenario.
+pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> {
+    let plan = Plan::new(file, scenario)?;
+    let mut resources = Vec::new();
+    network::expand(&plan, &mut resources)?;
+    public_ip::expand(&plan, &mut resources);
+    firewall::expand(&plan, &mut resources)?;
+    load_balancer::expand(&plan, &mut resources)?;
+    compute::expand(&plan, &mut resources)?;
+    let documents = cluster::expand(&plan, &mut resources)?;
+    series::attach(&plan, &mut resources)?;
+    for gone in plan.deleted_ids()? {
+        resources.retain(|resource| !resource.id.eq_ignore_ascii_case(&gone));
+    }
+    let groups = plan
+        .groups()
+        .into_iter()
+        .map(|name| {
+            let body = group_body(&plan, &name);
+            (name, body)
+        })
+        .collect();
+    Ok(Expanded {
+        name: plan.file.clone(),
+        description: plan.scenario.description.clone(),
+        expect: plan.scenario.expect.clone(),
+        findings: plan.scenario.findings.clone(),
+        cluster_id: plan.cluster_id(),
+        node_group: plan.node_group.clone(),
+        groups,
+        resources,
+        documents,
+        faults: plan.scenario.faults.clone(),
+    })
+}
+
+fn group_body(plan: &Plan, name: &str) -> Value {
+    let mut body = json!({
+        "id": format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}"),
+        "name": name,
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": plan.scenario.cluster.region,
+        "properties": { "provisioningState": "Succeeded" },
+    });
+    if name == plan.node_group {
+        body["managedBy"] = json!(plan.cluster_id());
+        body["tags"] = json!({
+            "aks-managed-cluster-name": plan.name,
+            "aks-managed-cluster-rg": plan.group,
+        });
+    }
+    body
+}

@@ -1,0 +1,463 @@
+//! The scenario format: one simulated cluster and its surroundings per TOML file.
+//!
+//! Everything has a default, so a file says only what makes its cloud special. A healthy cluster behind a load
+//! balancer is a name and a pool. Keys that do not exist are refused by name.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::Error;
+
+/// One scenario file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// One line for people: what is the case here.
+    pub(crate) description: String,
+    /// The verdict status a correct diagnosis gives, when the scenario settles it.
+    pub(crate) expect: Option<String>,
+    /// Codes of the findings a correct diagnosis raises above `info`, or the `info` one the scenario is about.
+    #[serde(default)]
+    pub(crate) findings: Vec<String>,
+    /// The managed cluster.
+    #[serde(default)]
+    pub(crate) cluster: Cluster,
+    /// Agent pools by name.
+    pub(crate) pools: BTreeMap<String, Pool>,
+    /// The AKS load balancer `kubernetes`; present by default with outbound type `loadBalancer`.
+    pub(crate) load_balancer: Option<LoadBalancer>,
+    /// The NAT gateway that AKS makes with outbound type `managedNATGateway`.
+    pub(crate) managed_nat: Option<ManagedNat>,
+    /// Virtual networks by name. None = AKS makes one in the node resource group.
+    #[serde(default)]
+    pub(crate) networks: BTreeMap<String, Network>,
+    /// Route tables by name.
+    #[serde(default)]
+    pub(crate) route_tables: BTreeMap<String, RouteTable>,
+    /// Network security groups by name.
+    #[serde(default)]
+    pub(crate) nsgs: BTreeMap<String, Nsg>,
+    /// NAT gateways by name.
+    #[serde(default)]
+    pub(crate) nat_gateways: BTreeMap<String, NatGateway>,
+    /// Public IP addresses by name.
+    #[serde(default)]
+    pub(crate) public_ips: BTreeMap<String, PublicIp>,
+    /// Public IP prefixes by name.
+    #[serde(default)]
+    pub(crate) public_ip_prefixes: BTreeMap<String, PublicIpPrefix>,
+    /// Azure Firewalls by name.
+    #[serde(default)]
+    pub(crate) firewalls: BTreeMap<String, Firewall>,
+    /// Metric series that differ from the quiet defaults.
+    #[serde(default)]
+    pub(crate) metrics: Vec<Metric>,
+    /// How answers go wrong.
+    #[serde(default)]
+    pub(crate) faults: Vec<Fault>,
+    /// Resources that others still refer to but that no longer exist, as `public_ips/<name>`.
+    #[serde(default)]
+    pub(crate) deleted: Vec<String>,
+}
+
+/// `[cluster]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Cluster {
+    /// Default: the file's name.
+    pub(crate) name: Option<String>,
+    /// Default: `rg-<name>`.
+    pub(crate) resource_group: Option<String>,
+    pub(crate) region: String,
+    pub(crate) outbound_type: String,
+    pub(crate) plugin: String,
+    /// Default: `overlay` with plugin `azure` in an AKS-managed network.
+    pub(crate) plugin_mode: Option<String>,
+    pub(crate) dataplane: String,
+    pub(crate) kubernetes_version: String,
+    pub(crate) power_state: String,
+    pub(crate) provisioning_state: String,
+    pub(crate) provisioning_error: Option<ProvisioningError>,
+    pub(crate) load_balancer_sku: String,
+    pub(crate) private: bool,
+    pub(crate) authorized_ranges: Vec<String>,
+    pub(crate) artifact_source: Option<String>,
+    pub(crate) pod_cidr: Option<String>,
+    pub(crate) service_cidr: String,
+    pub(crate) http_proxy: Option<String>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            name: None,
+            resource_group: None,
+            region: "westeurope".into(),
+            outbound_type: "loadBalancer".into(),
+            plugin: "azure".into(),
+            plugin_mode: None,
+            dataplane: "azure".into(),
+            kubernetes_version: "1.33".into(),
+            power_state: "Running".into(),
+            provisioning_state: "Succeeded".into(),
+            provisioning_error: None,
+            load_balancer_sku: "standard".into(),
+            private: false,
+            authorized_ranges: Vec::new(),
+            artifact_source: None,
+            pod_cidr: None,
+            service_cidr: "10.0.0.0/16".into(),
+            http_proxy: None,
+        }
+    }
+}
+
+/// `provisioning_error = { code = "…", message = "…" }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProvisioningError {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// `[pools.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Pool {
+    pub(crate) count: u32,
+    /// With `max`: the autoscaler is on.
+    pub(crate) min: Option<u32>,
+    pub(crate) max: Option<u32>,
+    pub(crate) max_surge: String,
+    pub(crate) vm_size: String,
+    /// `<network>/<subnet>`; none = the AKS-managed subnet.
+    pub(crate) subnet: Option<String>,
+    pub(crate) pod_subnet: Option<String>,
+    pub(crate) node_public_ip: bool,
+    /// Default: `System` for a pool called `system`, else `User`.
+    pub(crate) mode: Option<String>,
+    pub(crate) os: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) zones: Vec<String>,
+    pub(crate) os_disk_type: String,
+    pub(crate) os_disk_gb: u32,
+    pub(crate) provisioning_state: String,
+    pub(crate) provisioning_error: Option<ProvisioningError>,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            count: 2,
+            min: None,
+            max: None,
+            max_surge: "10%".into(),
+            vm_size: "Standard_D4s_v5".into(),
+            subnet: None,
+            pod_subnet: None,
+            node_public_ip: false,
+            mode: None,
+            os: "Linux".into(),
+            kind: "VirtualMachineScaleSets".into(),
+            zones: Vec::new(),
+            os_disk_type: "Managed".into(),
+            os_disk_gb: 128,
+            provisioning_state: "Succeeded".into(),
+            provisioning_error: None,
+        }
+    }
+}
+
+/// `[load_balancer]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LoadBalancer {
+    /// How many outbound addresses AKS makes; not used when `ips` names the caller's own.
+    pub(crate) managed_ips: u32,
+    /// Names under `[public_ips]`.
+    pub(crate) ips: Vec<String>,
+    /// Ports per node; 0 = by size of the backend pool.
+    pub(crate) ports: u32,
+    pub(crate) idle_minutes: u32,
+    /// Whether the outbound rule `aksOutboundRule` exists.
+    pub(crate) outbound_rule: bool,
+    /// Ports of public Services, each a load balancing rule on a frontend of its own.
+    pub(crate) services: Vec<u16>,
+}
+
+impl Default for LoadBalancer {
+    fn default() -> Self {
+        Self {
+            managed_ips: 1,
+            ips: Vec::new(),
+            ports: 0,
+            idle_minutes: 30,
+            outbound_rule: true,
+            services: Vec::new(),
+        }
+    }
+}
+
+/// `[managed_nat]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ManagedNat {
+    pub(crate) ips: u32,
+    pub(crate) idle_minutes: u32,
+}
+
+impl Default for ManagedNat {
+    fn default() -> Self {
+        Self {
+            ips: 1,
+            idle_minutes: 4,
+        }
+    }
+}
+
+/// `[networks.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Network {
+    /// Default: the cluster's.
+    pub(crate) resource_group: Option<String>,
+    pub(crate) prefixes: Vec<String>,
+    #[serde(default)]
+    pub(crate) dns_servers: Vec<String>,
+    /// Names of other networks of this file; the peering exists in both directions.
+    #[serde(default)]
+    pub(crate) peerings: Vec<String>,
+    #[serde(default)]
+    pub(crate) subnets: BTreeMap<String, Subnet>,
+}
+
+/// `[networks.<name>.subnets.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subnet {
+    pub(crate) prefix: String,
+    pub(crate) nsg: Option<String>,
+    pub(crate) route_table: Option<String>,
+    pub(crate) nat_gateway: Option<String>,
+    /// `defaultOutboundAccess: false`.
+    #[serde(default)]
+    pub(crate) private: bool,
+    #[serde(default)]
+    pub(crate) service_endpoints: Vec<String>,
+}
+
+/// `[route_tables.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteTable {
+    pub(crate) resource_group: Option<String>,
+    #[serde(default)]
+    pub(crate) routes: Vec<Route>,
+    #[serde(default)]
+    pub(crate) disable_bgp: bool,
+}
+
+/// `{ name = "default", to = "0.0.0.0/0", via = "VirtualAppliance", ip = "10.0.0.4" }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Route {
+    pub(crate) name: String,
+    /// A CIDR or a service tag.
+    pub(crate) to: String,
+    /// `nextHopType`.
+    pub(crate) via: String,
+    pub(crate) ip: Option<String>,
+}
+
+/// `[nsgs.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nsg {
+    pub(crate) resource_group: Option<String>,
+    #[serde(default)]
+    pub(crate) rules: Vec<SecurityRule>,
+}
+
+/// `{ name = "no-internet", priority = 100, access = "Deny", to = "Internet" }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecurityRule {
+    pub(crate) name: String,
+    pub(crate) priority: u32,
+    pub(crate) access: String,
+    #[serde(default = "outbound")]
+    pub(crate) direction: String,
+    #[serde(default = "any")]
+    pub(crate) protocol: String,
+    #[serde(default = "any")]
+    pub(crate) from: String,
+    #[serde(default = "any")]
+    pub(crate) to: String,
+    #[serde(default = "any")]
+    pub(crate) ports: String,
+}
+
+fn any() -> String {
+    "*".into()
+}
+
+fn outbound() -> String {
+    "Outbound".into()
+}
+
+/// `[nat_gateways.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NatGateway {
+    pub(crate) resource_group: Option<String>,
+    pub(crate) sku: String,
+    /// Names under `[public_ips]`.
+    pub(crate) ips: Vec<String>,
+    /// Names under `[public_ip_prefixes]`.
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) zones: Vec<String>,
+    pub(crate) idle_minutes: u32,
+    pub(crate) provisioning_state: String,
+}
+
+impl Default for NatGateway {
+    fn default() -> Self {
+        Self {
+            resource_group: None,
+            sku: "Standard".into(),
+            ips: Vec::new(),
+            prefixes: Vec::new(),
+            zones: Vec::new(),
+            idle_minutes: 4,
+            provisioning_state: "Succeeded".into(),
+        }
+    }
+}
+
+/// `[public_ips.<name>]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PublicIp {
+    pub(crate) resource_group: Option<String>,
+    /// Default: made from the name.
+    pub(crate) address: Option<String>,
+    pub(crate) zones: Vec<String>,
+    pub(crate) sku: Option<String>,
+}
+
+/// `[public_ip_prefixes.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublicIpPrefix {
+    pub(crate) resource_group: Option<String>,
+    /// A CIDR.
+    pub(crate) prefix: String,
+    #[serde(default)]
+    pub(crate) zones: Vec<String>,
+}
+
+/// `[firewalls.<name>]`: an Azure Firewall in the subnet `AzureFirewallSubnet` of `network`, with a policy that
+/// admits the FQDN tag `AzureKubernetesService` for every source.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Firewall {
+    pub(crate) resource_group: Option<String>,
+    pub(crate) network: String,
+    pub(crate) private_ip: String,
+    pub(crate) ips: Vec<String>,
+    #[serde(default = "standard")]
+    pub(crate) tier: String,
+    /// Name of its policy; default `<name>-policy`.
+    pub(crate) policy: Option<String>,
+}
+
+fn standard() -> String {
+    "Standard".into()
+}
+
+/// `[[metrics]]`: changes the default series that match `node` and `dimensions`, or adds one when none matches.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metric {
+    /// `load_balancer`, `cluster`, `managed_nat`, `nat_gateways/<name>`, `firewalls/<name>` or `pools/<name>`.
+    pub(crate) of: String,
+    /// REST name.
+    pub(crate) name: String,
+    /// `<pool>/<index>`: only this node's series.
+    pub(crate) node: Option<String>,
+    #[serde(default)]
+    pub(crate) dimensions: BTreeMap<String, String>,
+    /// The same value in every minute.
+    pub(crate) constant: Option<f64>,
+    /// From the start of the asked timespan to its end.
+    pub(crate) ramp: Option<Ramp>,
+    pub(crate) spike: Option<Spike>,
+    /// Azure has no points for it.
+    #[serde(default)]
+    pub(crate) no_data: bool,
+    /// Minutes without a value, counted back from the end of the asked timespan.
+    pub(crate) gap: Option<Minutes>,
+}
+
+/// `ramp = { from = 0, to = 100 }`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ramp {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+}
+
+/// `spike = { base = 40, peak = 1024, ago = 30, minutes = 10 }`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Spike {
+    pub(crate) base: f64,
+    pub(crate) peak: f64,
+    /// It begins so many minutes before the end of the asked timespan.
+    pub(crate) ago: i64,
+    pub(crate) minutes: i64,
+}
+
+/// `{ ago = 30, minutes = 10 }`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Minutes {
+    pub(crate) ago: i64,
+    pub(crate) minutes: i64,
+}
+
+/// `[[faults]]`: which requests go wrong (`group` and `path`), and how (exactly one of the others).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    /// `node` for the node resource group, or a group's name; default: every group of the scenario.
+    pub(crate) group: Option<String>,
+    /// A part of the path, in any case, e.g. `/routeTables`.
+    pub(crate) path: Option<String>,
+    /// 403 `AuthorizationFailed`.
+    #[serde(default)]
+    pub(crate) deny: bool,
+    /// 429 with this `Retry-After` in seconds.
+    pub(crate) retry_after: Option<u32>,
+    /// This HTTP status with an ARM error body.
+    pub(crate) status: Option<u16>,
+    /// The answer comes so many milliseconds later.
+    pub(crate) delay_ms: Option<u64>,
+    /// The body ends in its middle.
+    #[serde(default)]
+    pub(crate) truncate: bool,
+    /// How often per path; default: once for `retry_after`, else always.
+    pub(crate) times: Option<u32>,
+}
+
+impl Scenario {
+    /// Reads one file's text. `file` is only for messages.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| Error::Scenario {
+            file: file.to_owned(),
+            message: error.to_string(),
+        })
+    }
+}
