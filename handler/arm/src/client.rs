@@ -6,6 +6,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{ClientOptions, Pipeline, RetryOptions};
 use tokio::sync::OnceCell;
+use url::Url;
 
 use crate::cloud::Endpoints;
 use crate::credential::SharedCredential;
@@ -67,10 +68,11 @@ impl Client {
 }
 
 fn build(settings: &ClientSettings) -> Result<Pipeline, ArmError> {
-    let transport = ReqwestTransport::new(&settings.trust)
+    let endpoints = &settings.endpoints;
+    let direct = Url::parse(endpoints.arm()).is_ok_and(|arm| transport::is_on_this_machine(&arm));
+    let transport = ReqwestTransport::new(&settings.trust, direct)
         .map_err(|error| ArmError::new(Failure::Unreachable, error.to_string()))?;
     let transport = Arc::new(transport);
-    let endpoints = &settings.endpoints;
     let credential = Arc::new(SharedCredential::new(
         settings.identity.clone(),
         endpoints.authority(),

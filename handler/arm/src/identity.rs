@@ -85,62 +85,69 @@ impl Identity {
 mod tests {
     use super::*;
 
-    fn chosen(
-        on_functions: bool,
-        client: bool,
-        tenant: bool,
-        secret: bool,
-        file: bool,
-    ) -> Identity {
+    /// The choice when these variables are set, as in the environment.
+    fn chosen(set: &[&str]) -> Identity {
+        let has = |name: &str| set.contains(&name);
         Identity::from_settings(IdentitySettings {
-            identity_endpoint: on_functions,
-            client_id: client.then(|| "client".to_owned()),
-            tenant_id: tenant.then(|| "tenant".to_owned()),
-            client_secret: secret.then(|| "secret".into()),
-            federated_token_file: file.then(|| "/token".into()),
+            identity_endpoint: has("IDENTITY_ENDPOINT"),
+            client_id: has("AZURE_CLIENT_ID").then(|| "client".to_owned()),
+            tenant_id: has("AZURE_TENANT_ID").then(|| "tenant".to_owned()),
+            client_secret: has("AZURE_CLIENT_SECRET").then(|| "secret".into()),
+            federated_token_file: has("AZURE_FEDERATED_TOKEN_FILE").then(|| "/token".into()),
         })
     }
 
+    const SERVICE_PRINCIPAL: [&str; 3] =
+        ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"];
+
     #[test]
-    fn the_identity_follows_from_what_is_set() {
-        let (yes, no) = (true, false);
-        assert!(matches!(chosen(no, no, no, no, no), Identity::DeveloperCli));
+    fn on_functions_it_is_the_managed_identity() {
+        let system = chosen(&["IDENTITY_ENDPOINT"]);
+        assert!(matches!(system, Identity::Managed { client_id: None }));
+        let user = chosen(&["IDENTITY_ENDPOINT", "AZURE_CLIENT_ID"]);
+        assert!(matches!(user, Identity::Managed { client_id: Some(_) }));
+    }
+
+    #[test]
+    fn what_is_configured_in_full_wins() {
         assert!(matches!(
-            chosen(yes, no, no, no, no),
-            Identity::Managed { client_id: None }
-        ));
-        assert!(matches!(
-            chosen(yes, yes, no, no, no),
-            Identity::Managed { client_id: Some(_) }
-        ));
-        assert!(matches!(
-            chosen(no, yes, yes, yes, no),
+            chosen(&SERVICE_PRINCIPAL),
             Identity::ClientSecret { .. }
         ));
+        let mut on_functions = SERVICE_PRINCIPAL.to_vec();
+        on_functions.extend(["IDENTITY_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE"]);
         assert!(matches!(
-            chosen(yes, yes, yes, yes, yes),
+            chosen(&on_functions),
             Identity::ClientSecret { .. }
         ));
-        assert!(matches!(
-            chosen(no, yes, yes, no, yes),
-            Identity::Workload { .. }
-        ));
+        let workload = [
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_ID",
+            "AZURE_FEDERATED_TOKEN_FILE",
+        ];
+        assert!(matches!(chosen(&workload), Identity::Workload { .. }));
         // A secret without its tenant is no service principal.
+        let half = [
+            "IDENTITY_ENDPOINT",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+        ];
         assert!(matches!(
-            chosen(yes, yes, no, yes, no),
+            chosen(&half),
             Identity::Managed { client_id: Some(_) }
         ));
-        assert!(matches!(
-            chosen(no, no, yes, yes, yes),
-            Identity::DeveloperCli
-        ));
+    }
+
+    #[test]
+    fn off_azure_it_is_the_developers_login() {
+        assert!(matches!(chosen(&[]), Identity::DeveloperCli));
     }
 
     #[test]
     fn secrets_do_not_show() {
         let shown = format!(
             "{:?} {:?}",
-            chosen(false, true, true, true, false),
+            chosen(&SERVICE_PRINCIPAL),
             Identity::Fixed("secret!".into())
         );
         assert!(

@@ -117,7 +117,7 @@ table! {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::HashSet;
 
     use super::*;
 
@@ -137,9 +137,9 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_versions_are_dates() {
-        let mut names = HashMap::new();
+        let mut names = HashSet::new();
         for operation in ALL {
-            assert_eq!(names.insert(operation.name, ()), None, "{}", operation.name);
+            assert!(names.insert(operation.name), "{}", operation.name);
             let date: Vec<&str> = operation.api_version.split('-').collect();
             assert_eq!(
                 date.len(),

@@ -55,7 +55,8 @@ pub(crate) struct ReqwestTransport {
 }
 
 impl ReqwestTransport {
-    pub(crate) fn new(trust: &Trust) -> Result<Self, TransportError> {
+    /// `direct` when the https endpoint is this machine: then no proxy from the environment is asked.
+    pub(crate) fn new(trust: &Trust, direct: bool) -> Result<Self, TransportError> {
         // An error means that the process has chosen a provider already, which is as good.
         let _chosen = rustls::crypto::ring::default_provider().install_default();
         let bundle = match trust {
@@ -72,6 +73,9 @@ impl ReqwestTransport {
                 return Err(TransportError::NoCertificate);
             }
             https = https.tls_certs_only(roots);
+        }
+        if direct {
+            https = https.no_proxy();
         }
         // No TLS is spoken by the local client; an empty list of roots saves reading the system's a second time.
         let local = base().no_proxy().tls_certs_only([]);
@@ -104,7 +108,7 @@ fn base() -> reqwest::ClientBuilder {
 }
 
 /// Loopback, or the link-local addresses at which App Service and virtual machines serve tokens.
-fn is_on_this_machine(url: &Url) -> bool {
+pub(crate) fn is_on_this_machine(url: &Url) -> bool {
     let Some(host) = url.host_str() else {
         return false;
     };
@@ -211,9 +215,9 @@ mod tests {
 
     #[test]
     fn a_bundle_without_certificates_is_refused() {
-        let empty = ReqwestTransport::new(&Trust::Pem(b"nothing here".to_vec()));
+        let empty = ReqwestTransport::new(&Trust::Pem(b"nothing here".to_vec()), false);
         assert!(matches!(empty, Err(TransportError::NoCertificate)));
-        let missing = ReqwestTransport::new(&Trust::File("/does/not/exist.pem".into()));
+        let missing = ReqwestTransport::new(&Trust::File("/does/not/exist.pem".into()), false);
         assert!(matches!(missing, Err(TransportError::Bundle(..))));
     }
 }

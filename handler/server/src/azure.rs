@@ -10,7 +10,7 @@ use egress_diagnosis::facts::Window;
 use egress_diagnosis::report::{Report, Stats};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::engine::{DiagnosisError, DiagnosisRequest, Engine, Progress};
@@ -40,17 +40,12 @@ impl Azure {
         progress: Progress,
     ) -> Result<Report, DiagnosisError> {
         let started = Instant::now();
-        let asked_at = Timestamp::now();
-        let start = asked_at
-            .checked_sub(request.window)
-            .map_err(|error| DiagnosisError::Internal(error.to_string()))?;
+        let window =
+            window(request.window).map_err(|error| DiagnosisError::Internal(error.to_string()))?;
         let request = egress_collect::Request {
             cluster: request.cluster,
-            window: Window {
-                start,
-                end: asked_at,
-            },
-            asked_at,
+            window,
+            asked_at: window.end,
             deadline: started + self.deadline,
             progress: Some(steps(progress)),
         };
@@ -71,6 +66,13 @@ impl Engine for Azure {
     ) -> BoxFuture<'_, Result<Report, DiagnosisError>> {
         self.report(request, progress).boxed()
     }
+}
+
+/// The window of this length that ends now. In whole seconds: not every reader of RFC 3339 takes nanoseconds.
+fn window(length: SignedDuration) -> Result<Window, jiff::Error> {
+    let end = Timestamp::from_second(Timestamp::now().as_second())?;
+    let start = end.checked_sub(length)?;
+    Ok(Window { start, end })
 }
 
 /// Turns the collector's counters into a line for a person.

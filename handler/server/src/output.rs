@@ -11,6 +11,8 @@ use crate::exit::Exit;
 pub(crate) struct Terminal {
     /// Colours are welcome on stdout.
     pub(crate) color: bool,
+    /// Columns of the terminal on stdout.
+    width: Option<usize>,
     /// Stdout is a terminal.
     pub(crate) stdout: bool,
     /// Stderr is a terminal.
@@ -22,6 +24,7 @@ impl Terminal {
         let stdout = io::stdout().is_terminal();
         Self {
             color: stdout && !no_color,
+            width: terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into()),
             stdout,
             stderr: io::stderr().is_terminal(),
         }
@@ -29,7 +32,11 @@ impl Terminal {
 
     /// How text is laid out for this stdout.
     pub(crate) fn text_options(self) -> TextOptions {
-        TextOptions { color: self.color }
+        let default = TextOptions::default();
+        TextOptions {
+            color: self.color,
+            width: self.width.unwrap_or(default.width),
+        }
     }
 }
 

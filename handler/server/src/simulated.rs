@@ -1,5 +1,6 @@
 //! The embedded simulated Azure, as the other commands use it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use egress_arm::{Cloud, Endpoints, Identity, Secret, Trust};
@@ -52,14 +53,15 @@ impl Simulated {
     }
 
     /// The settings that ask this in place of Azure.
-    pub(crate) fn apply(&self, settings: Settings) -> Settings {
+    pub(crate) fn apply(&self, settings: &Settings) -> Settings {
         Settings {
             endpoints: self.endpoints.clone(),
             identity: Identity::Fixed(Secret::from(self.sandbox.token())),
             trust: Trust::Pem(self.sandbox.certificate_pem().as_bytes().to_vec()),
             // Its subscription is nobody's.
-            allowed_subscriptions: std::collections::BTreeSet::new(),
-            ..settings
+            allowed_subscriptions: BTreeSet::new(),
+            deadline: settings.deadline,
+            cache: settings.cache,
         }
     }
 

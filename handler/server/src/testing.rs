@@ -92,7 +92,7 @@ impl Engine for FakeEngine {
 /// Limits that no test meets by accident.
 pub(crate) fn policy() -> Policy {
     Policy {
-        cache: Duration::from_secs(3600),
+        cache: Duration::from_hours(1),
         concurrent_runs: 32,
         allowed_subscriptions: BTreeSet::new(),
     }
@@ -210,14 +210,11 @@ fn gap(what: &str, checks: &[&str]) -> Gap {
 /// Query parameters, encoded.
 pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
     let encode = |text: &str| -> String {
-        text.bytes().fold(String::new(), |mut all, b| {
-            if b.is_ascii_alphanumeric() {
-                all.push(char::from(b));
-            } else {
-                all.push_str(&format!("%{b:02X}"));
-            }
-            all
-        })
+        let byte = |b: u8| match char::from(b) {
+            plain if plain.is_ascii_alphanumeric() => plain.to_string(),
+            _ => format!("%{b:02X}"),
+        };
+        text.bytes().map(byte).collect()
     };
     let pairs: Vec<String> = pairs
         .iter()

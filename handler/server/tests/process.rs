@@ -1,5 +1,11 @@
 //! The built binary as a process: how it starts, listens, stops and what its exit code says.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed expectation is the test's failure, in helpers too"
+)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
@@ -236,14 +242,23 @@ fn the_demo_report_needs_nothing_and_names_the_fault() {
     // Into a pipe: JSON, and nobody watches stderr.
     let report = json(&output);
     assert_eq!(report["verdict"]["status"], "blocked");
-    assert!(report["findings"].as_array().unwrap().iter().any(|f| f["code"] == "NAT101"));
+    assert!(
+        report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|f| f["code"] == "NAT101")
+    );
     assert!(report["stats"]["armCalls"].as_u64().unwrap() > 0);
     assert!(output.stderr.is_empty(), "{}", stderr(&output));
 
     let output = run(&["report", "--sandbox", "--format", "text"]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains(report["verdict"]["headline"].as_str().unwrap()), "{text}");
+    assert!(
+        text.contains(report["verdict"]["headline"].as_str().unwrap()),
+        "{text}"
+    );
     assert!(!text.contains('\u{1b}'), "colours in a pipe: {text}");
 }
 
@@ -270,12 +285,18 @@ fn the_service_answers_from_the_sandbox() {
     assert!(answer.contains("NAT101"));
     let gone = id.replace("managedClusters/", "managedClusters/no-");
     let answer = served.get(&format!("/api/egress/snat?clusterId={gone}"));
-    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("clusterNotFound"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 404") && answer.contains("clusterNotFound"),
+        "{answer}"
+    );
 }
 
 #[test]
 fn the_sandbox_alone_prints_what_another_process_needs() {
-    let mut child = handler(&["sandbox"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = handler(&["sandbox"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut environment = Vec::new();
     let mut id = String::new();
     for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
@@ -283,23 +304,45 @@ fn the_sandbox_alone_prints_what_another_process_needs() {
         if let Some((name, value)) = line.strip_prefix("export ").and_then(|l| l.split_once('=')) {
             environment.push((name.to_owned(), value.trim_matches('\'').to_owned()));
         }
-        if let Some(cluster) = line.strip_prefix("#   ").filter(|l| l.ends_with("/healthy-lb-overlay")) {
+        if let Some(cluster) = line
+            .strip_prefix("#   ")
+            .filter(|l| l.ends_with("/healthy-lb-overlay"))
+        {
             cluster.clone_into(&mut id);
             break;
         }
     }
-    let output = handler(&["report", &id]).envs(environment.clone()).output().unwrap();
-    let allowed = ("EGRESS_ALLOWED_SUBSCRIPTIONS", "11111111-1111-4111-8111-111111111111");
-    let refused = handler(&["report", &id]).envs(environment.clone()).envs([allowed]).output().unwrap();
+    let output = handler(&["report", &id])
+        .envs(environment.clone())
+        .output()
+        .unwrap();
+    let allowed = (
+        "EGRESS_ALLOWED_SUBSCRIPTIONS",
+        "11111111-1111-4111-8111-111111111111",
+    );
+    let refused = handler(&["report", &id])
+        .envs(environment.clone())
+        .envs([allowed])
+        .output()
+        .unwrap();
     let dead_end = ("EGRESS_ARM_ENDPOINT", "https://127.0.0.1:1");
     let short = ("EGRESS_DEADLINE_SECONDS", "1");
-    let unreachable = handler(&["report", &id]).envs(environment).envs([dead_end, short]).output().unwrap();
+    let unreachable = handler(&["report", &id])
+        .envs(environment)
+        .envs([dead_end, short])
+        .output()
+        .unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(json(&output)["verdict"]["status"], "healthy");
     assert_eq!(refused.status.code(), Some(77), "{}", stderr(&refused));
-    assert_eq!(unreachable.status.code(), Some(69), "{}", stderr(&unreachable));
+    assert_eq!(
+        unreachable.status.code(),
+        Some(69),
+        "{}",
+        stderr(&unreachable)
+    );
 }
 
 #[test]
@@ -307,7 +350,11 @@ fn findings_and_schema_are_printed() {
     let output = run(&["findings"]);
     assert!(String::from_utf8(output.stdout).unwrap().contains("NAT101"));
     let output = run(&["findings", "nat101"]);
-    assert!(String::from_utf8(output.stdout).unwrap().contains("# NAT101"));
+    assert!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .contains("# NAT101")
+    );
     assert_eq!(run(&["findings", "XXX999"]).status.code(), Some(66));
     assert!(json(&run(&["schema"])).is_object());
 }

@@ -55,8 +55,9 @@ async fn a_token_is_fetched_once_for_all_calls_and_once_more_when_refused() {
         .env("TEST_BUNDLE", &bundle)
         .env("IDENTITY_ENDPOINT", format!("{}/msi/token", tokens.origin))
         .env("IDENTITY_HEADER", "the-header")
-        // A proxy must never see the identity header.
+        // What is on this machine is asked without a proxy; one must never see the identity header.
         .env("http_proxy", "http://127.0.0.1:1")
+        .env("https_proxy", "http://127.0.0.1:1")
         .stdout(Stdio::piped())
         .output()
         .await

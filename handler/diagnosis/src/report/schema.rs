@@ -24,7 +24,10 @@ pub fn schema() -> Value {
     if let Value::Object(report) = serde_json::to_value(Report::schema()).unwrap_or(Value::Null) {
         root.extend(report);
     }
-    root.insert("$defs".to_owned(), Value::Object(defs.into_iter().collect()));
+    root.insert(
+        "$defs".to_owned(),
+        Value::Object(defs.into_iter().collect()),
+    );
     let mut schema = Value::Object(root);
     rewrite(&mut schema);
     schema
@@ -62,7 +65,10 @@ mod tests {
         assert!(!text.contains("#/components/"));
         for reference in text.split("\"$ref\":\"#/$defs/").skip(1) {
             let name = reference.split('"').next().unwrap();
-            assert!(schema()["$defs"].get(name).is_some(), "{name} is not defined");
+            assert!(
+                schema()["$defs"].get(name).is_some(),
+                "{name} is not defined"
+            );
         }
         assert_eq!(text, schema().to_string());
     }
@@ -80,7 +86,10 @@ mod tests {
             denied,
         ] {
             let report = serde_json::to_value(crate::diagnose(&facts)).unwrap();
-            let errors: Vec<String> = validator().iter_errors(&report).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            let errors: Vec<String> = validator()
+                .iter_errors(&report)
+                .map(|e| format!("{}: {e}", e.instance_path()))
+                .collect();
             assert_eq!(errors, [""; 0]);
         }
     }
@@ -89,15 +98,31 @@ mod tests {
     fn same_keys(value: &Value, schema: &Value, root: &Value, at: &str) {
         let target = schema
             .get("$ref")
-            .or_else(|| schema["oneOf"].as_array().and_then(|any| any.iter().find_map(|s| s.get("$ref"))))
+            .or_else(|| {
+                schema["oneOf"]
+                    .as_array()
+                    .and_then(|any| any.iter().find_map(|s| s.get("$ref")))
+            })
             .and_then(Value::as_str)
-            .map_or(schema, |name| &root["$defs"][name.trim_start_matches("#/$defs/")]);
+            .map_or(schema, |name| {
+                &root["$defs"][name.trim_start_matches("#/$defs/")]
+            });
         match value {
             Value::Object(object) => {
-                let declared: std::collections::BTreeSet<_> = target["properties"].as_object().unwrap().keys().collect();
-                assert_eq!(object.keys().collect::<std::collections::BTreeSet<_>>(), declared, "{at}");
+                let declared: std::collections::BTreeSet<_> =
+                    target["properties"].as_object().unwrap().keys().collect();
+                assert_eq!(
+                    object.keys().collect::<std::collections::BTreeSet<_>>(),
+                    declared,
+                    "{at}"
+                );
                 for (key, value) in object {
-                    same_keys(value, &target["properties"][key], root, &format!("{at}/{key}"));
+                    same_keys(
+                        value,
+                        &target["properties"][key],
+                        root,
+                        &format!("{at}/{key}"),
+                    );
                 }
             }
             Value::Array(items) if target.get("items").is_some() => {
@@ -114,7 +139,12 @@ mod tests {
         let mut facts = testing::nat_gateway();
         testing::subnet_mut(&mut facts, "user").nat_gateway_id = None;
         let schema = schema();
-        same_keys(&serde_json::to_value(crate::diagnose(&facts)).unwrap(), &schema, &schema, "");
+        same_keys(
+            &serde_json::to_value(crate::diagnose(&facts)).unwrap(),
+            &schema,
+            &schema,
+            "",
+        );
     }
 
     #[test]

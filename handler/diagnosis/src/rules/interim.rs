@@ -207,7 +207,9 @@ fn method(ctx: &Context<'_>) -> Outcome {
     let declared = match ctx.outbound_type() {
         None => return Outcome::undecided("the cluster's body has no outbound type"),
         Some(OutboundType::Other(word)) => {
-            return Outcome::undecided(format!("outbound type {word} is not known to this version"));
+            return Outcome::undecided(format!(
+                "outbound type {word} is not known to this version"
+            ));
         }
         Some(declared) => declared,
     };

@@ -38,7 +38,7 @@ async fn run(options: &cli::Report, terminal: Terminal) -> Exit {
     let wanted = options.cluster.as_deref();
     let (settings, cluster) = match &simulated {
         None => (settings, real_cluster(wanted)),
-        Some(simulated) => (simulated.apply(settings), simulated.cluster(wanted)),
+        Some(simulated) => (simulated.apply(&settings), simulated.cluster(wanted)),
     };
     let cluster = match cluster {
         Ok(cluster) => cluster,

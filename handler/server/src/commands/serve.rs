@@ -110,8 +110,10 @@ fn listen(port: u16) -> std::io::Result<TcpListener> {
 
 /// The routes, with wrong settings as an answer rather than an end.
 fn app(simulated: Option<&Simulated>) -> App {
-    let settings = Settings::read(&settings::environment)
-        .map(|settings| simulated.map_or(settings.clone(), |s| s.apply(settings)));
+    let settings = Settings::read(&settings::environment).map(|settings| match simulated {
+        Some(simulated) => simulated.apply(&settings),
+        None => settings,
+    });
     match settings {
         Ok(settings) => {
             let identity = settings.identity_kind();

@@ -133,9 +133,16 @@ async fn the_catalogue_lists_findings_and_explains_one_in_any_case() {
     for path in ["/api/findings/NAT101", "/api/findings/nat101"] {
         let page = get(&router, path).await.json();
         assert_eq!(page["code"], "NAT101");
-        assert!(page["documentation"].as_str().unwrap().contains("What it checks"));
+        assert!(
+            page["documentation"]
+                .as_str()
+                .unwrap()
+                .contains("What it checks")
+        );
     }
-    get(&router, "/api/findings/XXX999").await.problem(404, "notFound");
+    get(&router, "/api/findings/XXX999")
+        .await
+        .problem(404, "notFound");
 }
 
 #[tokio::test]
@@ -143,7 +150,9 @@ async fn the_schema_describes_the_report() {
     let answer = get(&router(FakeEngine::healthy()), "/api/schemas/report.json").await;
     assert_eq!(answer.header("content-type"), "application/schema+json");
     let schema = answer.json();
-    let report = get(&router(FakeEngine::healthy()), &report_uri(&[])).await.json();
+    let report = get(&router(FakeEngine::healthy()), &report_uri(&[]))
+        .await
+        .json();
     for field in report.as_object().unwrap().keys() {
         assert!(!schema["properties"][field].is_null(), "{field}");
     }

@@ -1,0 +1,74 @@
+//! Findings with their evidence and the commands that mend them.
+
+use egress_diagnosis::report::{Confidence, Finding, Remediation, Report, Severity};
+
+use super::page::{Page, Tone};
+
+pub(super) fn findings(page: &mut Page, report: &Report) {
+    if report.findings.is_empty() {
+        return;
+    }
+    page.heading("Findings");
+    for (index, finding) in report.findings.iter().enumerate() {
+        if index > 0 {
+            page.blank();
+        }
+        one(page, finding);
+    }
+}
+
+fn one(page: &mut Page, finding: &Finding) {
+    let (word, tone) = severity(finding.severity);
+    let lead = format!("{word} {}", finding.code);
+    let painted = format!("  {}", page.paint(&lead, tone));
+    page.badge(&painted, lead.chars().count() + 2, &finding.title);
+    page.text(4, &finding.explanation);
+    if finding.confidence != Confidence::Certain {
+        let sure = match finding.confidence {
+            Confidence::Likely => "likely",
+            _ => "possible",
+        };
+        page.text(4, &format!("How sure: {sure}."));
+    }
+    for evidence in &finding.evidence {
+        let value = evidence
+            .value
+            .as_ref()
+            .map_or(String::new(), |v| format!(": {v}"));
+        let place = evidence
+            .resource_id
+            .as_ref()
+            .map_or(String::new(), |id| format!(" ({})", id.name()));
+        page.item(4, "·", &format!("{}{value}{place}", evidence.text));
+    }
+    for fix in &finding.remediation {
+        remedy(page, fix);
+    }
+    if let Some(url) = finding.docs.first() {
+        page.line(4, &format!("see {url}"));
+    }
+}
+
+fn remedy(page: &mut Page, fix: &Remediation) {
+    let lead = format!("    {}", page.paint("fix", Tone::Good));
+    page.badge(&lead, 7, &fix.summary);
+    for command in &fix.commands {
+        page.line(8, &format!("$ {command}"));
+    }
+    for effect in &fix.side_effects {
+        page.item(8, "!", effect);
+    }
+    for undo in &fix.undo {
+        page.line(8, &format!("undo: {undo}"));
+    }
+}
+
+fn severity(severity: Severity) -> (&'static str, Tone) {
+    match severity {
+        Severity::Critical => ("CRITICAL", Tone::Bad),
+        Severity::High => ("HIGH", Tone::Bad),
+        Severity::Medium => ("MEDIUM", Tone::Warn),
+        Severity::Low => ("LOW", Tone::Warn),
+        Severity::Info => ("INFO", Tone::Quiet),
+    }
+}

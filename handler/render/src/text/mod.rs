@@ -1,0 +1,80 @@
+//! The report for a terminal.
+
+mod findings;
+mod page;
+mod sections;
+
+use egress_diagnosis::report::{Report, Status};
+
+use page::{Page, Tone};
+
+/// How the text is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextOptions {
+    /// ANSI colours.
+    pub color: bool,
+    /// Columns; commands are never broken, so that they can be copied.
+    pub width: usize,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self {
+            color: false,
+            width: 100,
+        }
+    }
+}
+
+/// The report as plain text. Nothing from Azure can drive the terminal, whatever its names contain.
+pub fn text(report: &Report, options: &TextOptions) -> String {
+    let mut page = Page::new(*options);
+    head(&mut page, report);
+    sections::carriers(&mut page, report);
+    findings::findings(&mut page, report);
+    sections::snat(&mut page, report);
+    sections::gaps(&mut page, report);
+    sections::open_checks(&mut page, report);
+    sections::next_steps(&mut page, report);
+    sections::stats(&mut page, report);
+    page.finish()
+}
+
+fn head(page: &mut Page, report: &Report) {
+    let (word, tone) = match report.verdict.status {
+        Status::Healthy => ("HEALTHY", Tone::Good),
+        Status::AtRisk => ("AT RISK", Tone::Warn),
+        Status::Degraded => ("DEGRADED", Tone::Bad),
+        Status::Blocked => ("BLOCKED", Tone::Bad),
+        Status::Unknown => ("UNKNOWN", Tone::Unsure),
+    };
+    let badge = page.paint(&format!(" {word} "), tone);
+    page.badge(&badge, word.len() + 2, &report.verdict.headline);
+    page.blank();
+    let cluster = &report.cluster;
+    let mut facts = vec![format!(
+        "{} in resource group {}",
+        cluster.name, cluster.resource_group
+    )];
+    facts.extend(cluster.location.clone());
+    facts.extend(
+        cluster
+            .kubernetes_version
+            .as_ref()
+            .map(|v| format!("Kubernetes {v}")),
+    );
+    facts.extend(cluster.network_plugin.as_ref().map(
+        |plugin| match &cluster.network_plugin_mode {
+            Some(mode) => format!("{plugin} {mode}"),
+            None => plugin.clone(),
+        },
+    ));
+    page.field("cluster", &facts.join(" · "));
+    page.field(
+        "window",
+        &format!("{} to {}", report.window.start, report.window.end),
+    );
+    if !report.verdict.complete {
+        page.field("complete", "no: some checks have no answer, see below");
+    }
+}
