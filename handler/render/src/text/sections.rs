@@ -116,7 +116,7 @@ fn usage(page: &mut Page, snat: &Snat) {
         let rest = usize::try_from(BAR).unwrap_or(0).saturating_sub(filled);
         let bar = page.paint(&"█".repeat(filled), tone);
         let space = page.paint(&"░".repeat(rest), Tone::Quiet);
-        let label = page.paint("  node        ", Tone::Quiet);
+        let label = page.paint("  node         ", Tone::Quiet);
         let text = page.paint(
             &format!(" {percent:>3} %  {peak} of {allocated}  {name}"),
             tone,
