@@ -44,7 +44,7 @@ pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) 
     }
     match verdict.status {
         Status::Unknown => steps.push(
-            "Until then, test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.".to_owned(),
+            "Meanwhile test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.".to_owned(),
         ),
         Status::Healthy => steps.push(
             "If a destination still fails, test it from a pod: name first (`nslookup`), then port (`nc -zv`), then `curl -Iv`.".to_owned(),

@@ -142,8 +142,13 @@ fn words(capacity: &Capacity) -> String {
     let total = capacity
         .total_ports
         .map_or("?".to_owned(), |n| n.to_string());
+    let plural = if capacity.public_ips == Some(1) {
+        ""
+    } else {
+        "es"
+    };
     let first = format!(
-        "{ips} address(es) × {} = {total} ports",
+        "{ips} address{plural} × {} = {total} ports",
         capacity.ports_per_ip
     );
     let per_node = match capacity.allocation {
