@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use egress_arm::ResourceId;
 use egress_arm::model;
 use egress_arm::read::{Field, Tolerant};
-use egress_diagnosis::facts::{Id, MaxSurge, MetricAggregation, NetworkPlugin};
+use egress_diagnosis::facts::{
+    Id, MaxSurge, MetricAggregation, NetworkPlugin, OutboundType, PoolMode,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -107,7 +109,7 @@ fn clusters_say_what_their_bodies_say() {
         let network = cluster.network.expect("every recorded cluster has one");
         let raw = &body["properties"]["networkProfile"];
         assert_eq!(
-            json(network.outbound_type.as_ref().map(|t| t.as_str())),
+            json(network.outbound_type.as_ref().map(OutboundType::as_str)),
             raw["outboundType"]
         );
         let plugin = network.plugin.as_ref().map(NetworkPlugin::as_str);
@@ -186,7 +188,7 @@ fn same_pool(pool: &egress_diagnosis::facts::AgentPool, raw: &Value, name: &Valu
     assert_eq!(json(pool.min_count), *at(raw, "/minCount"));
     assert_eq!(json(pool.max_count), *at(raw, "/maxCount"));
     assert_eq!(
-        json(pool.mode.as_ref().map(|m| m.as_str())),
+        json(pool.mode.as_ref().map(PoolMode::as_str)),
         *at(raw, "/mode")
     );
     assert_eq!(json(&pool.os_type), *at(raw, "/osType"));
@@ -396,8 +398,9 @@ fn metric_sums_survive_gaps() {
                 (MetricAggregation::Average, "average"),
             ] {
                 let name = raw["name"]["value"].as_str().unwrap().to_owned();
+                let names: &'static [&'static str] = vec![&*name.clone().leak()].leak();
                 let query = MetricQuery {
-                    names: Vec::leak(vec![&*name.clone().leak()]),
+                    names,
                     aggregation,
                     filter: None,
                 };

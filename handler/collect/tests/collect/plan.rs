@@ -1,23 +1,19 @@
-//! The plan against a server on loopback: what is asked, how often, and what becomes of refusals.
-
-#[path = "../../arm/tests/arm/support.rs"]
-#[expect(
-    dead_code,
-    reason = "shared with the client's own tests, which use all of it"
-)]
-mod support;
+//! What is asked, how often, and what becomes of refusals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
 use egress_arm::{Failure, ResourceId};
 use egress_collect::{Collected, Progress, Request, collect};
 use egress_diagnosis::facts::{Cause, Datum, Facts, Id, Window};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use support::{Server, json_answer};
 use tokio::time::Instant;
+
+use crate::support::{Server, json_answer};
 
 const SUB: &str = "/subscriptions/00000000-0000-0000-0000-000000000001";
 const NODE_GROUP: &str =
@@ -39,6 +35,10 @@ fn scale_set(name: &str) -> String {
 struct Azure {
     answers: BTreeMap<String, (u16, Value)>,
     otherwise: (u16, Value),
+    /// A path that begins an answer and never ends it.
+    endless: Option<String>,
+    /// How long collecting may take.
+    patience: Duration,
 }
 
 fn not_found() -> (u16, Value) {
@@ -63,7 +63,19 @@ impl Azure {
         Self {
             answers: answers.collect(),
             otherwise: not_found(),
+            endless: None,
+            patience: Duration::from_mins(1),
         }
+    }
+
+    fn answer(&self, path: &str) -> Response {
+        let path = path.split('?').next().unwrap().to_lowercase();
+        if self.endless.as_ref() == Some(&path) {
+            let nothing = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+            return Body::from_stream(nothing).into_response();
+        }
+        let (status, body) = self.answers.get(&path).unwrap_or(&self.otherwise);
+        json_answer(*status, &[], body)
     }
 
     fn with(mut self, path: &str, answer: (u16, Value)) -> Self {
@@ -90,12 +102,8 @@ impl Run {
 }
 
 async fn run(azure: Azure) -> Run {
-    let server = Server::start(move |seen| {
-        let path = seen.path.split('?').next().unwrap().to_lowercase();
-        let (status, body) = azure.answers.get(&path).unwrap_or(&azure.otherwise);
-        json_answer(*status, &[], body)
-    })
-    .await;
+    let deadline = Instant::now() + azure.patience;
+    let server = Server::start(move |seen| azure.answer(&seen.path)).await;
     let asked_at: Timestamp = "2026-01-01T06:00:00Z".parse().unwrap();
     let deepest = Arc::new(Mutex::new(0));
     let seen = Arc::clone(&deepest);
@@ -106,7 +114,7 @@ async fn run(azure: Azure) -> Run {
             end: asked_at,
         },
         asked_at,
-        deadline: Instant::now() + Duration::from_mins(1),
+        deadline,
         progress: Some(Arc::new(move |progress: Progress| {
             assert!(progress.wave <= progress.waves && progress.done <= progress.total);
             let mut deepest = seen.lock().unwrap();
@@ -437,4 +445,23 @@ async fn only_an_unreadable_cluster_is_an_error() {
     assert!(matches!(refused, Failure::Forbidden { .. }), "{refused:?}");
     let empty = failure(run(Azure::new([]).with(&cluster_id(), (200, json!({})))).await);
     assert_eq!(empty, Failure::Malformed);
+}
+
+#[tokio::test]
+async fn one_answer_that_never_ends_costs_itself_only() {
+    let mut azure = load_balancer_cluster();
+    azure.endless = Some(network(NODE_GROUP, "virtualNetworks").to_lowercase());
+    azure.patience = Duration::from_secs(4);
+    let run = run(azure).await;
+    let facts = run.facts();
+    let node = &facts.pool_subnets["one"].node;
+    let timed_out = Cause::TimedOut;
+    assert!(
+        matches!(node, Datum::Failed { cause, .. } if *cause == timed_out),
+        "{node:?}"
+    );
+    assert!(facts.load_balancer.as_known().is_some());
+    assert!(facts.egress_endpoints.as_known().is_some());
+    assert_eq!(facts.metrics.len(), 1);
+    assert_eq!(facts.scale_set_nics.len(), 2);
 }
