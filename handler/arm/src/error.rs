@@ -39,7 +39,8 @@ pub enum Failure {
         /// The scope it is missing on.
         scope: Option<String>,
     },
-    /// 404: it does not exist.
+    /// 404 with Resource Manager's own error code: it does not exist. A 404 without one is [`Failure::Malformed`], and one
+    /// that says that type or api-version are unknown is [`Failure::BadRequest`].
     #[error("Azure answered that it does not exist ({})", .code.as_deref().unwrap_or("404"))]
     NotFound {
         /// Azure's error code, e.g. `ResourceNotFound`, `ResourceGroupNotFound`.

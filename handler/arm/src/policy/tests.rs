@@ -18,6 +18,7 @@ struct Wire {
 enum Answer {
     Status(u16),
     RetryAfter(u16, &'static str, &'static str),
+    Slow(Duration, u16),
     Never,
     Broken,
 }
@@ -34,6 +35,10 @@ impl Policy for Wire {
         let (status, header) = match self.script.get(nth).or(self.script.last()).unwrap() {
             Answer::Status(status) => (*status, None),
             Answer::RetryAfter(status, name, value) => (*status, Some((*name, *value))),
+            Answer::Slow(time, status) => {
+                sleep(*time).await;
+                (*status, None)
+            }
             Answer::Never => std::future::pending().await,
             Answer::Broken => return Err(Error::with_message(ErrorKind::Io, "connection reset")),
         };
@@ -196,6 +201,38 @@ async fn a_request_waits_for_its_turn_but_not_past_the_deadline() {
         Some(&Stopped::TimedOut)
     );
     assert!(wire.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_requests_at_once_than_allowed() {
+    let start = Instant::now();
+    let second = Duration::from_secs(1);
+    let wire = Arc::new(Wire {
+        script: vec![Answer::Slow(second, 200)],
+        asked: Mutex::default(),
+    });
+    let call = Call {
+        deadline: start + MINUTE,
+        counters: Arc::default(),
+        permits: Some(Arc::new(Semaphore::new(2))),
+    };
+    let send = async || {
+        let context = Context::new().with_value(call.clone());
+        let next: [Arc<dyn Policy>; 1] = [Arc::<Wire>::clone(&wire)];
+        let mut request = Request::new("https://localhost/".parse().unwrap(), Method::Get);
+        Repeat.send(&context, &mut request, &next).await
+    };
+    for outcome in futures::future::join_all((0..5).map(|_| send())).await {
+        assert_eq!(status(&outcome), 200);
+    }
+    let asked: Vec<u64> = wire
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|at| (*at - start).as_secs())
+        .collect();
+    assert_eq!(asked, [0, 0, 1, 1, 2]);
 }
 
 #[tokio::test]

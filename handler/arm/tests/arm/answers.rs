@@ -319,7 +319,7 @@ async fn a_dead_endpoint_is_unreachable_and_the_error_holds_no_url() {
     let port = server.origin.rsplit(':').next().unwrap().to_owned();
     drop(server);
     // The listener's task ends in its own time; a connection it still takes gets no TLS and fails as well.
-    let session = client.session(Instant::now() + Duration::from_secs(2));
+    let session = client.session(Instant::now() + Duration::from_secs(3));
     let error = session
         .get::<Value>(&NAT_GATEWAY_GET, &gateway(), &[])
         .await
@@ -343,7 +343,7 @@ async fn another_certificate_is_not_trusted() {
         identity: egress_arm::Identity::Fixed(TOKEN.into()),
         trust: egress_arm::Trust::Pem(other.pem.clone().into_bytes()),
     });
-    let session = client.session(Instant::now() + Duration::from_secs(2));
+    let session = client.session(Instant::now() + Duration::from_secs(3));
     let error = session
         .get::<Value>(&NAT_GATEWAY_GET, &gateway(), &[])
         .await

@@ -9,6 +9,8 @@ mod long_running;
 #[cfg(test)]
 mod managed_identity;
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod support;
