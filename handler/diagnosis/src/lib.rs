@@ -4,4 +4,5 @@
 //! [`report::Report`], byte for byte.
 
 pub mod facts;
+pub mod network;
 pub mod report;
