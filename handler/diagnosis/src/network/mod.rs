@@ -7,7 +7,7 @@
 mod address;
 mod bounds;
 mod decision;
-//pub mod firewall;
+pub mod firewall;
 pub mod method;
 pub mod nsg;
 mod ports;
