@@ -43,14 +43,17 @@ impl ServiceTags {
     /// be read, or with none, stays unknown.
     pub fn new<'a, P>(tags: impl IntoIterator<Item = (&'a str, P)>) -> Self
     where
-        P: IntoIterator<Item = &'a str>,
+        P: IntoIterator<Item: AsRef<str>>,
     {
         Self(
             tags.into_iter()
                 .filter_map(|(name, prefixes)| {
                     let prefixes = prefixes
                         .into_iter()
-                        .map(|text| text.parse().or_else(|_| text.parse().map(IpAddr::into)))
+                        .map(|text| {
+                            let text = text.as_ref();
+                            text.parse().or_else(|_| text.parse().map(IpAddr::into))
+                        })
                         .collect::<Result<Vec<IpNet>, _>>()
                         .ok()?;
                     let set: AddressSet = prefixes.iter().copied().collect();

@@ -41,6 +41,13 @@ struct Candidate<'r> {
     caveat: Option<Caveat>,
 }
 
+/// How far one property of a rule fits a target.
+enum Fit {
+    Certain,
+    Possible(Doubt),
+    None,
+}
+
 /// A target with the rules that may match it: asked once, answered for any number of sources.
 #[derive(Debug)]
 pub struct Question<'r> {
@@ -120,21 +127,22 @@ impl FirewallRules {
             doubts.extend_from_slice(&rule.ports.doubts);
         }
         let mut caveat = None;
-        match self.host_fit(rule, target) {
-            Some(None) => caveat = Some(Caveat::FirewallAsDns),
-            by_host => {
-                if !rule.destinations.certain.contains_all(addresses) {
-                    let by_address = rule.destinations.possible.intersects(addresses);
-                    if !by_address && by_host.is_none() {
-                        return None;
-                    }
-                    certain = false;
-                    if by_address {
-                        doubts.push(Doubt::HostAddressesUnknown);
-                        doubts.extend_from_slice(&rule.destinations.doubts);
-                    }
-                    doubts.extend(by_host.flatten());
-                }
+        let by_host = self.host_fit(rule, target);
+        if rule.destinations.certain.contains_all(addresses) {
+            // Matches whatever its FQDNs do.
+        } else if matches!(by_host, Fit::Certain) {
+            caveat = Some(Caveat::FirewallAsDns);
+        } else {
+            certain = false;
+            let by_address = rule.destinations.possible.intersects(addresses);
+            if by_address {
+                doubts.push(Doubt::HostAddressesUnknown);
+                doubts.extend_from_slice(&rule.destinations.doubts);
+            }
+            match by_host {
+                Fit::Possible(doubt) => doubts.push(doubt),
+                _ if by_address => {}
+                _ => return None,
             }
         }
         if certain {
@@ -151,15 +159,15 @@ impl FirewallRules {
         })
     }
 
-    /// How a network rule's FQDNs fit: `None`: not at all, `Some(None)`: for certain, else with a doubt (R5.13).
-    fn host_fit(&self, rule: &NetworkReady, target: &Target) -> Option<Option<Doubt>> {
+    /// How a network rule's FQDNs fit (R5.13).
+    fn host_fit(&self, rule: &NetworkReady, target: &Target) -> Fit {
         if rule.fqdns.is_empty() {
-            return None;
+            return Fit::None;
         }
         let Some(host) = &target.host else {
-            return Some(Some(Doubt::HostAddressesUnknown));
+            return Fit::Possible(Doubt::HostAddressesUnknown);
         };
-        let mut best = None;
+        let mut best = Fit::None;
         for fqdn in &rule.fqdns {
             let cover = Pattern::parse(fqdn).map_or(Cover::Part, |pattern| pattern.covers(host));
             let doubt = match cover {
@@ -167,10 +175,10 @@ impl FirewallRules {
                 Cover::Part => Doubt::HostsPartlyCovered(fqdn.clone()),
                 // Network rules take no wildcards.
                 Cover::All if fqdn.contains('*') => Doubt::InvalidFqdn(fqdn.clone()),
-                Cover::All if self.dns_proxy == Some(true) => return Some(None),
+                Cover::All if self.dns_proxy == Some(true) => return Fit::Certain,
                 Cover::All => Doubt::DnsProxyNotEnabled,
             };
-            best = Some(Some(doubt));
+            best = Fit::Possible(doubt);
         }
         best
     }
@@ -200,8 +208,9 @@ impl FirewallRules {
             };
             let mut doubts = rule.doubts.clone();
             match protocol_fit(rule, word, target.port) {
-                None => continue,
-                Some(doubt) => doubts.extend(doubt),
+                Fit::None => continue,
+                Fit::Possible(doubt) => doubts.push(doubt),
+                Fit::Certain => {}
             }
             doubts.extend(hit.doubt);
             if target.host.is_none() {
@@ -218,20 +227,24 @@ impl FirewallRules {
     }
 }
 
-/// Whether an application rule is for this protocol and port: `None`: no, `Some(None)`: for certain.
-fn protocol_fit(rule: &ApplicationReady, word: &str, port: u16) -> Option<Option<Doubt>> {
+/// Whether an application rule is for this protocol and port.
+fn protocol_fit(rule: &ApplicationReady, word: &str, port: u16) -> Fit {
     if rule.protocols.is_empty() {
-        return Some(Some(Doubt::EmptyField("protocols")));
+        return Fit::Possible(Doubt::EmptyField("protocols"));
     }
-    let mut best = None;
+    let mut best = Fit::None;
     for (name, rule_port) in &rule.protocols {
+        if rule_port.is_some_and(|rule_port| rule_port != port) {
+            continue;
+        }
         let known = matches!(name.as_str(), "http" | "https" | "mssql");
-        match rule_port {
-            Some(rule_port) if *rule_port != port => {}
-            Some(_) if name == word => return Some(None),
-            None if name == word => best = Some(Some(Doubt::InvalidPort(String::new()))),
-            _ if !known => best = Some(Some(Doubt::UnknownProtocol(name.clone()))),
-            _ => {}
+        if name == word {
+            if rule_port.is_some() {
+                return Fit::Certain;
+            }
+            best = Fit::Possible(Doubt::EmptyField("port"));
+        } else if !known {
+            best = Fit::Possible(Doubt::UnknownProtocol(name.clone()));
         }
     }
     best

@@ -70,15 +70,9 @@ impl EffectiveRoutes {
         match inputs.bgp {
             Bgp::None => {}
             Bgp::Known(prefixes) => {
-                gathered
-                    .routes
-                    .extend(prefixes.iter().map(|prefix| EffectiveRoute {
-                        name: String::new(),
-                        prefix: *prefix,
-                        tag: None,
-                        source: RouteSource::Bgp,
-                        hop: Hop::VirtualNetworkGateway,
-                    }))
+                for prefix in prefixes {
+                    gathered.add("", *prefix, RouteSource::Bgp, &Hop::VirtualNetworkGateway);
+                }
             }
             Bgp::Unknown => gathered.open.push(OpenRoute {
                 name: String::new(),
