@@ -5,19 +5,19 @@ use std::net::IpAddr;
 use egress_diagnosis::facts::*;
 use egress_diagnosis::network::*;
 
-pub fn strings(texts: &[&str]) -> Vec<String> {
+pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|t| (*t).to_owned()).collect()
 }
 
-pub fn ip(text: &str) -> IpAddr {
+pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-pub fn set(texts: &[&str]) -> AddressSet {
+pub(crate) fn set(texts: &[&str]) -> AddressSet {
     AddressSet::parse_all(texts.iter().copied()).unwrap()
 }
 
-pub fn vnet(prefixes: &[&str]) -> VirtualNetwork {
+pub(crate) fn vnet(prefixes: &[&str]) -> VirtualNetwork {
     VirtualNetwork {
         id: Id::new("/v"),
         location: None,
@@ -28,7 +28,7 @@ pub fn vnet(prefixes: &[&str]) -> VirtualNetwork {
     }
 }
 
-pub fn peering(name: &str, state: Option<&str>, prefixes: &[&str]) -> Peering {
+pub(crate) fn peering(name: &str, state: Option<&str>, prefixes: &[&str]) -> Peering {
     Peering {
         name: name.to_owned(),
         state: state.map(str::to_owned),
@@ -41,7 +41,7 @@ pub fn peering(name: &str, state: Option<&str>, prefixes: &[&str]) -> Peering {
 }
 
 /// A route: prefix, hop word, hop address.
-pub fn route(prefix: &str, hop: NextHopType, hop_ip: Option<&str>) -> Route {
+pub(crate) fn route(prefix: &str, hop: NextHopType, hop_ip: Option<&str>) -> Route {
     Route {
         name: format!("to {prefix}"),
         address_prefix: prefix.to_owned(),
@@ -50,7 +50,7 @@ pub fn route(prefix: &str, hop: NextHopType, hop_ip: Option<&str>) -> Route {
     }
 }
 
-pub fn table(routes: Vec<Route>) -> RouteTable {
+pub(crate) fn table(routes: Vec<Route>) -> RouteTable {
     RouteTable {
         id: Id::new("/rt"),
         routes,
@@ -61,7 +61,7 @@ pub fn table(routes: Vec<Route>) -> RouteTable {
 }
 
 /// An outbound rule from anywhere, any source port.
-pub fn rule(
+pub(crate) fn rule(
     priority: u32,
     access: Access,
     protocol: &str,
@@ -83,7 +83,7 @@ pub fn rule(
     }
 }
 
-pub fn nsg(rules: Vec<SecurityRule>) -> Nsg {
+pub(crate) fn nsg(rules: Vec<SecurityRule>) -> Nsg {
     Nsg {
         id: Id::new("/nsg"),
         rules,

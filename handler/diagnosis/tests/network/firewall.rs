@@ -10,24 +10,29 @@ use Outcome::{Allowed, Denied, Undecidable};
 
 /// A firewall with policies, and everything it refers to.
 #[derive(Default)]
-pub struct World {
-    pub policies: BTreeMap<Id, Datum<FirewallPolicy>>,
-    pub groups: BTreeMap<Id, Datum<Vec<RuleCollectionGroup>>>,
-    pub ip_groups: BTreeMap<Id, Datum<IpGroup>>,
-    pub tags: ServiceTags,
-    pub fqdn_tags: BTreeMap<String, Vec<String>>,
-    pub classic: Option<Vec<RuleCollection>>,
+pub(crate) struct World {
+    pub(crate) policies: BTreeMap<Id, Datum<FirewallPolicy>>,
+    pub(crate) groups: BTreeMap<Id, Datum<Vec<RuleCollectionGroup>>>,
+    pub(crate) ip_groups: BTreeMap<Id, Datum<IpGroup>>,
+    pub(crate) tags: ServiceTags,
+    pub(crate) fqdn_tags: BTreeMap<String, Vec<String>>,
+    pub(crate) classic: Option<Vec<RuleCollection>>,
 }
 
 impl World {
     /// One policy with these groups.
-    pub fn of(groups: Vec<RuleCollectionGroup>) -> Self {
+    pub(crate) fn of(groups: Vec<RuleCollectionGroup>) -> Self {
         let mut world = Self::default();
         world.policy("/p", None, groups);
         world
     }
 
-    pub fn policy(&mut self, id: &str, base: Option<&str>, groups: Vec<RuleCollectionGroup>) {
+    pub(crate) fn policy(
+        &mut self,
+        id: &str,
+        base: Option<&str>,
+        groups: Vec<RuleCollectionGroup>,
+    ) {
         let policy = FirewallPolicy {
             id: Id::new(id),
             base_policy_id: base.map(Id::new),
@@ -41,13 +46,13 @@ impl World {
         self.groups.insert(Id::new(id), Datum::Known(groups));
     }
 
-    pub fn change(&mut self, change: impl FnOnce(&mut FirewallPolicy)) {
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut FirewallPolicy)) {
         if let Some(Datum::Known(policy)) = self.policies.get_mut(&Id::new("/p")) {
             change(policy);
         }
     }
 
-    pub fn rules(&self) -> FirewallRules {
+    pub(crate) fn rules(&self) -> FirewallRules {
         let firewall = AzureFirewall {
             id: Id::new("/fw"),
             sku: None,
@@ -83,11 +88,23 @@ impl World {
     }
 }
 
-pub fn group(name: &str, priority: u32, collections: Vec<RuleCollection>) -> RuleCollectionGroup {
-    RuleCollectionGroup { id: Id::new(name), priority: Some(priority), collections }
+pub(crate) fn group(
+    name: &str,
+    priority: u32,
+    collections: Vec<RuleCollection>,
+) -> RuleCollectionGroup {
+    RuleCollectionGroup {
+        id: Id::new(name),
+        priority: Some(priority),
+        collections,
+    }
 }
 
-pub fn collection(priority: u32, action: RuleAction, rules: RuleCollectionRules) -> RuleCollection {
+pub(crate) fn collection(
+    priority: u32,
+    action: RuleAction,
+    rules: RuleCollectionRules,
+) -> RuleCollection {
     RuleCollection {
         name: format!("c{priority}"),
         priority: Some(priority),
@@ -96,7 +113,12 @@ pub fn collection(priority: u32, action: RuleAction, rules: RuleCollectionRules)
     }
 }
 
-pub fn network(name: &str, protocol: &str, destinations: &[&str], ports: &[&str]) -> NetworkRule {
+pub(crate) fn network(
+    name: &str,
+    protocol: &str,
+    destinations: &[&str],
+    ports: &[&str],
+) -> NetworkRule {
     NetworkRule {
         name: name.to_owned(),
         protocols: strings(&[protocol]),
@@ -107,26 +129,42 @@ pub fn network(name: &str, protocol: &str, destinations: &[&str], ports: &[&str]
     }
 }
 
-pub fn application(name: &str, fqdns: &[&str]) -> ApplicationRule {
+pub(crate) fn application(name: &str, fqdns: &[&str]) -> ApplicationRule {
     ApplicationRule {
         name: name.to_owned(),
-        protocols: vec![("Https".to_owned(), Some(443)), ("Http".to_owned(), Some(80))],
+        protocols: vec![
+            ("Https".to_owned(), Some(443)),
+            ("Http".to_owned(), Some(80)),
+        ],
         sources: strings(&["*"]),
-        targets: fqdns.iter().map(|f| ApplicationTarget::Fqdn((*f).to_owned())).collect(),
+        targets: fqdns
+            .iter()
+            .map(|f| ApplicationTarget::Fqdn((*f).to_owned()))
+            .collect(),
         ..ApplicationRule::default()
     }
 }
 
-pub fn networks(rules: Vec<NetworkRule>) -> RuleCollectionRules {
-    RuleCollectionRules { network: rules, ..RuleCollectionRules::default() }
+pub(crate) fn networks(rules: Vec<NetworkRule>) -> RuleCollectionRules {
+    RuleCollectionRules {
+        network: rules,
+        ..RuleCollectionRules::default()
+    }
 }
 
-pub fn applications(rules: Vec<ApplicationRule>) -> RuleCollectionRules {
-    RuleCollectionRules { application: rules, ..RuleCollectionRules::default() }
+pub(crate) fn applications(rules: Vec<ApplicationRule>) -> RuleCollectionRules {
+    RuleCollectionRules {
+        application: rules,
+        ..RuleCollectionRules::default()
+    }
 }
 
 fn allow(rules: RuleCollectionRules) -> World {
-    World::of(vec![group("/g", 100, vec![collection(100, RuleAction::Allow, rules)])])
+    World::of(vec![group(
+        "/g",
+        100,
+        vec![collection(100, RuleAction::Allow, rules)],
+    )])
 }
 
 fn https(host: &str) -> Target {
@@ -140,27 +178,75 @@ fn is(outcome: Outcome, rule: &str) -> (Outcome, String) {
 #[test]
 fn r5_2_network_rules_come_before_application_rules_whatever_the_priority() {
     let world = World::of(vec![
-        group("/a", 100, vec![collection(100, RuleAction::Allow, applications(vec![application("app", &["*"])]))]),
-        group("/n", 60000, vec![collection(60000, RuleAction::Deny, networks(vec![network("net", "TCP", &["*"], &["443"])]))]),
+        group(
+            "/a",
+            100,
+            vec![collection(
+                100,
+                RuleAction::Allow,
+                applications(vec![application("app", &["*"])]),
+            )],
+        ),
+        group(
+            "/n",
+            60000,
+            vec![collection(
+                60000,
+                RuleAction::Deny,
+                networks(vec![network("net", "TCP", &["*"], &["443"])]),
+            )],
+        ),
     ]);
     assert_eq!(world.ask(&https("mcr.microsoft.com")), is(Denied, "net"));
-    assert_eq!(world.ask(&Target::host("x.y", 80, FlowProtocol::Http)), is(Allowed, "app"));
+    assert_eq!(
+        world.ask(&Target::host("x.y", 80, FlowProtocol::Http)),
+        is(Allowed, "app")
+    );
 }
 
 #[test]
 fn r5_3_parent_before_child_then_group_then_collection_then_rule() {
-    let deny = |p, name: &str| collection(p, RuleAction::Deny, applications(vec![application(name, &["*"])]));
-    let allow = |p, name: &str| collection(p, RuleAction::Allow, applications(vec![application(name, &["*"])]));
-    let mut world = World::of(vec![group("/late", 300, vec![deny(100, "late")]), group("/early", 200, vec![deny(300, "second"), allow(200, "first")])]);
+    let deny = |p, name: &str| {
+        collection(
+            p,
+            RuleAction::Deny,
+            applications(vec![application(name, &["*"])]),
+        )
+    };
+    let allow = |p, name: &str| {
+        collection(
+            p,
+            RuleAction::Allow,
+            applications(vec![application(name, &["*"])]),
+        )
+    };
+    let mut world = World::of(vec![
+        group("/late", 300, vec![deny(100, "late")]),
+        group(
+            "/early",
+            200,
+            vec![deny(300, "second"), allow(200, "first")],
+        ),
+    ]);
     assert_eq!(world.ask(&https("a.b")), is(Allowed, "first"));
-    world.policy("/base", None, vec![group("/bg", 65000, vec![deny(65000, "parent")])]);
+    world.policy(
+        "/base",
+        None,
+        vec![group("/bg", 65000, vec![deny(65000, "parent")])],
+    );
     world.change(|p| p.base_policy_id = Some(Id::new("/BASE")));
     assert_eq!(world.ask(&https("a.b")), is(Denied, "parent"));
     let rules = world.rules();
     let parts = rules.evaluate(&set(&["10.0.0.1"]), &https("a.b"));
     let by = parts[0].decision.by;
-    assert_eq!((by.stage, by.policy.clone(), by.group_priority), (Stage::Application, Some(Id::new("/base")), Some(65000)));
-    let two = applications(vec![application("top", &["a.b"]), application("below", &["a.b"])]);
+    assert_eq!(
+        (by.stage, by.policy.clone(), by.group_priority),
+        (Stage::Application, Some(Id::new("/base")), Some(65000))
+    );
+    let two = applications(vec![
+        application("top", &["a.b"]),
+        application("below", &["a.b"]),
+    ]);
     assert_eq!(self::allow(two).ask(&https("a.b")), is(Allowed, "top"));
 }
 
@@ -177,7 +263,12 @@ fn r5_5_nothing_matches_is_an_implicit_denial() {
     let parts = rules.evaluate(&set(&["10.0.0.0/8"]), &https("a.b"));
     assert_eq!(parts[0].decision.outcome, Denied);
     assert!(parts[0].decision.by.is_implicit());
-    assert_eq!(World::of(Vec::new()).ask(&https("md-1.z1.blob.storage.azure.net")).0, Undecidable);
+    assert_eq!(
+        World::of(Vec::new())
+            .ask(&https("md-1.z1.blob.storage.azure.net"))
+            .0,
+        Undecidable
+    );
 }
 
 #[test]
@@ -190,23 +281,51 @@ fn r5_6_dnat_allows_what_it_translates() {
         destination_ports: strings(&["8443"]),
         translated: Some("10.9.9.9".to_owned()),
     };
-    let nats = RuleCollectionRules { nat: vec![nat], ..RuleCollectionRules::default() };
+    let nats = RuleCollectionRules {
+        nat: vec![nat],
+        ..RuleCollectionRules::default()
+    };
     let world = World::of(vec![
-        group("/n", 100, vec![collection(100, RuleAction::Deny, networks(vec![network("net", "Any", &["*"], &["*"])]))]),
+        group(
+            "/n",
+            100,
+            vec![collection(
+                100,
+                RuleAction::Deny,
+                networks(vec![network("net", "Any", &["*"], &["*"])]),
+            )],
+        ),
         group("/d", 200, vec![collection(100, RuleAction::Dnat, nats)]),
     ]);
     let plain = FlowProtocol::Plain(Protocol::Tcp);
-    assert_eq!(world.ask(&Target::address(ip("20.1.1.1"), 8443, plain)), is(Allowed, "dnat"));
-    assert_eq!(world.ask(&Target::address(ip("20.1.1.2"), 8443, plain)), is(Denied, "net"));
+    assert_eq!(
+        world.ask(&Target::address(ip("20.1.1.1"), 8443, plain)),
+        is(Allowed, "dnat")
+    );
+    assert_eq!(
+        world.ask(&Target::address(ip("20.1.1.2"), 8443, plain)),
+        is(Denied, "net")
+    );
 }
 
 #[test]
 fn r5_7_classic_rules() {
-    let mut world = World { classic: Some(Vec::new()), ..World::default() };
+    let mut world = World {
+        classic: Some(Vec::new()),
+        ..World::default()
+    };
     assert_eq!(world.ask(&https("a.b")), is(Denied, ""));
     world.classic = Some(vec![
-        collection(300, RuleAction::Deny, applications(vec![application("deny", &["*"])])),
-        collection(200, RuleAction::Allow, applications(vec![application("allow", &["a.b"])])),
+        collection(
+            300,
+            RuleAction::Deny,
+            applications(vec![application("deny", &["*"])]),
+        ),
+        collection(
+            200,
+            RuleAction::Allow,
+            applications(vec![application("allow", &["a.b"])]),
+        ),
     ]);
     assert_eq!(world.ask(&https("a.b")), is(Allowed, "allow"));
     assert_eq!(world.ask(&https("c.d")), is(Denied, "deny"));
@@ -215,11 +334,17 @@ fn r5_7_classic_rules() {
 #[test]
 fn r5_1_threat_intelligence_is_a_caveat_of_deny_mode() {
     let mut world = allow(applications(vec![application("app", &["*"])]));
-    let caveats = |world: &World| world.rules().evaluate(&set(&["10.0.0.1"]), &https("a.b"))[0].caveats.clone();
+    let caveats = |world: &World| {
+        world.rules().evaluate(&set(&["10.0.0.1"]), &https("a.b"))[0]
+            .caveats
+            .clone()
+    };
     assert_eq!(caveats(&world), Vec::new());
     world.policy("/base", None, Vec::new());
     world.change(|p| p.base_policy_id = Some(Id::new("/base")));
-    let Some(Datum::Known(base)) = world.policies.get_mut(&Id::new("/base")) else { panic!() };
+    let Some(Datum::Known(base)) = world.policies.get_mut(&Id::new("/base")) else {
+        panic!()
+    };
     base.threat_intel = Some(ThreatIntelMode::Deny);
     assert_eq!(caveats(&world), vec![Caveat::ThreatIntelligence]);
     world.change(|p| p.threat_intel_allowed_fqdns = strings(&["*.b"]));
@@ -229,16 +354,30 @@ fn r5_1_threat_intelligence_is_a_caveat_of_deny_mode() {
 #[test]
 fn r5_10_a_call_by_address_has_no_host_name() {
     let world = allow(applications(vec![application("app", &["*"])]));
-    assert_eq!(world.ask(&Target::address(ip("8.8.8.8"), 443, FlowProtocol::Https)), is(Denied, ""));
-    assert_eq!(world.ask(&Target::address(ip("8.8.8.8"), 80, FlowProtocol::Http)).0, Undecidable);
+    assert_eq!(
+        world.ask(&Target::address(ip("8.8.8.8"), 443, FlowProtocol::Https)),
+        is(Denied, "")
+    );
+    assert_eq!(
+        world
+            .ask(&Target::address(ip("8.8.8.8"), 80, FlowProtocol::Http))
+            .0,
+        Undecidable
+    );
 }
 
 #[test]
 fn r5_10_protocol_and_port_must_both_fit() {
     let world = allow(applications(vec![application("app", &["a.b"])]));
     assert_eq!(world.ask(&https("a.b")), is(Allowed, "app"));
-    assert_eq!(world.ask(&Target::host("a.b", 8443, FlowProtocol::Https)), is(Denied, ""));
-    assert_eq!(world.ask(&Target::host("a.b", 443, FlowProtocol::Http)), is(Denied, ""));
+    assert_eq!(
+        world.ask(&Target::host("a.b", 8443, FlowProtocol::Https)),
+        is(Denied, "")
+    );
+    assert_eq!(
+        world.ask(&Target::host("a.b", 443, FlowProtocol::Http)),
+        is(Denied, "")
+    );
 }
 
 #[test]
@@ -263,7 +402,10 @@ fn r5_12_urls_need_the_path_to_be_seen() {
     };
     assert_eq!(url("a.b/test/*").ask(&https("a.b")).0, Undecidable);
     assert_eq!(url("a.b/*").ask(&https("a.b")).0, Undecidable);
-    assert_eq!(url("a.b/*").ask(&Target::host("a.b", 80, FlowProtocol::Http)), is(Allowed, "url"));
+    assert_eq!(
+        url("a.b/*").ask(&Target::host("a.b", 80, FlowProtocol::Http)),
+        is(Allowed, "url")
+    );
     assert_eq!(url("a.b/*").ask(&https("c.d")), is(Denied, ""));
     let mut inspecting = url("a.b/*");
     inspecting.change(|p| p.tls_inspection = true);
@@ -277,7 +419,10 @@ fn r5_13_fqdns_in_network_rules_need_dns_proxy() {
     let mut world = allow(networks(vec![rule]));
     let ntp = Target::host("ntp.ubuntu.com", 123, FlowProtocol::Plain(Protocol::Udp));
     assert_eq!(world.ask(&ntp), is(Allowed, "ntp"));
-    assert_eq!(world.rules().evaluate(&set(&["10.0.0.1"]), &ntp)[0].caveats, vec![Caveat::FirewallAsDns]);
+    assert_eq!(
+        world.rules().evaluate(&set(&["10.0.0.1"]), &ntp)[0].caveats,
+        vec![Caveat::FirewallAsDns]
+    );
     for proxy in [None, Some(false)] {
         world.change(|p| p.dns_proxy = proxy);
         assert_eq!(world.ask(&ntp).0, Undecidable);
@@ -287,17 +432,35 @@ fn r5_13_fqdns_in_network_rules_need_dns_proxy() {
 #[test]
 fn r5_14_the_aks_tag_covers_listed_hosts_with_a_caveat() {
     let mut rule = application("tag", &[]);
-    rule.targets = vec![ApplicationTarget::FqdnTag("AzureKubernetesService".to_owned())];
+    rule.targets = vec![ApplicationTarget::FqdnTag(
+        "AzureKubernetesService".to_owned(),
+    )];
     let mut world = allow(applications(vec![rule]));
     assert_eq!(world.ask(&https("mcr.microsoft.com")).0, Undecidable);
-    world.fqdn_tags.insert("azurekubernetesservice".to_owned(), strings(&["mcr.microsoft.com", "*.data.mcr.microsoft.com"]));
+    world.fqdn_tags.insert(
+        "azurekubernetesservice".to_owned(),
+        strings(&["mcr.microsoft.com", "*.data.mcr.microsoft.com"]),
+    );
     assert_eq!(world.ask(&https("mcr.microsoft.com")), is(Allowed, "tag"));
-    assert_eq!(world.ask(&https("*.data.mcr.microsoft.com")), is(Allowed, "tag"));
+    assert_eq!(
+        world.ask(&https("*.data.mcr.microsoft.com")),
+        is(Allowed, "tag")
+    );
     assert_eq!(world.ask(&https("github.com")), is(Denied, ""));
-    assert_eq!(world.ask(&Target::host("mcr.microsoft.com", 9000, FlowProtocol::Plain(Protocol::Tcp))), is(Denied, ""));
+    assert_eq!(
+        world.ask(&Target::host(
+            "mcr.microsoft.com",
+            9000,
+            FlowProtocol::Plain(Protocol::Tcp)
+        )),
+        is(Denied, "")
+    );
     let caveat = vec![Caveat::FqdnTagContents("AzureKubernetesService".to_owned())];
     for host in ["mcr.microsoft.com", "github.com"] {
-        assert_eq!(world.rules().evaluate(&set(&["10.0.0.1"]), &https(host))[0].caveats, caveat);
+        assert_eq!(
+            world.rules().evaluate(&set(&["10.0.0.1"]), &https(host))[0].caveats,
+            caveat
+        );
     }
 }
 
@@ -309,8 +472,15 @@ fn r5_15_ip_groups() {
     rule.source_ip_groups = vec![id.clone()];
     let mut world = allow(applications(vec![rule]));
     assert_eq!(world.ask(&https("a.b")), is(Undecidable, ""));
-    let known = |addresses: &[&str]| Datum::Known(IpGroup { id: Id::new("/ipg"), addresses: strings(addresses) });
-    world.ip_groups.insert(id.clone(), known(&["10.0.0.0/25", "10.0.0.128-10.0.0.255"]));
+    let known = |addresses: &[&str]| {
+        Datum::Known(IpGroup {
+            id: Id::new("/ipg"),
+            addresses: strings(addresses),
+        })
+    };
+    world
+        .ip_groups
+        .insert(id.clone(), known(&["10.0.0.0/25", "10.0.0.128-10.0.0.255"]));
     assert_eq!(world.ask(&https("a.b")), is(Allowed, "app"));
     world.ip_groups.insert(id.clone(), known(&["10.7.0.0/16"]));
     assert_eq!(world.ask(&https("a.b")), is(Denied, ""));
@@ -324,7 +494,14 @@ fn r5_16_partial_sources_are_told_apart() {
     rule.sources = strings(&["10.0.0.0/25"]);
     let rules = allow(applications(vec![rule])).rules();
     let parts = rules.evaluate(&set(&["10.0.0.0/24"]), &https("a.b"));
-    let of = |outcome| parts.iter().find(|p| p.decision.outcome == outcome).unwrap().sources.clone();
+    let of = |outcome| {
+        parts
+            .iter()
+            .find(|p| p.decision.outcome == outcome)
+            .unwrap()
+            .sources
+            .clone()
+    };
     assert_eq!(of(Allowed), set(&["10.0.0.0/25"]));
     assert_eq!(of(Denied), set(&["10.0.0.128/25"]));
 }
@@ -350,18 +527,43 @@ fn r5_19_private_ranges_that_hold_everything_stop_snat() {
 #[test]
 fn a_network_rule_about_addresses_leaves_a_host_undecidable_only_if_it_would_change_it() {
     let api = network("api", "TCP", &["20.1.2.3"], &["443"]);
-    let world = |action| World::of(vec![
-        group("/n", 100, vec![collection(100, action, networks(vec![api.clone()]))]),
-        group("/a", 200, vec![collection(100, RuleAction::Allow, applications(vec![application("app", &["a.b"])]))]),
-    ]);
-    assert_eq!(world(RuleAction::Allow).ask(&https("a.b")), is(Allowed, "app"));
-    assert_eq!(world(RuleAction::Deny).ask(&https("a.b")), is(Undecidable, "app"));
+    let world = |action| {
+        World::of(vec![
+            group(
+                "/n",
+                100,
+                vec![collection(100, action, networks(vec![api.clone()]))],
+            ),
+            group(
+                "/a",
+                200,
+                vec![collection(
+                    100,
+                    RuleAction::Allow,
+                    applications(vec![application("app", &["a.b"])]),
+                )],
+            ),
+        ])
+    };
+    assert_eq!(
+        world(RuleAction::Allow).ask(&https("a.b")),
+        is(Allowed, "app")
+    );
+    assert_eq!(
+        world(RuleAction::Deny).ask(&https("a.b")),
+        is(Undecidable, "app")
+    );
     let mut resolved = https("a.b");
     resolved.addresses = set(&["20.9.9.9"]);
     assert_eq!(world(RuleAction::Deny).ask(&resolved), is(Allowed, "app"));
     resolved.addresses = set(&["20.1.2.3"]);
     assert_eq!(world(RuleAction::Deny).ask(&resolved), is(Denied, "api"));
-    let all = allow(networks(vec![network("all", "Any", &["0.0.0.0/0"], &["*"])]));
+    let all = allow(networks(vec![network(
+        "all",
+        "Any",
+        &["0.0.0.0/0"],
+        &["*"],
+    )]));
     assert_eq!(all.ask(&https("a.b")), is(Allowed, "all"));
 }
 
@@ -387,17 +589,38 @@ fn unknown_priorities_actions_and_words_are_undecidable() {
     let with = |change: &dyn Fn(&mut RuleCollection)| {
         let mut changed = collection(100, RuleAction::Allow, app());
         change(&mut changed);
-        World::of(vec![group("/g", 100, vec![changed, deny(app())])]).ask(&https("a.b")).0
+        World::of(vec![group("/g", 100, vec![changed, deny(app())])])
+            .ask(&https("a.b"))
+            .0
     };
     assert_eq!(with(&|_| {}), Allowed);
     assert_eq!(with(&|c| c.priority = None), Undecidable);
     assert_eq!(with(&|c| c.priority = Some(200)), Undecidable);
     assert_eq!(with(&|c| c.action = None), Undecidable);
-    assert_eq!(with(&|c| c.rules = RuleCollectionRules { unreadable: 1, ..RuleCollectionRules::default() }), Undecidable);
-    assert_eq!(with(&|c| c.rules.application[0].sources.clear()), Undecidable);
-    assert_eq!(with(&|c| c.rules.application[0].targets.clear()), Undecidable);
-    assert_eq!(with(&|c| c.rules.application[0].protocols = vec![("Quic".to_owned(), Some(443))]), Undecidable);
-    assert_eq!(with(&|c| c.rules.application[0].targets = vec![ApplicationTarget::WebCategory("News".to_owned())]), Undecidable);
+    assert_eq!(
+        with(&|c| c.rules = RuleCollectionRules {
+            unreadable: 1,
+            ..RuleCollectionRules::default()
+        }),
+        Undecidable
+    );
+    assert_eq!(
+        with(&|c| c.rules.application[0].sources.clear()),
+        Undecidable
+    );
+    assert_eq!(
+        with(&|c| c.rules.application[0].targets.clear()),
+        Undecidable
+    );
+    assert_eq!(
+        with(&|c| c.rules.application[0].protocols = vec![("Quic".to_owned(), Some(443))]),
+        Undecidable
+    );
+    assert_eq!(
+        with(&|c| c.rules.application[0].targets =
+            vec![ApplicationTarget::WebCategory("News".to_owned())]),
+        Undecidable
+    );
     let plain = Target::address(ip("8.8.8.8"), 53, FlowProtocol::Plain(Protocol::Udp));
     let bad = |change: &dyn Fn(&mut NetworkRule)| {
         let mut rule = network("net", "UDP", &["8.8.8.8"], &["53"]);
@@ -407,16 +630,32 @@ fn unknown_priorities_actions_and_words_are_undecidable() {
     assert_eq!(bad(&|_| {}), Allowed);
     assert_eq!(bad(&|r| r.protocols = strings(&["SCTP"])), Undecidable);
     assert_eq!(bad(&|r| r.protocols.clear()), Undecidable);
-    assert_eq!(bad(&|r| r.destinations = strings(&["8.8.8.8/40"])), Undecidable);
-    assert_eq!(bad(&|r| r.destinations = strings(&["Storage"])), Undecidable);
+    assert_eq!(
+        bad(&|r| r.destinations = strings(&["8.8.8.8/40"])),
+        Undecidable
+    );
+    assert_eq!(
+        bad(&|r| r.destinations = strings(&["Storage"])),
+        Undecidable
+    );
     assert_eq!(bad(&|r| r.destinations.clear()), Undecidable);
-    assert_eq!(bad(&|r| r.destination_ports = strings(&["60-50"])), Undecidable);
+    assert_eq!(
+        bad(&|r| r.destination_ports = strings(&["60-50"])),
+        Undecidable
+    );
     assert_eq!(bad(&|r| r.destination_ports.clear()), Undecidable);
 }
 
 #[test]
 fn five_thousand_rules_keep_their_order() {
-    let rules = (0..5000).map(|n| application(&format!("r{n}"), &[&format!("h{n}.example"), "*.shared.example"])).collect();
+    let rules = (0..5000)
+        .map(|n| {
+            application(
+                &format!("r{n}"),
+                &[&format!("h{n}.example"), "*.shared.example"],
+            )
+        })
+        .collect();
     let world = allow(applications(rules));
     assert_eq!(world.ask(&https("h4321.example")), is(Allowed, "r4321"));
     assert_eq!(world.ask(&https("x.shared.example")), is(Allowed, "r0"));

@@ -9,8 +9,23 @@ use super::build::strings;
 use super::firewall::{World, application, collection, group, network};
 use super::random::{Random, Span, address, prefix};
 
-const HOSTS: [&str; 6] = ["a.contoso.com", "b.a.contoso.com", "contoso.com", "mcr.microsoft.com", "other.example", "xcontoso.com"];
-const PATTERNS: [&str; 7] = ["*", "*.contoso.com", "*contoso.com", "a.contoso.com", "MCR.microsoft.com", "*.example", "other.example"];
+const HOSTS: [&str; 6] = [
+    "a.contoso.com",
+    "b.a.contoso.com",
+    "contoso.com",
+    "mcr.microsoft.com",
+    "other.example",
+    "xcontoso.com",
+];
+const PATTERNS: [&str; 7] = [
+    "*",
+    "*.contoso.com",
+    "*contoso.com",
+    "a.contoso.com",
+    "MCR.microsoft.com",
+    "*.example",
+    "other.example",
+];
 
 #[derive(Clone)]
 enum Match {
@@ -76,7 +91,11 @@ fn policy(random: &mut Random, depth: u8, known: &mut Vec<Known>) -> Vec<RuleCol
         for c in 0..=random.below(2) as u32 {
             let priority = 500 - c * 10 + random.below(9) as u32;
             let allow = random.chance(50);
-            let action = if allow { RuleAction::Allow } else { RuleAction::Deny };
+            let action = if allow {
+                RuleAction::Allow
+            } else {
+                RuleAction::Deny
+            };
             let mut rules = RuleCollectionRules::default();
             for n in 0..random.below(4) as usize {
                 let (source, _, source_text) = prefix(random);
@@ -90,7 +109,12 @@ fn policy(random: &mut Random, depth: u8, known: &mut Vec<Known>) -> Vec<RuleCol
                         let (span, _, text) = prefix(random);
                         (Some(span), text)
                     };
-                    let mut rule = network(&name, protocol, &[&text], &[&format!("{}-{}", ports.0, ports.1)]);
+                    let mut rule = network(
+                        &name,
+                        protocol,
+                        &[&text],
+                        &[&format!("{}-{}", ports.0, ports.1)],
+                    );
                     rule.sources = strings(&[&source_text]);
                     rules.network.push(rule);
                     (0, Match::Network(span, ports, protocol))
@@ -101,7 +125,12 @@ fn policy(random: &mut Random, depth: u8, known: &mut Vec<Known>) -> Vec<RuleCol
                     rules.application.push(rule);
                     (1, Match::Application(pattern))
                 };
-                known.push(Known { order: (stage, depth, group_priority, priority, n), allow, source, what });
+                known.push(Known {
+                    order: (stage, depth, group_priority, priority, n),
+                    allow,
+                    source,
+                    what,
+                });
             }
             collections.push(collection(priority, action, rules));
         }
@@ -119,16 +148,22 @@ fn one_case(seed: u64, packets: usize) {
     world.policy("/base", None, parent);
     world.policy("/p", Some("/base"), child);
     let rules = world.rules();
-    let uses_hidden = known.iter().any(|r| matches!(r.what, Match::Network(None, ..)));
+    let uses_hidden = known
+        .iter()
+        .any(|r| matches!(r.what, Match::Network(None, ..)));
     let everyone = AddressSet::all_of(Family::V4);
     for _ in 0..packets / 25 {
         let udp = random.chance(30);
         let tls = !udp && random.chance(70);
         let port = *random.pick(&[443, 443, 80, 53]);
         let host = *random.pick(&HOSTS);
-        let destination = *random.pick(&[0x1400_0001, 0x1428_0001, 0x0808_0808, address(&mut random) & 0x0fff_ffff | 0x0800_0000]);
-        let destination = if destination >> 24 == 10 || destination >> 24 == 0 { 0x0808_0808 } else { destination };
-        let destination = if matches!(destination >> 24, 8 | 20) { destination } else { 0x0808_0404 };
+        let near = address(&mut random);
+        let destination = *random.pick(&[0x1400_0001, 0x1428_0001, 0x0808_0808, near]);
+        let destination = if matches!(destination >> 24, 8 | 20) {
+            destination
+        } else {
+            0x0808_0404
+        };
         let protocol = match (tls, udp) {
             (true, _) => FlowProtocol::Https,
             (_, true) => FlowProtocol::Plain(Protocol::Udp),
@@ -142,7 +177,14 @@ fn one_case(seed: u64, packets: usize) {
         };
         let parts = rules.evaluate(&everyone, &target);
         for _ in 0..25 {
-            let packet = Packet { source: address(&mut random), destination, host, port, udp, tls };
+            let packet = Packet {
+                source: address(&mut random),
+                destination,
+                host,
+                port,
+                udp,
+                tls,
+            };
             let source = std::net::Ipv4Addr::from(packet.source).into();
             let mut holding = parts.iter().filter(|part| part.sources.contains(source));
             let part = holding.next().unwrap();

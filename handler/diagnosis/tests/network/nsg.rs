@@ -6,7 +6,7 @@ use egress_diagnosis::network::*;
 
 use super::build::*;
 
-pub fn context(routes: Option<Vec<Route>>, tags: ServiceTags) -> TagContext {
+pub(crate) fn context(routes: Option<Vec<Route>>, tags: ServiceTags) -> TagContext {
     let mut network = vnet(&["10.0.0.0/16", "fd00::/48"]);
     network.peerings = vec![peering("hub", Some("Connected"), &["10.1.0.0/16"])];
     let table = routes.map(table);

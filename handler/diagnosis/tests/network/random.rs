@@ -3,42 +3,42 @@
 use std::net::Ipv4Addr;
 
 /// xorshift64*
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
 
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    pub fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len() as u64) as usize]
     }
 }
 
 /// A range of addresses, both ends in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Span {
-    pub low: u32,
-    pub high: u32,
+pub(crate) struct Span {
+    pub(crate) low: u32,
+    pub(crate) high: u32,
 }
 
 impl Span {
-    pub fn prefix(address: u32, length: u32) -> Self {
+    pub(crate) fn prefix(address: u32, length: u32) -> Self {
         let host = if length == 0 {
             u32::MAX
         } else {
@@ -50,12 +50,12 @@ impl Span {
         }
     }
 
-    pub fn has(self, address: u32) -> bool {
+    pub(crate) fn has(self, address: u32) -> bool {
         self.low <= address && address <= self.high
     }
 }
 
-pub fn text(address: u32) -> String {
+pub(crate) fn text(address: u32) -> String {
     Ipv4Addr::from(address).to_string()
 }
 
@@ -73,7 +73,7 @@ const BASES: [u32; 10] = [
 ];
 
 /// An address near the places where rules begin and end.
-pub fn address(random: &mut Random) -> u32 {
+pub(crate) fn address(random: &mut Random) -> u32 {
     if random.chance(5) {
         return random.next() as u32;
     }
@@ -87,7 +87,7 @@ pub fn address(random: &mut Random) -> u32 {
 }
 
 /// A prefix and its text.
-pub fn prefix(random: &mut Random) -> (Span, u32, String) {
+pub(crate) fn prefix(random: &mut Random) -> (Span, u32, String) {
     let length = *random.pick(&[0, 1, 4, 8, 9, 10, 12, 15, 16, 20, 23, 24, 24, 28, 31, 32]);
     let span = Span::prefix(address(random), length);
     (span, length, format!("{}/{length}", text(span.low)))
