@@ -54,7 +54,7 @@ struct Packet {
 fn host_matches(pattern: &str, host: &str) -> bool {
     let pattern = pattern.to_lowercase();
     match pattern.strip_prefix('*') {
-        Some(end) => host.len() >= end.len() && &host[host.len() - end.len()..] == end,
+        Some(end) => host.ends_with(end),
         None => pattern == host,
     }
 }
@@ -142,10 +142,10 @@ fn policy(random: &mut Random, depth: u8, known: &mut Vec<Known>) -> Vec<RuleCol
 fn one_case(seed: u64, packets: usize) {
     let mut random = Random::new(seed);
     let mut known = Vec::new();
-    let parent = policy(&mut random, 0, &mut known);
+    let base = policy(&mut random, 0, &mut known);
     let child = policy(&mut random, 1, &mut known);
     let mut world = World::default();
-    world.policy("/base", None, parent);
+    world.policy("/base", None, base);
     world.policy("/p", Some("/base"), child);
     let rules = world.rules();
     let uses_hidden = known
@@ -175,7 +175,7 @@ fn one_case(seed: u64, packets: usize) {
             port,
             protocol,
         };
-        let parts = rules.evaluate(&everyone, &target);
+        let answers = rules.evaluate(&everyone, &target);
         for _ in 0..25 {
             let packet = Packet {
                 source: address(&mut random),
@@ -186,14 +186,16 @@ fn one_case(seed: u64, packets: usize) {
                 tls,
             };
             let source = std::net::Ipv4Addr::from(packet.source).into();
-            let mut holding = parts.iter().filter(|part| part.sources.contains(source));
-            let part = holding.next().unwrap();
+            let mut holding = answers
+                .iter()
+                .filter(|answer| answer.sources.contains(source));
+            let answer = holding.next().unwrap();
             assert!(holding.next().is_none(), "parts overlap");
             let worlds = [false, true].map(|hidden| oracle(&known, &packet, hidden));
-            match part.decision.outcome {
-                Outcome::Allowed => assert_eq!(worlds, [true; 2], "{part:#?}"),
-                Outcome::Denied => assert_eq!(worlds, [false; 2], "{part:#?}"),
-                Outcome::Undecidable => assert!(uses_hidden, "{part:#?}"),
+            match answer.decision.outcome {
+                Outcome::Allowed => assert_eq!(worlds, [true; 2], "{answer:#?}"),
+                Outcome::Denied => assert_eq!(worlds, [false; 2], "{answer:#?}"),
+                Outcome::Undecidable => assert!(uses_hidden, "{answer:#?}"),
             }
         }
     }

@@ -1,5 +1,10 @@
 //! The network engine: the rules' own test vectors, random comparison with packet-by-packet oracles, bad input.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the oracles work on plain numbers that are known to fit"
+)]
+
 #[cfg(test)]
 mod address_sets;
 #[cfg(test)]
