@@ -227,19 +227,19 @@ fn one_case(seed: u64, packets: usize) {
                     && part.class.destinations.contains(destination)
                     && part.class.sources.contains(source)
             });
-            let part = holding.next().unwrap();
+            let answer = holding.next().unwrap();
             assert!(holding.next().is_none(), "parts overlap");
             let worlds =
                 [(false, false), (false, true), (true, false), (true, true)].map(|hidden| {
                     oracle(&nic_known, &packet, hidden) && oracle(&subnet_known, &packet, hidden)
                 });
-            match part.outcome() {
-                Outcome::Allowed => assert_eq!(worlds, [true; 4], "{part:#?}"),
-                Outcome::Denied => assert_eq!(worlds, [false; 4], "{part:#?}"),
+            match answer.outcome() {
+                Outcome::Allowed => assert_eq!(worlds, [true; 4], "{answer:#?}"),
+                Outcome::Denied => assert_eq!(worlds, [false; 4], "{answer:#?}"),
                 Outcome::Undecidable => {
                     assert!(
                         uses_hidden(&nic_known) || uses_hidden(&subnet_known),
-                        "{part:#?}"
+                        "{answer:#?}"
                     );
                     assert!(public(packet.source) || public(packet.destination));
                 }
