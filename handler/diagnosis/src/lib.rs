@@ -8,6 +8,7 @@ pub mod context;
 mod diagnose;
 pub mod facts;
 mod gaps;
+pub mod network;
 mod next_steps;
 pub mod report;
 pub mod rules;

@@ -1,0 +1,9 @@
+//! Network security groups over classes of traffic (R4.1–R4.19).
+
+mod evaluate;
+mod flow;
+mod rule;
+
+pub use evaluate::{LevelRules, Part, PathPart, evaluate_levels};
+pub use flow::FlowClass;
+pub use rule::{Level, MatchedTerms, Origin, RuleName, SecurityRules, matched_terms};

@@ -1,0 +1,237 @@
+//! First match over classes of traffic, at one level and at both.
+
+use super::FlowClass;
+use super::rule::{Level, Origin, RuleName, SecurityRules, platform_addresses};
+use crate::facts::Direction;
+use crate::network::{Decision, Doubt, Open, Outcome};
+
+/// More classes than this are not followed. Real groups need a handful; a hostile one must not cost minutes.
+const MAX_PARTS: usize = 20_000;
+
+/// A part of a class of traffic and what one level does with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The part.
+    pub class: FlowClass,
+    /// What happens to it.
+    pub decision: Decision<RuleName>,
+}
+
+/// A class not decided yet, with the rules that possibly matched it.
+struct Pending {
+    class: FlowClass,
+    open: Vec<usize>,
+}
+
+impl SecurityRules {
+    /// Cuts a class of traffic into parts by what the rules do with each. The parts are disjoint and together are the
+    /// class.
+    pub fn evaluate(&self, class: FlowClass) -> Vec<Part> {
+        let mut decided = Vec::new();
+        let mut pending: Vec<Pending> = class
+            .split_by_ports()
+            .map(|class| Pending {
+                class,
+                open: Vec::new(),
+            })
+            .collect();
+        for index in 0..self.rules.len() {
+            if pending.is_empty() || pending.len() + decided.len() > MAX_PARTS {
+                break;
+            }
+            let before = std::mem::take(&mut pending);
+            for part in before {
+                self.step(index, part, &mut decided, &mut pending);
+            }
+        }
+        if pending.len() + decided.len() > MAX_PARTS {
+            decided.extend(pending.into_iter().map(|part| self.too_many(part.class)));
+            return decided;
+        }
+        // The default rules match everything but the platform's addresses.
+        for part in pending {
+            let platform = platform_addresses().contains_all(&part.class.destinations);
+            let allowed = platform && self.direction == Direction::Outbound;
+            let (origin, outcome) = if allowed {
+                (Origin::Platform, Outcome::Allowed)
+            } else {
+                (Origin::Default, Outcome::Denied)
+            };
+            let by = self.no_rule(origin);
+            decided.push(self.settled(part, by, outcome, Vec::new()));
+        }
+        decided
+    }
+
+    /// Applies one rule to one undecided class.
+    fn step(
+        &self,
+        index: usize,
+        part: Pending,
+        decided: &mut Vec<Part>,
+        pending: &mut Vec<Pending>,
+    ) {
+        let Some(rule) = self.rules.get(index) else {
+            return;
+        };
+        let Some(touched) = rule.reach(&part.class, true) else {
+            pending.push(part);
+            return;
+        };
+        let untouched = part.class.minus(&touched);
+        pending.extend(untouched.into_iter().map(|class| Pending {
+            class,
+            open: part.open.clone(),
+        }));
+        let certain = if rule.exact {
+            Some(touched.clone())
+        } else {
+            rule.reach(&touched, false)
+        };
+        let uncertain = match &certain {
+            Some(certain) => touched.minus(certain),
+            None => vec![touched],
+        };
+        pending.extend(uncertain.into_iter().map(|class| {
+            let mut open = part.open.clone();
+            open.push(index);
+            Pending { class, open }
+        }));
+        if let Some(class) = certain {
+            let doubts = if rule.outcome == Outcome::Undecidable {
+                rule.doubts.clone()
+            } else {
+                Vec::new()
+            };
+            let part = Pending {
+                class,
+                open: part.open,
+            };
+            decided.push(self.settled(part, rule.name.clone(), rule.outcome, doubts));
+        }
+    }
+
+    /// The part with its decision. `doubts` are those of the deciding rule itself.
+    fn settled(&self, part: Pending, by: RuleName, outcome: Outcome, doubts: Vec<Doubt>) -> Part {
+        let mut open: Vec<Open<RuleName>> = part
+            .open
+            .iter()
+            .filter_map(|index| self.rules.get(*index))
+            .map(|rule| Open {
+                rule: rule.name.clone(),
+                outcome: rule.outcome,
+                doubts: rule.doubts.clone(),
+            })
+            .collect();
+        if !doubts.is_empty() {
+            open.push(Open {
+                rule: by.clone(),
+                outcome,
+                doubts,
+            });
+        }
+        Part {
+            class: part.class,
+            decision: Decision::settle(by, outcome, open),
+        }
+    }
+
+    fn too_many(&self, class: FlowClass) -> Part {
+        let part = Pending {
+            class,
+            open: Vec::new(),
+        };
+        let by = self.no_rule(Origin::Unreadable);
+        self.settled(part, by, Outcome::Undecidable, vec![Doubt::TooManyParts])
+    }
+
+    fn no_rule(&self, origin: Origin) -> RuleName {
+        no_rule(self.level, origin)
+    }
+}
+
+fn no_rule(level: Level, origin: Origin) -> RuleName {
+    RuleName {
+        nsg: None,
+        rule: String::new(),
+        priority: None,
+        level,
+        origin,
+    }
+}
+
+/// The security group at one level.
+#[derive(Debug, Clone)]
+pub enum LevelRules {
+    /// None is attached: the level allows (R4.4).
+    Absent,
+    /// Its rules.
+    Known(SecurityRules),
+    /// One is attached, or may be, and could not be read.
+    Unreadable,
+}
+
+impl LevelRules {
+    /// What this level does with a class.
+    pub fn evaluate(&self, level: Level, class: FlowClass) -> Vec<Part> {
+        let decision = match self {
+            Self::Known(rules) => return rules.evaluate(class),
+            Self::Absent => Decision::settle(
+                no_rule(level, Origin::NoSecurityGroup),
+                Outcome::Allowed,
+                Vec::new(),
+            ),
+            Self::Unreadable => Decision::settle(
+                no_rule(level, Origin::Unreadable),
+                Outcome::Undecidable,
+                vec![Open {
+                    rule: no_rule(level, Origin::Unreadable),
+                    outcome: Outcome::Undecidable,
+                    doubts: vec![Doubt::UnreadableSecurityGroup],
+                }],
+            ),
+        };
+        if class.is_empty() {
+            return Vec::new();
+        }
+        vec![Part { class, decision }]
+    }
+}
+
+/// A part of a class of traffic and what both levels do with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPart {
+    /// The part.
+    pub class: FlowClass,
+    /// What the NIC's group does, whatever the subnet's does.
+    pub nic: Decision<RuleName>,
+    /// What the subnet's group does, whatever the NIC's does.
+    pub subnet: Decision<RuleName>,
+}
+
+impl PathPart {
+    /// Both must allow; one denial is enough to drop (R4.4).
+    pub fn outcome(&self) -> Outcome {
+        match (self.nic.outcome, self.subnet.outcome) {
+            (Outcome::Denied, _) | (_, Outcome::Denied) => Outcome::Denied,
+            (Outcome::Allowed, Outcome::Allowed) => Outcome::Allowed,
+            _ => Outcome::Undecidable,
+        }
+    }
+}
+
+/// Evaluates both levels. Each part carries both decisions, so that independent blockers are all seen (R4.4).
+pub fn evaluate_levels(nic: &LevelRules, subnet: &LevelRules, class: &FlowClass) -> Vec<PathPart> {
+    nic.evaluate(Level::Nic, class.clone())
+        .into_iter()
+        .flat_map(|first| {
+            let second = subnet.evaluate(Level::Subnet, first.class);
+            let nic = first.decision;
+            second.into_iter().map(move |part| PathPart {
+                class: part.class,
+                nic: nic.clone(),
+                subnet: part.decision,
+            })
+        })
+        .collect()
+}
