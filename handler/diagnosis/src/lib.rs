@@ -3,5 +3,6 @@
 //! Pure by construction: no I/O, no async, no clock, no randomness. The same [`facts::Facts`] always give the same
 //! [`report::Report`], byte for byte.
 
+pub mod endpoints;
 pub mod facts;
 pub mod report;
