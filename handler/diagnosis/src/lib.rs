@@ -5,4 +5,5 @@
 
 pub mod endpoints;
 pub mod facts;
+pub mod outcome;
 pub mod report;
