@@ -1,7 +1,7 @@
 //! What the report already knows, as far as an observation is read in its light.
 
 use super::Observation;
-use crate::report::TrafficVerdict;
+use crate::report::{Confidence, TrafficVerdict};
 
 /// What the report knows. `None` = not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct KnownFinding {
     pub code: String,
     /// Title with the real names.
     pub title: String,
+    /// How sure the report is of it.
+    pub confidence: Confidence,
     /// Pools that suffer; empty = all.
     pub node_pools: Vec<String>,
 }

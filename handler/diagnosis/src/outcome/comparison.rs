@@ -118,6 +118,11 @@ fn judge(
     path: &PoolPath,
 ) -> (Agreement, String) {
     let (agreement, why) = match path.verdict {
+        // The verdict is about the direct path, and the answer took another.
+        _ if symptom.reach == Reach::Answered && analysis.http_proxy == Some(true) => (
+            Agreement::Undecided,
+            "the answer came through the HTTP proxy: the direct path was not tried",
+        ),
         TrafficVerdict::Blocked => return judge_blocked(symptom, seen, analysis, path),
         TrafficVerdict::Allowed => judge_allowed(symptom, seen, analysis),
         TrafficVerdict::Partial => (

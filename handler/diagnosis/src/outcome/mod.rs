@@ -75,17 +75,13 @@ pub fn read(observation: &Observation, analysis: &Analysis) -> Result<Reading, O
     for candidate in symptom.candidates {
         match weigh(candidate, observation, analysis) {
             // The blocker itself says it better.
-            Ok(cause) if causes.iter().any(|c| is_same(c, candidate)) => drop(cause),
+            Ok(_) if causes.iter().any(|c| is_same(c, candidate)) => {}
             Ok(cause) => causes.push(cause),
             Err(reason) => ruled_out.push(format!("{}: {reason}", candidate.summary)),
         }
     }
     // Stable: the tables' own order decides between equals.
-    causes.sort_by_key(|cause| match cause.confidence {
-        Confidence::Certain => 0,
-        Confidence::Likely => 1,
-        Confidence::Possible => 2,
-    });
+    causes.sort_by_key(|cause| doubt(cause.confidence));
     Ok(Reading {
         known: symptom.known,
         meaning: symptom.meaning.to_owned(),
@@ -99,8 +95,8 @@ pub fn read(observation: &Observation, analysis: &Analysis) -> Result<Reading, O
     })
 }
 
-/// The blockers of the analysis that predict the observation. Certain only when every compared path is blocked by one:
-/// otherwise the observation may come from a pool that is not.
+/// The blockers of the analysis that predict the observation. As certain as the finding when every compared path is
+/// blocked by one; otherwise the observation may come from a pool that is not, and it is likely at most.
 fn blockers(symptom: &Symptom, comparisons: &[PoolComparison], analysis: &Analysis) -> Vec<Cause> {
     let all = comparisons.iter().all(|c| c.finding.is_some());
     let mut causes: Vec<Cause> = Vec::new();
@@ -127,8 +123,8 @@ fn blockers(symptom: &Symptom, comparisons: &[PoolComparison], analysis: &Analys
         causes.push(Cause {
             kind,
             summary: finding.title.clone(),
-            confidence: if all {
-                Confidence::Certain
+            confidence: if all || doubt(finding.confidence) > doubt(Confidence::Likely) {
+                finding.confidence
             } else {
                 Confidence::Likely
             },
@@ -141,6 +137,14 @@ fn blockers(symptom: &Symptom, comparisons: &[PoolComparison], analysis: &Analys
         });
     }
     causes
+}
+
+fn doubt(confidence: Confidence) -> u8 {
+    match confidence {
+        Confidence::Certain => 0,
+        Confidence::Likely => 1,
+        Confidence::Possible => 2,
+    }
 }
 
 fn is_same(cause: &Cause, candidate: &Candidate) -> bool {

@@ -24,6 +24,7 @@ fn finding(code: &str) -> KnownFinding {
     KnownFinding {
         code: code.to_owned(),
         title: format!("title of {code}"),
+        confidence: Confidence::Certain,
         node_pools: vec![],
     }
 }
@@ -209,6 +210,43 @@ fn r8_6_an_answer_contradicts_a_block_and_agrees_with_an_open_path() {
         assert_eq!(r.agreement, Agreement::Contradicts);
         assert!(r.causes.iter().all(|c| c.finding.is_none()));
         assert_eq!(reading(&o, &allowed()).agreement, Agreement::Agrees);
+    }
+}
+
+#[test]
+fn r1_86_an_answer_through_the_proxy_says_nothing_about_the_direct_path() {
+    for analysis in [blocked_by("NSG101"), allowed()] {
+        let analysis = Analysis {
+            http_proxy: Some(true),
+            ..analysis
+        };
+        let r = reading(&http(200), &analysis);
+        assert_eq!(r.agreement, Agreement::Undecided);
+        assert!(r.proves.iter().any(|p| p.contains("proxy")));
+    }
+}
+
+#[test]
+fn a_cause_is_never_surer_than_its_finding() {
+    for confidence in [
+        Confidence::Certain,
+        Confidence::Likely,
+        Confidence::Possible,
+    ] {
+        let blocker = KnownFinding {
+            confidence,
+            ..finding("NSG101")
+        };
+        let analysis = Analysis {
+            paths: vec![PoolPath {
+                blocked_by: Some(blocker),
+                ..path("user", TrafficVerdict::Blocked, None)
+            }],
+            ..no_devices()
+        };
+        let r = reading(&curl(28), &analysis);
+        let cause = r.causes.iter().find(|c| c.finding.is_some()).unwrap();
+        assert_eq!(cause.confidence, confidence);
     }
 }
 
