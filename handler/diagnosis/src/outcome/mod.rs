@@ -70,16 +70,18 @@ pub struct Cause {
 pub fn read(observation: &Observation, analysis: &Analysis) -> Result<Reading, ObservationError> {
     let symptom = symptom::symptom(observation.seen()?, observation);
     let comparisons = comparison::compare(&symptom, observation, analysis);
-    let mut causes = blockers(&symptom, &comparisons, analysis);
+    let blockers = blockers(&symptom, &comparisons, analysis);
+    let mut causes = Vec::new();
     let mut ruled_out = Vec::new();
     for candidate in symptom.candidates {
         match weigh(candidate, observation, analysis) {
             // The blocker itself says it better.
-            Ok(_) if causes.iter().any(|c| is_same(c, candidate)) => {}
+            Ok(_) if blockers.iter().any(|b| is_same(b, candidate)) => {}
             Ok(cause) => causes.push(cause),
             Err(reason) => ruled_out.push(format!("{}: {reason}", candidate.summary)),
         }
     }
+    causes.splice(0..0, blockers);
     // Stable: the tables' own order decides between equals.
     causes.sort_by_key(|cause| doubt(cause.confidence));
     Ok(Reading {
@@ -164,12 +166,19 @@ fn weigh(
         .findings_of(candidate.codes, observation)
         .peekable();
     let first = findings.peek().map(|f| f.code.clone());
+    let mut strong = false;
     let mut evidence: Vec<String> = findings
-        .map(|f| format!("{}: {}", f.code, f.title))
+        .map(|f| {
+            strong |= f.confidence != Confidence::Possible;
+            format!("{}: {}", f.code, f.title)
+        })
         .collect();
     match (candidate.fact)(analysis, observation) {
         Some(false) if evidence.is_empty() => return Err("the analysis found no such thing"),
-        Some(true) => evidence.push("the analysis found what it takes".to_owned()),
+        Some(true) => {
+            strong = true;
+            evidence.push("the analysis found what it takes".to_owned());
+        }
         Some(false) | None => {}
     }
     let likely = match (candidate.timing, observation.pattern) {
@@ -178,7 +187,7 @@ fn weigh(
         }
         // A blocker of one node or pool may still look intermittent.
         (Timing::Steady, Pattern::Intermittent) => false,
-        _ => !evidence.is_empty(),
+        _ => strong,
     };
     Ok(Cause {
         kind: candidate.kind,

@@ -603,6 +603,26 @@ fn a_hostile_destination_never_enters_a_command() {
 }
 
 #[test]
+fn r1_6_one_finding_may_speak_for_two_causes_and_a_doubtful_one_makes_none_likely() {
+    let with = |confidence| {
+        let inspection = KnownFinding {
+            confidence,
+            ..finding("FWL113")
+        };
+        let analysis = Analysis {
+            findings: vec![inspection],
+            ..Analysis::default()
+        };
+        let causes = reading(&curl(35), &analysis).causes;
+        let of = |kind| causes.iter().find(|c| c.kind == kind).unwrap().confidence;
+        (of(CauseKind::TlsInspection), of(CauseKind::AlpnRewriting))
+    };
+    let (likely, possible) = (Confidence::Likely, Confidence::Possible);
+    assert_eq!(with(Confidence::Certain), (likely, likely));
+    assert_eq!(with(Confidence::Possible), (possible, possible));
+}
+
+#[test]
 fn a_finding_of_another_pool_is_no_evidence() {
     let snat = KnownFinding {
         node_pools: vec!["other".to_owned()],
