@@ -36,5 +36,8 @@ fn the_wildcard_replaces_an_action_that_is_granted() {
         .find_map(|line| line.strip_prefix("var endpointsRead = '"))
         .expect("the module names the action");
     let action = line.trim_end_matches('\'');
-    assert!(granted().iter().any(|granted| granted == action), "{action}");
+    assert!(
+        granted().iter().any(|granted| granted == action),
+        "{action}"
+    );
 }

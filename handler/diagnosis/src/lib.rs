@@ -6,10 +6,12 @@
 mod commands;
 pub mod context;
 mod diagnose;
+pub mod endpoints;
 pub mod facts;
 mod gaps;
 pub mod network;
 mod next_steps;
+pub mod outcome;
 pub mod report;
 pub mod rules;
 mod sections;

@@ -6,6 +6,7 @@
 mod cluster;
 mod compute;
 mod datum;
+mod features;
 mod firewall;
 mod id;
 mod load_balancer;
@@ -22,6 +23,7 @@ pub use cluster::{
 };
 pub use compute::{ResourceGroup, ScaleSet, ScaleSetNic};
 pub use datum::{Cause, Datum, Missing};
+pub use features::{Cloud, Features};
 pub use firewall::{
     ApplicationRule, ApplicationTarget, AzureFirewall, FirewallPolicy, IpGroup, NatRule,
     NetworkRule, RuleAction, RuleCollection, RuleCollectionGroup, RuleCollectionRules,
