@@ -101,8 +101,8 @@ table! {
     /// The public IP prefixes of a resource group.
     PUBLIC_IP_PREFIXES_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/publicIPPrefixes",
         "Microsoft.Network/publicIPPrefixes/read";
-    /// The load balancers of a resource group.
-    LOAD_BALANCERS_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/loadBalancers",
+    /// A load balancer.
+    LOAD_BALANCER_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/loadBalancers"), "",
         "Microsoft.Network/loadBalancers/read";
     /// The scale sets of a resource group.
     SCALE_SETS_LIST: Get "Microsoft.Compute" COMPUTE, GROUP, "/providers/Microsoft.Compute/virtualMachineScaleSets",
