@@ -12,6 +12,7 @@ use crate::convert;
 use crate::outcome::{Listing, converted};
 use crate::reader::Reader;
 
+const ADDRESS: &str = "Microsoft.Network/publicIPAddresses";
 const PREFIX: &str = "Microsoft.Network/publicIPPrefixes";
 
 /// Public IP addresses and prefixes by id.
@@ -73,7 +74,7 @@ pub(crate) fn named_by_gateways<'a>(
 
 /// Whether the id is an address in this group, so that the list of the group's addresses speaks of it.
 pub(crate) fn is_listed_in(id: &Id, group: Option<&Id>) -> bool {
-    group.is_some_and(|group| !id.is_type(PREFIX) && group_of(id).as_ref() == Some(group))
+    group.is_some_and(|group| id.is_type(ADDRESS) && group_of(id).as_ref() == Some(group))
 }
 
 /// The id of the resource group an id is in.
@@ -157,10 +158,10 @@ impl Groups {
                 Some((_, prefixes)) if id.is_type(PREFIX) => {
                     found.prefixes.insert(id.clone(), prefixes.of(&id));
                 }
-                Some((ips, _)) => {
+                Some((ips, _)) if id.is_type(ADDRESS) => {
                     found.ips.insert(id.clone(), ips.of(&id));
                 }
-                None => elsewhere.push(id),
+                _ => elsewhere.push(id),
             }
         }
         (found, elsewhere)
@@ -214,6 +215,11 @@ mod tests {
             Some(&group)
         ));
         assert!(!is_listed_in(&ip(GROUP, "a"), None));
+        // What is no address is not found missing from a list of addresses.
+        let other = Id::new(format!(
+            "{GROUP}/providers/Microsoft.Network/loadBalancers/l"
+        ));
+        assert!(!is_listed_in(&other, Some(&group)));
     }
 
     #[test]

@@ -31,12 +31,10 @@ impl Networks {
 }
 
 /// Reads the networks of `pools`, each virtual network once: its answer carries the subnets. Pools that name no subnet are
-/// in AKS's own network in the node resource group. `also` are other subnets of interest; they are looked up in the
-/// networks that are read anyway.
+/// in AKS's own network in the node resource group.
 pub(crate) async fn read(
     reader: Reader<'_>,
     pools: &[AgentPool],
-    also: Option<&Id>,
     node_group: Option<&Id>,
 ) -> Networks {
     let named: BTreeSet<Id> = pools
@@ -48,7 +46,7 @@ pub(crate) async fn read(
     let own = join_all(
         by_network(&named)
             .into_iter()
-            .map(|(network, subnets)| read_network(reader, network, subnets, also)),
+            .map(|(network, subnets)| read_network(reader, network, subnets)),
     );
     let aks_made = async {
         if pools.iter().any(|pool| pool.vnet_subnet_id.is_none()) {
@@ -91,16 +89,7 @@ fn by_network(subnets: &BTreeSet<Id>) -> BTreeMap<Id, BTreeSet<Id>> {
     networks
 }
 
-async fn read_network(
-    reader: Reader<'_>,
-    network: Id,
-    mut wanted: BTreeSet<Id>,
-    also: Option<&Id>,
-) -> Networks {
-    wanted.extend(
-        also.filter(|id| id.parent().as_ref() == Some(&network))
-            .cloned(),
-    );
+async fn read_network(reader: Reader<'_>, network: Id, wanted: BTreeSet<Id>) -> Networks {
     let answer: Datum<model::VirtualNetwork> = reader
         .get(&operations::VIRTUAL_NETWORK_GET, &network, &[])
         .await;

@@ -10,18 +10,29 @@ use egress_diagnosis::facts::{Cause, Datum, Id};
 
 use crate::convert;
 
-/// The one place where a failed read becomes a datum. Azure's own words name the missing permission; where they do not,
-/// the operation and what it was asked of do.
+/// The one place where a failed read becomes a datum.
 pub(crate) fn datum_of<T>(
     error: &ArmError,
     operation: &'static Operation,
     asked: &ResourceId,
 ) -> Datum<T> {
+    match of_failure(error.failure(), operation, asked) {
+        Datum::Failed { cause, .. } => Datum::Failed {
+            cause,
+            http_status: error.http_status(),
+            error_code: error.error_code().map(str::to_owned),
+        },
+        other => other,
+    }
+}
+
+/// Azure's own words name the missing permission; where they do not, the operation and what it was asked of do.
+fn of_failure<T>(failure: &Failure, operation: &'static Operation, asked: &ResourceId) -> Datum<T> {
     let denied = |action: Option<&str>, scope: Option<&str>| Datum::Denied {
         action: Some(action.unwrap_or(operation.action).to_owned()),
         scope: Some(scope.unwrap_or(asked.as_str()).to_owned()),
     };
-    let cause = match error.failure() {
+    let cause = match failure {
         Failure::Forbidden { action, scope } => {
             return denied(action.as_deref(), scope.as_deref());
         }
@@ -48,11 +59,7 @@ pub(crate) fn datum_of<T>(
         // `Malformed`, and what later versions of the client may add.
         _ => Cause::Malformed,
     };
-    Datum::Failed {
-        cause,
-        http_status: error.http_status(),
-        error_code: error.error_code().map(str::to_owned),
-    }
+    failed(cause)
 }
 
 /// An answer that is not what the API documents.
@@ -186,6 +193,7 @@ impl<T: Clone> Listing<T> {
 #[cfg(test)]
 mod tests {
     use egress_arm::model::PublicIpAddress;
+    use egress_arm::operations::NAT_GATEWAY_GET;
     use egress_diagnosis::facts::PublicIp;
 
     use super::*;
@@ -234,5 +242,94 @@ mod tests {
                 scope: None
             }
         );
+    }
+
+    const GATEWAY: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Network/natGateways/ng";
+
+    fn of(failure: &Failure) -> Datum<()> {
+        of_failure(
+            failure,
+            &NAT_GATEWAY_GET,
+            &ResourceId::parse(GATEWAY).unwrap(),
+        )
+    }
+
+    fn not_found(code: &str) -> Failure {
+        Failure::NotFound {
+            code: Some(code.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_missing_permission_is_named_by_azure_or_by_the_operation() {
+        let said = Failure::Forbidden {
+            action: Some("Microsoft.Network/x/read".to_owned()),
+            scope: Some("/subscriptions/s".to_owned()),
+        };
+        assert_eq!(
+            of(&said),
+            Datum::Denied {
+                action: Some("Microsoft.Network/x/read".to_owned()),
+                scope: Some("/subscriptions/s".to_owned())
+            }
+        );
+        let silent = Failure::Forbidden {
+            action: None,
+            scope: None,
+        };
+        assert_eq!(
+            of(&silent),
+            Datum::Denied {
+                action: Some("Microsoft.Network/natGateways/read".to_owned()),
+                scope: Some(GATEWAY.to_owned())
+            }
+        );
+    }
+
+    #[test]
+    fn only_a_resource_that_is_not_there_is_absent() {
+        for code in ["ResourceNotFound", "ResourceGroupNotFound", "NotFound"] {
+            assert_eq!(of(&not_found(code)), Datum::Absent, "{code}");
+        }
+        assert_eq!(of(&Failure::NotFound { code: None }), Datum::Absent);
+        for code in [
+            "InvalidResourceType",
+            "NoRegisteredProviderFound",
+            "InvalidApiVersionParameter",
+        ] {
+            assert_eq!(
+                of(&not_found(code)),
+                failed(Cause::Unsupported),
+                "{code}: the api-version has no such type"
+            );
+        }
+        let Datum::Denied { scope, .. } = of(&not_found("SubscriptionNotFound")) else {
+            panic!("a subscription that something refers into exists")
+        };
+        assert_eq!(
+            scope.as_deref(),
+            Some("/subscriptions/00000000-0000-0000-0000-000000000001")
+        );
+    }
+
+    #[test]
+    fn each_failure_has_its_cause() {
+        let bad_request = Failure::BadRequest {
+            code: None,
+            message: None,
+        };
+        let other = |status| Failure::Other { status, code: None };
+        for (failure, cause) in [
+            (Failure::Throttled { retry_after: None }, Cause::Throttled),
+            (Failure::TimedOut, Cause::TimedOut),
+            (Failure::Malformed, Cause::Malformed),
+            (Failure::Unreachable, Cause::Unreachable),
+            (Failure::IdentityFailed, Cause::Unreachable),
+            (bad_request, Cause::Unsupported),
+            (other(503), Cause::Unreachable),
+            (other(409), Cause::Unsupported),
+        ] {
+            assert_eq!(of(&failure), failed(cause), "{failure:?}");
+        }
     }
 }

@@ -138,7 +138,7 @@ async fn of_cluster(
         subnets: pools.networks.subnets.clone(),
         route_tables,
         nsgs,
-        nat_gateways: gateways.gateways,
+        nat_gateways: gateways.by_id,
         public_ips: addresses.ips,
         public_ip_prefixes: addresses.prefixes,
         load_balancer: (*load_balancer).clone(),
@@ -172,10 +172,7 @@ async fn pool_networks<'a>(
         ),
     };
     let networks = match &agent_pools {
-        Datum::Known(pools) => {
-            let api_server = cluster.api_server.subnet_id.as_ref();
-            networks::read(reader, pools, api_server, group).await
-        }
+        Datum::Known(pools) => networks::read(reader, pools, group).await,
         _ => Networks::default(),
     };
     // Subnets that had to be asked one by one took a wave of their own.
@@ -347,7 +344,7 @@ async fn metrics_of_gateways(
 
 /// NAT gateways, and the addresses they name.
 struct Gateways {
-    gateways: BTreeMap<Id, Datum<NatGateway>>,
+    by_id: BTreeMap<Id, Datum<NatGateway>>,
     named: BTreeSet<Id>,
     elsewhere: Addresses,
 }
@@ -365,11 +362,11 @@ async fn gateways(
         .filter_map(addresses::group_of)
         .filter(|of_gateway| Some(of_gateway) != group)
         .collect();
-    let (gateways, groups) = futures::join!(
+    let (by_id, groups) = futures::join!(
         read_gateways(pools.next, ids),
         addresses::of_groups(pools.next, groups)
     );
-    let named = addresses::named_by_gateways(gateways.values());
+    let named = addresses::named_by_gateways(by_id.values());
     let others = named
         .iter()
         .filter(|id| !addresses::is_listed_in(id, group));
@@ -378,7 +375,7 @@ async fn gateways(
     let known = own_addresses.await;
     let elsewhere = addresses::of_gateways(reader, others, &groups, &known).await;
     Gateways {
-        gateways,
+        by_id,
         named,
         elsewhere,
     }
