@@ -4,16 +4,26 @@ use crate::report::{Finding, Gap, Pattern, Severity, Status, Verdict};
 
 /// Steps: mend what was found in packet order, then look at pressure when it comes and goes, then close the gaps.
 pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) -> Vec<String> {
-    let mut steps: Vec<String> = Vec::new();
+    let mut mends: Vec<(&str, Vec<&str>)> = Vec::new();
     for finding in findings.iter().filter(|f| f.severity > Severity::Info) {
         let Some(first) = finding.remediation.first() else {
             continue;
         };
-        let step = format!("{}: {}.", finding.code, first.summary);
-        if !steps.contains(&step) {
-            steps.push(step);
+        let known = mends
+            .iter_mut()
+            .find(|(summary, _)| *summary == first.summary);
+        match known {
+            Some((_, codes)) => codes.push(&finding.code),
+            None => mends.push((&first.summary, vec![&finding.code])),
         }
     }
+    let mut steps: Vec<String> = mends
+        .into_iter()
+        .map(|(summary, mut codes)| {
+            codes.dedup();
+            format!("{}: {summary}.", codes.join(", "))
+        })
+        .collect();
     if verdict.pattern == Pattern::Intermittent {
         steps.push(
             "Compare `kubectl top pods` and `kubectl top nodes` with the times of the failures."
@@ -34,7 +44,7 @@ pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) 
     }
     match verdict.status {
         Status::Unknown => steps.push(
-            "Until then, test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.".to_owned(),
+            "Meanwhile test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.".to_owned(),
         ),
         Status::Healthy => steps.push(
             "If a destination still fails, test it from a pod: name first (`nslookup`), then port (`nc -zv`), then `curl -Iv`.".to_owned(),

@@ -41,7 +41,12 @@ fn open(checks: &[Judged]) -> impl Iterator<Item = &Judged> {
 }
 
 /// Whether the fault is there always or only sometimes, and what says so.
-fn pattern(findings: &[Finding], snat: &Snat, status: Status) -> (Pattern, Vec<String>) {
+fn pattern(
+    ctx: &Context<'_>,
+    findings: &[Finding],
+    snat: &Snat,
+    status: Status,
+) -> (Pattern, Vec<String>) {
     let blockers: Vec<String> = findings
         .iter()
         .filter(|f| f.blocks_egress)
@@ -52,10 +57,16 @@ fn pattern(findings: &[Finding], snat: &Snat, status: Status) -> (Pattern, Vec<S
     }
     match (snat.failed_connections, snat.failed_windows) {
         (Some(failed), Some(windows)) if failed > 0 => {
-            let text = format!(
-                "{failed} SNAT connections failed in {windows} 5-minute windows, the rest of the window was clean"
-            );
-            (Pattern::Intermittent, vec![text])
+            let window = ctx.facts.window;
+            let of = window.end.duration_since(window.start).as_secs() / 300;
+            let text =
+                format!("{failed} SNAT connections failed in {windows} of {of} 5-minute windows");
+            let pattern = if i64::from(windows) < of {
+                Pattern::Intermittent
+            } else {
+                Pattern::Persistent
+            };
+            (pattern, vec![text])
         }
         _ if status == Status::Healthy => (Pattern::None, Vec::new()),
         _ => (Pattern::Unknown, Vec::new()),
@@ -71,7 +82,7 @@ pub(crate) fn verdict(
     snat: &Snat,
 ) -> Verdict {
     let status = status(findings, checks);
-    let (pattern, pattern_evidence) = pattern(findings, snat, status);
+    let (pattern, pattern_evidence) = pattern(ctx, findings, snat, status);
     Verdict {
         status,
         headline: headline(ctx, status, findings, checks, outbound, snat),

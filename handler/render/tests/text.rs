@@ -98,7 +98,7 @@ fn colour_is_only_there_when_asked_for_and_changes_nothing_else() {
 
 #[test]
 fn lines_keep_to_the_width_but_commands_stay_whole() {
-    for width in [60, 80, 100, 140] {
+    for width in [70, 80, 100, 140] {
         for facts in [
             load_balancer(),
             exhausted(),

@@ -239,9 +239,23 @@ fn method(ctx: &Context<'_>) -> Outcome {
             OutboundType::None | OutboundType::Block => carrier.method == Method::None,
             _ => false,
         };
-        if !expected && carrier.missing.is_none() {
-            outcome.undecided.push(format!("{} does not leave as outbound type {} promises ({}); what follows is not evaluated by this version", used.label(), declared.as_str(), carrier.why));
+        if expected || carrier.missing.is_some() {
+            continue;
         }
+        outcome.undecided.push(if carrier.method == Method::Unknown {
+            format!(
+                "what carries {} is not known: {}",
+                used.label(),
+                carrier.why
+            )
+        } else {
+            format!(
+                "{} does not leave as outbound type {} promises ({}); what follows is not evaluated by this version",
+                used.label(),
+                declared.as_str(),
+                carrier.why
+            )
+        });
     }
     outcome
 }

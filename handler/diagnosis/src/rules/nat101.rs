@@ -79,7 +79,7 @@ fn finding(ctx: &Context<'_>, used: &SubnetUse<'_>, subnet: &Subnet, carrier: &C
         .severity(severity)
         .confidence(confidence)
         .explain(format!(
-            "Outbound type {declared} promises a NAT gateway on every pool subnet. {label} of {} has none: {instead}.",
+            "Outbound type {declared} promises a NAT gateway on every pool subnet. The one of {} has none: {instead}.",
             pools_label(&used.pools)
         ))
         .evidence("natGateway of the subnet", Some(&subnet.id), Some("none".to_owned()))

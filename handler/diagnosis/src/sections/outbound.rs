@@ -68,15 +68,13 @@ fn path(ctx: &Context<'_>, used: &SubnetUse<'_>, carrier: &Carrier) -> Path {
             why,
         ));
     }
-    if carrier.method != Method::Unknown {
-        let decision = format!("{:?}", carrier.method);
-        steps.push(step(
-            StepKind::Snat,
-            carrier.device.as_ref(),
-            lower_first(&decision),
-            carrier.why.clone(),
-        ));
-    }
+    let decision = format!("{:?}", carrier.method);
+    steps.push(step(
+        StepKind::Snat,
+        carrier.device.as_ref(),
+        lower_first(&decision),
+        carrier.why.clone(),
+    ));
     Path {
         node_pools: used.pools.iter().map(|p| (*p).to_owned()).collect(),
         scope: used.scope,

@@ -240,7 +240,7 @@ fn recommendation(ctx: &Context<'_>) -> Option<Recommendation> {
         .unwrap_or_default();
     let why = match (size, device) {
         (Some(size), _) => format!(
-            "{} ports keep the observed peak at three quarters; {} address(es) carry that for every node that Azure counts",
+            "{} ports per node keep the observed peak at three quarters; every node that Azure counts gets them from {} outbound address(es)",
             size.ports_per_node, size.public_ips
         ),
         (None, Device::NatGateway { .. }) => {

@@ -252,3 +252,114 @@ pub(crate) fn whole(value: f64) -> u64 {
 fn narrow(value: f64) -> u32 {
     u32::try_from(whole(value)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::MetricAggregation::{Average, Total};
+    use crate::testing::{lb_id, load_balancer, metric, series, set_metric};
+
+    fn port(frontend: &str, protocol: &str, values: &[f64]) -> Series {
+        let dimensions = [
+            ("backendipaddress", "10.0.0.4"),
+            ("frontendipaddress", frontend),
+            ("protocoltype", protocol),
+        ];
+        series(&dimensions, values)
+    }
+
+    fn read(used: Vec<Series>, allocated: Vec<Series>) -> BackendPorts {
+        let mut facts = load_balancer();
+        set_metric(&mut facts, &lb_id(), LB_USED, metric(Average, used));
+        set_metric(
+            &mut facts,
+            &lb_id(),
+            LB_ALLOCATED,
+            metric(Average, allocated),
+        );
+        let Reading::Known(nodes) = ports(&facts, &lb_id()) else {
+            panic!("the metric has points");
+        };
+        nodes[0].clone()
+    }
+
+    #[test]
+    fn r6_3_frontends_of_a_node_add_up_within_the_same_minute() {
+        let node = read(
+            vec![
+                port("f1", "TCP", &[1024.0, 10.0]),
+                port("f2", "TCP", &[1.0, 500.0]),
+            ],
+            vec![
+                port("f1", "TCP", &[1024.0, 1024.0]),
+                port("f2", "TCP", &[1024.0, 1024.0]),
+            ],
+        );
+        assert_eq!((node.used_peak, node.allocated), (1025, Some(2048)));
+        assert_eq!(node.utilization, Some(1025.0 / 2048.0));
+    }
+
+    #[test]
+    fn protocols_have_ports_of_their_own_and_the_fuller_one_counts() {
+        let full = vec![port("f1", "TCP", &[1000.0]), port("f1", "UDP", &[1000.0])];
+        let node = read(
+            vec![port("f1", "TCP", &[600.0]), port("f1", "UDP", &[900.0])],
+            full,
+        );
+        assert_eq!((node.used_peak, node.allocated), (900, Some(1000)));
+    }
+
+    #[test]
+    fn a_minute_without_every_allocation_is_not_compared() {
+        let node = read(
+            vec![
+                port("f1", "TCP", &[900.0, 900.0]),
+                port("f2", "TCP", &[200.0, 200.0]),
+            ],
+            vec![
+                port("f1", "TCP", &[1024.0, 1024.0]),
+                port("f2", "TCP", &[1024.0]),
+            ],
+        );
+        assert_eq!(node.utilization, Some(1100.0 / 2048.0));
+        assert_eq!(
+            read(vec![port("f1", "TCP", &[9.0])], vec![]).utilization,
+            None
+        );
+    }
+
+    #[test]
+    fn r6_1_states_are_compared_without_case_and_only_failures_count() {
+        let mut facts = load_balancer();
+        let state = |word, values: &[f64]| series(&[("connectionstate", word)], values);
+        let split = vec![
+            state("FAILED", &[2.0, -5.0, 1.0]),
+            state("Successful", &[9.0, 9.0, 9.0]),
+        ];
+        set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, metric(Total, split));
+        let read = failures(&facts, &lb_id(), LB_CONNECTIONS);
+        assert_eq!(
+            read.known().map(|f| (f.total, f.windows.len())),
+            Some((3, 1))
+        );
+    }
+
+    #[test]
+    fn what_azure_left_out_is_not_zero() {
+        let mut facts = load_balancer();
+        let mut cut = metric(
+            Total,
+            vec![series(&[("connectionstate", "Successful")], &[1.0])],
+        );
+        if let Datum::Known(cut) = &mut cut {
+            cut.truncated = true;
+        }
+        set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, cut);
+        let read = failures(&facts, &lb_id(), LB_CONNECTIONS);
+        assert!(matches!(read, Reading::Unclear(_)));
+        let unsplit = metric(Total, vec![series(&[], &[1.0])]);
+        set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, unsplit);
+        let read = failures(&facts, &lb_id(), LB_CONNECTIONS);
+        assert!(matches!(read, Reading::Unclear(_)));
+    }
+}

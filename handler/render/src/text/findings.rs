@@ -13,11 +13,14 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
         if index > 0 {
             page.blank();
         }
-        one(page, finding);
+        let earlier = report.findings.iter().take(index);
+        let same = |f: &&Finding| !f.remediation.is_empty() && f.remediation == finding.remediation;
+        one(page, finding, earlier.into_iter().find(same));
     }
 }
 
-fn one(page: &mut Page, finding: &Finding) {
+/// One finding; `like` is an earlier one with the same remedies, which are not repeated.
+fn one(page: &mut Page, finding: &Finding, like: Option<&Finding>) {
     let (word, tone) = severity(finding.severity);
     let lead = format!("{word} {}", finding.code);
     let painted = format!("  {}", page.paint(&lead, tone));
@@ -41,8 +44,12 @@ fn one(page: &mut Page, finding: &Finding) {
             .map_or(String::new(), |id| format!(" ({})", id.name()));
         page.item(4, "·", &format!("{}{value}{place}", evidence.text));
     }
-    for fix in &finding.remediation {
-        remedy(page, fix);
+    match like {
+        Some(like) => {
+            let lead = format!("    {}", page.paint("fix", Tone::Good));
+            page.badge(&lead, 7, &format!("as for {}", like.code));
+        }
+        None => finding.remediation.iter().for_each(|fix| remedy(page, fix)),
     }
     if let Some(url) = finding.docs.first() {
         page.line(4, &format!("see {url}"));

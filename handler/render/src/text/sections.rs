@@ -116,7 +116,7 @@ fn usage(page: &mut Page, snat: &Snat) {
         let rest = usize::try_from(BAR).unwrap_or(0).saturating_sub(filled);
         let bar = page.paint(&"█".repeat(filled), tone);
         let space = page.paint(&"░".repeat(rest), Tone::Quiet);
-        let label = page.paint("  node        ", Tone::Quiet);
+        let label = page.paint("  node         ", Tone::Quiet);
         let text = page.paint(
             &format!(" {percent:>3} %  {peak} of {allocated}  {name}"),
             tone,
@@ -142,8 +142,13 @@ fn words(capacity: &Capacity) -> String {
     let total = capacity
         .total_ports
         .map_or("?".to_owned(), |n| n.to_string());
+    let plural = if capacity.public_ips == Some(1) {
+        ""
+    } else {
+        "es"
+    };
     let first = format!(
-        "{ips} address(es) × {} = {total} ports",
+        "{ips} address{plural} × {} = {total} ports",
         capacity.ports_per_ip
     );
     let per_node = match capacity.allocation {
