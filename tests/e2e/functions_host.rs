@@ -1,7 +1,7 @@
 //! The handler under an emulated Functions host: `host.json` and the function folders load under the host's rules, and
 //! the built binary is driven over a socket the way the host does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use egress_tests::host::{App, AuthLevel, Call, Event, Host};
@@ -47,7 +47,7 @@ fn every_function_of_the_contract_loads_and_is_forwarded() {
     assert!(app.forwarding);
     assert_eq!(app.route_prefix, "api");
     let functions: BTreeMap<_, _> = app.functions.iter().map(|f| (f.name.as_str(), f)).collect();
-    for (name, route, methods, auth) in [
+    let contract = [
         (
             "report",
             "egress/report",
@@ -79,8 +79,19 @@ fn every_function_of_the_contract_loads_and_is_forwarded() {
             &["get"],
             AuthLevel::Function,
         ),
+        (
+            "schemas",
+            "schemas/report.json",
+            &["get"],
+            AuthLevel::Function,
+        ),
         ("health", "health", &["get"], AuthLevel::Anonymous),
-    ] {
+    ];
+    assert_eq!(
+        functions.keys().copied().collect::<BTreeSet<_>>(),
+        contract.iter().map(|(name, ..)| *name).collect()
+    );
+    for (name, route, methods, auth) in contract {
         let function = functions
             .get(name)
             .unwrap_or_else(|| panic!("no function {name}"));

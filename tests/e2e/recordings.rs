@@ -351,8 +351,8 @@ async fn recorded_error_bodies_become_typed_errors() {
                     "{file}: {scope}"
                 );
             }
-            (404, Failure::NotFound { code: found }) => assert_eq!(found, &code, "{file}"),
-            (400, Failure::BadRequest { code: found, .. }) => assert_eq!(found, &code, "{file}"),
+            (404, Failure::NotFound { code: found })
+            | (400, Failure::BadRequest { code: found, .. }) => assert_eq!(found, &code, "{file}"),
             (429, Failure::Throttled { .. } | Failure::TimedOut) => {}
             (status, failure) => panic!("{file}: {status} became {failure:?}"),
         }

@@ -32,6 +32,8 @@ impl Host {
     /// # Errors
     /// [`HostStopped`] when the handler did not become ready or crashed three times.
     pub async fn start(app: App, settings: Vec<(String, String)>) -> Result<Self, HostStopped> {
+        // Never used, the handler speaks plain HTTP; reqwest insists on one all the same. Installed already: as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
