@@ -4,38 +4,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use egress_tests::host::{App, AuthLevel, Call, Event, Host};
+use egress_tests::host::{App, AuthLevel, Call, Event, Host, start};
+use egress_tests::package;
 
 fn repository() -> &'static Path {
     // This file is a test target of `handler/server`.
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The application as the package lays it out: `host.json`, the binary and the function folders at the root.
+/// The application as the package lays it out, in a folder of the test's own.
 fn app_root(test: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("functions-host")
         .join(test);
-    let _ = std::fs::remove_dir_all(&root);
-    std::fs::create_dir_all(&root).unwrap();
-    std::fs::copy(repository().join("host.json"), root.join("host.json")).unwrap();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_handler"), root.join("handler")).unwrap();
-    for folder in std::fs::read_dir(repository().join("function-definitions")).unwrap() {
-        let folder = folder.unwrap();
-        let target = root.join(folder.file_name());
-        std::fs::create_dir(&target).unwrap();
-        for file in std::fs::read_dir(folder.path()).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), target.join(file.file_name())).unwrap();
-        }
-    }
+    package::lay_out(
+        repository(),
+        Path::new(env!("CARGO_BIN_EXE_handler")),
+        &root,
+    );
     root
 }
 
 async fn host(test: &str) -> Host {
-    Host::start(App::load(&app_root(test)).unwrap(), Vec::new())
-        .await
-        .unwrap()
+    start(&app_root(test)).await
 }
 
 const STOPPED: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/\
