@@ -1,6 +1,8 @@
 //! The AKS load balancer as a way out.
 
-use crate::facts::{Datum, Facts, Frontend, Id, LoadBalancer, Missing, OutboundRule, lookup};
+use crate::facts::{
+    Cause, Datum, Facts, Frontend, Id, LoadBalancer, Missing, OutboundRule, PublicIpPrefix, lookup,
+};
 use crate::snat::capacity::prefix_addresses;
 
 /// A frontend's public address.
@@ -69,17 +71,21 @@ impl<'f> Balancer<'f> {
             Datum::Absent => Address::Gone(id.clone()),
             other => match other.known(|| format!("public IP prefix {}", id.name())) {
                 Err(missing) => Address::Unread(missing),
-                Ok(prefix) => {
-                    let v6 = prefix.prefix.as_ref().is_some_and(|p| p.contains(':'));
-                    Address::Alive {
+                Ok(prefix) => match ipv4_addresses(prefix) {
+                    Some(ipv4) => Address::Alive {
                         text: prefix.prefix.clone(),
-                        ipv4: prefix
-                            .length
-                            .and_then(prefix_addresses)
-                            .filter(|_| !v6)
-                            .unwrap_or(0),
-                    }
-                }
+                        ipv4,
+                    },
+                    // Its size is unknown: counting none would understate the capacity.
+                    None => Address::Unread(Missing {
+                        what: format!("size of public IP prefix {}", id.name()),
+                        how: Datum::Failed {
+                            cause: Cause::Malformed,
+                            http_status: None,
+                            error_code: None,
+                        },
+                    }),
+                },
             },
         }
     }
@@ -171,4 +177,14 @@ pub(crate) fn count_ipv4(addresses: Vec<Address>) -> Result<u64, Missing> {
         }
     }
     Ok(count)
+}
+
+/// How many IPv4 addresses a prefix gives; `None` when the answer does not say.
+fn ipv4_addresses(prefix: &PublicIpPrefix) -> Option<u64> {
+    let text = prefix.prefix.as_deref();
+    if text.is_some_and(|p| p.contains(':')) {
+        return Some(0);
+    }
+    let of_text = || text?.rsplit_once('/')?.1.parse().ok();
+    prefix.length.or_else(of_text).and_then(prefix_addresses)
 }
