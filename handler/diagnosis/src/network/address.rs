@@ -155,6 +155,11 @@ impl AddressSet {
 
     /// Adds every address of `other`.
     pub fn insert_all(&mut self, other: &Self) {
+        // Most sets are filled once; adding to an empty one needs no merge.
+        if self.is_empty() {
+            self.clone_from(other);
+            return;
+        }
         self.v4.extend(other.v4.ranges());
         self.v6.extend(other.v6.ranges());
     }

@@ -81,6 +81,9 @@ impl PortSet {
     /// Ports in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
+        if self.is_empty() {
+            return other.clone();
+        }
         Self(&self.0 | &other.0)
     }
 

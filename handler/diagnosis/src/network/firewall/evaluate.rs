@@ -6,7 +6,7 @@ use super::{FirewallRules, FlowProtocol, Host, IMPLICIT, RuleName, Stage, Target
 use crate::network::{AddressBounds, AddressSet, Decision, Doubt, Open, Outcome};
 
 /// So many open rules are reported; more are left out when they would do what a reported one does.
-const REPORTED_OPEN: usize = 8;
+const REPORTED_OPEN: usize = 4;
 
 /// Something that is true of a decision and cannot be read from rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +90,14 @@ impl FirewallRules {
         } else {
             &target.addresses
         };
+        let mut heard = Heard::default();
         let mut candidates: Vec<Candidate<'_>> = self
             .gates
             .iter()
             .zip(&self.network)
             .filter(|(gate, _)| gate.lets(protocol, target.port))
             .filter_map(|(_, rule)| self.network_candidate(rule, target, addresses))
+            .filter(|candidate| candidate.certain || heard.is_new(candidate))
             .collect();
         self.application_candidates(target, &mut candidates);
         candidates.extend(infrastructure(target));
@@ -291,6 +293,28 @@ fn infrastructure(target: &Target) -> Option<Candidate<'static>> {
     })
 }
 
+/// The first candidates that possibly match, to leave out those that could change nothing: a policy may hold thousands
+/// of rules about addresses for one port, and none is certain for a host.
+#[derive(Default)]
+struct Heard<'r>(Vec<(Outcome, &'r AddressSet)>);
+
+impl<'r> Heard<'r> {
+    /// Whether fewer than the reported number of earlier ones do the same for all of its sources.
+    fn is_new(&mut self, candidate: &Candidate<'r>) -> bool {
+        let sources = &candidate.sources.possible;
+        let same = self
+            .0
+            .iter()
+            .filter(|(outcome, reach)| *outcome == candidate.outcome && reach.contains_all(sources))
+            .take(REPORTED_OPEN)
+            .count();
+        if same < REPORTED_OPEN && self.0.len() < 8 * REPORTED_OPEN {
+            self.0.push((candidate.outcome, sources));
+        }
+        same < REPORTED_OPEN
+    }
+}
+
 /// Sources not decided yet, with the candidates that possibly matched them.
 #[derive(Clone)]
 struct Pending {
@@ -301,6 +325,13 @@ struct Pending {
 }
 
 impl Pending {
+    fn hear(&mut self, index: usize, outcome: Outcome) {
+        self.open.push(index);
+        if !self.told.contains(&outcome) {
+            self.told.push(outcome);
+        }
+    }
+
     /// Whether one more candidate that possibly matches would change nothing: enough are reported, and one of them
     /// does the same.
     fn has_heard(&self, candidate: &Candidate<'_>) -> bool {
@@ -348,13 +379,25 @@ impl<'r> Question<'r> {
         &self,
         index: usize,
         candidate: &Candidate<'r>,
-        part: Pending,
+        mut part: Pending,
         decided: &mut Vec<FirewallPart<'r>>,
         pending: &mut Vec<Pending>,
     ) {
         let bounds = candidate.sources;
         if part.has_heard(candidate) || !bounds.possible.intersects(&part.sources) {
             pending.push(part);
+            return;
+        }
+        // The usual cases need no new sets: the rule is for all of these sources.
+        if !candidate.certain && bounds.possible.contains_all(&part.sources) {
+            part.hear(index, candidate.outcome);
+            pending.push(part);
+            return;
+        }
+        if candidate.certain && bounds.certain.contains_all(&part.sources) {
+            let caveats = candidate.caveat.as_slice();
+            let (name, outcome) = (candidate.name, candidate.outcome);
+            decided.push(self.settled(&part.open, part.sources, name, outcome, caveats));
             return;
         }
         let matched = if candidate.certain {
@@ -379,10 +422,7 @@ impl<'r> Question<'r> {
         if !maybe.is_empty() {
             let mut opened = part.clone();
             opened.sources = maybe;
-            opened.open.push(index);
-            if !opened.told.contains(&candidate.outcome) {
-                opened.told.push(candidate.outcome);
-            }
+            opened.hear(index, candidate.outcome);
             pending.push(opened);
         }
         if !untouched.is_empty() {

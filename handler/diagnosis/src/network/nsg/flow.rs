@@ -73,11 +73,13 @@ impl FlowClass {
             }
         };
         // Peel one property at a time: outside the part in this property, inside it in the earlier ones.
-        cut(Self {
-            protocols: self.protocols.difference(part.protocols),
-            ..self.clone()
-        });
-        self.protocols = part.protocols;
+        if self.protocols != part.protocols {
+            cut(Self {
+                protocols: self.protocols.difference(part.protocols),
+                ..self.clone()
+            });
+            self.protocols = part.protocols;
+        }
         if self.ports != part.ports {
             cut(Self {
                 ports: self.ports.difference(&part.ports),
