@@ -166,7 +166,12 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         public_ips: BTreeMap::new(),
         public_ip_prefixes: BTreeMap::new(),
         load_balancer: Datum::Absent,
-        scale_sets: Datum::Known(Vec::new()),
+        scale_sets: Datum::Known(
+            pools
+                .iter()
+                .map(|(name, used)| scale_set(name, used))
+                .collect(),
+        ),
         scale_set_nics: BTreeMap::new(),
         metrics: BTreeMap::new(),
     };
@@ -199,6 +204,20 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         .virtual_networks
         .insert(vnet_id(), Datum::Known(network));
     facts
+}
+
+fn scale_set(pool: &str, used: &str) -> ScaleSet {
+    ScaleSet {
+        id: id(
+            NODE_GROUP,
+            &format!("Microsoft.Compute/virtualMachineScaleSets/aks-{pool}-vmss"),
+        ),
+        pool_name: Some(pool.to_owned()),
+        capacity: Some(2),
+        nsg_ids: Vec::new(),
+        subnet_ids: vec![subnet_id(used)],
+        instance_public_ip: false,
+    }
 }
 
 fn endpoint(category: &str, domain: &str) -> EgressEndpoint {
@@ -379,6 +398,50 @@ pub fn with_firewall_route(mut facts: Facts) -> Facts {
     facts
 }
 
+/// Gives the network a gateway subnet, so that routes may be learned.
+pub fn with_gateway(facts: &mut Facts) {
+    vnet_mut(facts).subnet_ids.push(subnet_id("GatewaySubnet"));
+}
+
+/// The virtual network.
+pub fn vnet_mut(facts: &mut Facts) -> &mut VirtualNetwork {
+    known(
+        facts
+            .virtual_networks
+            .get_mut(&vnet_id())
+            .expect("every test cluster has one"),
+    )
+}
+
+/// Id of the test route table.
+pub fn route_table_id() -> Id {
+    id("rg-net", "Microsoft.Network/routeTables/rt-egress")
+}
+
+/// The route table.
+pub fn route_table_mut(facts: &mut Facts) -> &mut RouteTable {
+    known(
+        facts
+            .route_tables
+            .get_mut(&route_table_id())
+            .expect("the test cluster has a route table"),
+    )
+}
+
+/// Moves pool `user` to a subnet `user` of its own, otherwise like `nodes`.
+pub fn split_pools(mut facts: Facts) -> Facts {
+    let body = Subnet {
+        id: subnet_id("user"),
+        address_prefixes: vec!["10.0.50.0/24".to_owned()],
+        ..subnet_mut(&mut facts, "nodes").clone()
+    };
+    facts.subnets.insert(subnet_id("user"), Datum::Known(body));
+    if let Some(subnets) = facts.pool_subnets.get_mut("user") {
+        subnets.node = Datum::Known(subnet_id("user"));
+    }
+    facts
+}
+
 /// A route.
 pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Route {
     Route {
@@ -389,8 +452,9 @@ pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Ro
     }
 }
 
-fn route_table(facts: &mut Facts, routes: Vec<Route>) {
-    let table = id("rg-net", "Microsoft.Network/routeTables/rt-egress");
+/// Puts a route table with these routes on every subnet.
+pub fn route_table(facts: &mut Facts, routes: Vec<Route>) {
+    let table = route_table_id();
     for datum in facts.subnets.values_mut() {
         if let Datum::Known(subnet) = datum {
             subnet.route_table_id = Some(table.clone());
