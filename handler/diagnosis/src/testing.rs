@@ -361,7 +361,37 @@ pub fn firewall_routing() -> Facts {
         &[("system", "nodes"), ("user", "nodes")],
     );
     facts.load_balancer = Datum::Absent;
+    vnet_mut(&mut facts).peerings.push(Peering {
+        name: "hub".to_owned(),
+        state: Some("Connected".to_owned()),
+        remote: Some(id("rg-hub", "Microsoft.Network/virtualNetworks/hub")),
+        remote_address_prefixes: vec!["10.1.0.0/16".to_owned()],
+        allow_forwarded_traffic: Some(true),
+        allow_gateway_transit: Some(false),
+        use_remote_gateways: Some(false),
+    });
     with_firewall_route(facts)
+}
+
+/// Gives subnet `user` a route table of its own whose default leads to this appliance.
+pub fn second_route_table(mut facts: Facts, ip: &str) -> Facts {
+    let table = id("rg-net", "Microsoft.Network/routeTables/rt-user");
+    subnet_mut(&mut facts, "user").route_table_id = Some(table.clone());
+    let default = route(
+        "default",
+        "0.0.0.0/0",
+        NextHopType::VirtualAppliance,
+        Some(ip),
+    );
+    let body = RouteTable {
+        id: table.clone(),
+        routes: vec![default],
+        subnet_ids: vec![subnet_id("user")],
+        disable_bgp_route_propagation: Some(false),
+        aks_managed: false,
+    };
+    facts.route_tables.insert(table, Datum::Known(body));
+    facts
 }
 
 /// Healthy kubenet cluster of type loadBalancer: its route table has pod routes only.

@@ -71,8 +71,6 @@ fn what_is_not_evaluated_is_never_healthy() {
     }
     let mut no_type = load_balancer();
     network_mut(&mut no_type).outbound_type = None;
-    let mut no_table = kubenet();
-    subnet_mut(&mut no_table, "nodes").route_table_id = None;
     let mut no_cache = isolated();
     no_cache.cluster.artifact_source = None;
     let mut ranges = nat_gateway();
@@ -81,7 +79,6 @@ fn what_is_not_evaluated_is_never_healthy() {
         ("gateway", gateway),
         ("dns", foreign_dns),
         ("no type", no_type),
-        ("kubenet without table", no_table),
         ("isolated without cache", no_cache),
         ("ranges", ranges),
     ] {

@@ -46,7 +46,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         found = routed.show(found);
         if let Some((table, route)) = find(ctx, routed.via) {
             found = found.fix(if is_udr(ctx) {
-                to_appliance(ctx, table, route)
+                to_appliance(ctx, table, route, None)
             } else {
                 delete(
                     "Delete the route: Azure's own default route then applies",

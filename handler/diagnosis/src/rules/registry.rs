@@ -2,8 +2,9 @@
 
 use super::{
     Rule, cls101, cls102, cls103, cls104, nat101, nat102, nat103, nat104, nat105, nat106, nat107,
-    out101, out102, out103, out104, out105, out106, out109, out111, out112, snt101, snt102, snt103,
-    snt108, udr101, udr102, udr103, udr109,
+    out101, out102, out103, out104, out105, out106, out109, out110, out111, out112, out113, out114,
+    out115, snt101, snt102, snt103, snt108, udr101, udr102, udr103, udr104, udr105, udr106, udr109,
+    udr110, udr112,
 };
 
 /// Every rule.
@@ -22,7 +23,12 @@ pub const RULES: &[Rule] = &[
     udr101::RULE,
     udr102::RULE,
     udr103::RULE,
+    udr104::RULE,
+    udr105::RULE,
+    udr106::RULE,
     udr109::RULE,
+    udr110::RULE,
+    udr112::RULE,
     nat101::RULE,
     nat102::RULE,
     nat103::RULE,
@@ -30,9 +36,13 @@ pub const RULES: &[Rule] = &[
     nat105::RULE,
     nat106::RULE,
     nat107::RULE,
+    out110::RULE,
     // What follows from a method that lacks comes after what says which.
     out111::RULE,
     out112::RULE,
+    out113::RULE,
+    out114::RULE,
+    out115::RULE,
     snt101::RULE,
     snt102::RULE,
     snt103::RULE,

@@ -1,5 +1,7 @@
 //! What the route rules share: paths by their default route, and the commands that change routes.
 
+use std::net::IpAddr;
+
 use super::Outcome;
 use crate::commands::Az;
 use crate::context::{Context, pools_label};
@@ -205,9 +207,14 @@ pub(super) fn delete(summary: impl Into<String>, table: &RouteTable, route: &Rou
         )
 }
 
-/// Sends a route to an appliance.
-pub(super) fn to_appliance(ctx: &Context<'_>, table: &RouteTable, route: &Route) -> Remediation {
-    let (ip, known) = appliance(ctx);
+/// Sends a route to an appliance, but not to the `wrong` one.
+pub(super) fn to_appliance(
+    ctx: &Context<'_>,
+    table: &RouteTable,
+    route: &Route,
+    wrong: Option<IpAddr>,
+) -> Remediation {
+    let (ip, known) = appliance(ctx, wrong);
     let summary = if known {
         format!(
             "Send route {} to the appliance that the other route tables use",
@@ -233,7 +240,7 @@ pub(super) fn to_appliance(ctx: &Context<'_>, table: &RouteTable, route: &Route)
 
 /// Adds a default route to an appliance.
 pub(super) fn create_default(ctx: &Context<'_>, table: &RouteTable) -> Remediation {
-    let (ip, known) = appliance(ctx);
+    let (ip, known) = appliance(ctx, None);
     let summary = if known {
         "Add a default route to the appliance that the other route tables use".to_owned()
     } else {
@@ -254,13 +261,13 @@ pub(super) fn create_default(ctx: &Context<'_>, table: &RouteTable) -> Remediati
 }
 
 /// The appliance that some pool's default route names; else a word to be replaced.
-fn appliance(ctx: &Context<'_>) -> (String, bool) {
+fn appliance(ctx: &Context<'_>, wrong: Option<IpAddr>) -> (String, bool) {
     let known = ctx
         .paths
         .iter()
         .filter_map(|path| path.routes.default.via())
         .find_map(|via| match via.hop {
-            Hop::VirtualAppliance(ip) => ip,
+            Hop::VirtualAppliance(ip) => ip.filter(|ip| Some(*ip) != wrong),
             _ => None,
         });
     known.map_or_else(
@@ -303,7 +310,7 @@ pub(super) fn explicit_method(ctx: &Context<'_>, paths: &[&Path<'_>]) -> Vec<Rem
                 .default
                 .via()
                 .and_then(|via| find(ctx, via))
-                .map(|(_, route)| to_appliance(ctx, table, route))
+                .map(|(_, route)| to_appliance(ctx, table, route, None))
                 .into_iter()
                 .collect(),
             (Some(OutboundType::UserDefinedRouting), Ok(subnet), None) => {
@@ -357,7 +364,7 @@ pub(super) fn create_table(ctx: &Context<'_>, subnet: &Id) -> Remediation {
             .opt("--subscription", subscription)
             .opt("--resource-group", group)
     };
-    let (ip, _) = appliance(ctx);
+    let (ip, _) = appliance(ctx, None);
     Remediation::new(format!(
         "Create a route table with a default route to your firewall ({ip}) and associate it"
     ))

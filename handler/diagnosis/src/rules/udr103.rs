@@ -52,7 +52,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             ));
         found = routed.show(found);
         if let Some((table, route)) = find(ctx, routed.via) {
-            found = found.fix(to_appliance(ctx, table, route));
+            found = found.fix(to_appliance(ctx, table, route, None));
         }
         outcome.findings.push(found);
     }
