@@ -65,10 +65,6 @@ fn what_is_not_evaluated_is_never_healthy() {
     if let Some(Datum::Known(network)) = gateway.virtual_networks.get_mut(&vnet_id()) {
         network.subnet_ids.push(subnet_id("gatewaysubnet"));
     }
-    let mut foreign_dns = load_balancer();
-    if let Some(Datum::Known(network)) = foreign_dns.virtual_networks.get_mut(&vnet_id()) {
-        network.dns_servers = vec!["172.16.0.4".into()];
-    }
     let mut both = load_balancer();
     subnet_mut(&mut both, "nodes").nat_gateway_id = Some(nat_id("ng1"));
     let mut no_type = load_balancer();
@@ -77,16 +73,12 @@ fn what_is_not_evaluated_is_never_healthy() {
     subnet_mut(&mut no_table, "nodes").route_table_id = None;
     let mut no_cache = isolated();
     no_cache.cluster.artifact_source = None;
-    let mut ranges = nat_gateway();
-    ranges.cluster.api_server.authorized_ip_ranges = vec!["1.2.3.4/32".into()];
     for (what, facts) in [
         ("gateway", gateway),
-        ("dns", foreign_dns),
         ("nat over lb", both),
         ("no type", no_type),
         ("kubenet without table", no_table),
         ("isolated without cache", no_cache),
-        ("ranges", ranges),
         ("route", with_firewall_route(nat_gateway())),
     ] {
         assert_eq!(diagnose(&facts).verdict.status, Status::Unknown, "{what}");
