@@ -361,7 +361,37 @@ pub fn firewall_routing() -> Facts {
         &[("system", "nodes"), ("user", "nodes")],
     );
     facts.load_balancer = Datum::Absent;
+    vnet_mut(&mut facts).peerings.push(Peering {
+        name: "hub".to_owned(),
+        state: Some("Connected".to_owned()),
+        remote: Some(id("rg-hub", "Microsoft.Network/virtualNetworks/hub")),
+        remote_address_prefixes: vec!["10.1.0.0/16".to_owned()],
+        allow_forwarded_traffic: Some(true),
+        allow_gateway_transit: Some(false),
+        use_remote_gateways: Some(false),
+    });
     with_firewall_route(facts)
+}
+
+/// Gives subnet `user` a route table of its own whose default leads to this appliance.
+pub fn second_route_table(mut facts: Facts, ip: &str) -> Facts {
+    let table = id("rg-net", "Microsoft.Network/routeTables/rt-user");
+    subnet_mut(&mut facts, "user").route_table_id = Some(table.clone());
+    let default = route(
+        "default",
+        "0.0.0.0/0",
+        NextHopType::VirtualAppliance,
+        Some(ip),
+    );
+    let body = RouteTable {
+        id: table.clone(),
+        routes: vec![default],
+        subnet_ids: vec![subnet_id("user")],
+        disable_bgp_route_propagation: Some(false),
+        aks_managed: false,
+    };
+    facts.route_tables.insert(table, Datum::Known(body));
+    facts
 }
 
 /// Healthy kubenet cluster of type loadBalancer: its route table has pod routes only.
@@ -413,6 +443,35 @@ pub fn vnet_mut(facts: &mut Facts) -> &mut VirtualNetwork {
     )
 }
 
+/// Id of the test route table.
+pub fn route_table_id() -> Id {
+    id("rg-net", "Microsoft.Network/routeTables/rt-egress")
+}
+
+/// The route table.
+pub fn route_table_mut(facts: &mut Facts) -> &mut RouteTable {
+    known(
+        facts
+            .route_tables
+            .get_mut(&route_table_id())
+            .expect("the test cluster has a route table"),
+    )
+}
+
+/// Moves pool `user` to a subnet `user` of its own, otherwise like `nodes`.
+pub fn split_pools(mut facts: Facts) -> Facts {
+    let body = Subnet {
+        id: subnet_id("user"),
+        address_prefixes: vec!["10.0.50.0/24".to_owned()],
+        ..subnet_mut(&mut facts, "nodes").clone()
+    };
+    facts.subnets.insert(subnet_id("user"), Datum::Known(body));
+    if let Some(subnets) = facts.pool_subnets.get_mut("user") {
+        subnets.node = Datum::Known(subnet_id("user"));
+    }
+    facts
+}
+
 /// A route.
 pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Route {
     Route {
@@ -425,7 +484,7 @@ pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Ro
 
 /// Puts a route table with these routes on every subnet.
 pub fn route_table(facts: &mut Facts, routes: Vec<Route>) {
-    let table = id("rg-net", "Microsoft.Network/routeTables/rt-egress");
+    let table = route_table_id();
     for datum in facts.subnets.values_mut() {
         if let Datum::Known(subnet) = datum {
             subnet.route_table_id = Some(table.clone());

@@ -65,21 +65,14 @@ fn what_is_not_evaluated_is_never_healthy() {
     if let Some(Datum::Known(network)) = gateway.virtual_networks.get_mut(&vnet_id()) {
         network.subnet_ids.push(subnet_id("gatewaysubnet"));
     }
-    let mut both = load_balancer();
-    subnet_mut(&mut both, "nodes").nat_gateway_id = Some(nat_id("ng1"));
     let mut no_type = load_balancer();
     network_mut(&mut no_type).outbound_type = None;
-    let mut no_table = kubenet();
-    subnet_mut(&mut no_table, "nodes").route_table_id = None;
     let mut no_cache = isolated();
     no_cache.cluster.artifact_source = None;
     for (what, facts) in [
         ("gateway", gateway),
-        ("nat over lb", both),
         ("no type", no_type),
-        ("kubenet without table", no_table),
         ("isolated without cache", no_cache),
-        ("route", with_firewall_route(nat_gateway())),
     ] {
         assert_eq!(diagnose(&facts).verdict.status, Status::Unknown, "{what}");
     }

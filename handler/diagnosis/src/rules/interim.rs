@@ -3,9 +3,8 @@
 
 use super::{Outcome, Step};
 use crate::context::Context;
-use crate::facts::{Id, NetworkPlugin, NextHopType, OutboundType, RouteTable, lookup};
+use crate::facts::{Id, NextHopType, OutboundType, RouteTable, lookup};
 use crate::path::{DefaultRoute, is_pod_route};
-use crate::report::Method;
 
 /// A check without a finding code.
 pub(crate) struct Interim {
@@ -35,30 +34,23 @@ pub(crate) const CHECKS: &[Interim] = &[
 
 fn routes(ctx: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::passed();
-    outcome.missing.extend(ctx.subnets.missing());
-    let kubenet = ctx.network().and_then(|n| n.plugin.as_ref()) == Some(&NetworkPlugin::Kubenet);
     for path in &ctx.paths {
         let label = path.used.label();
-        match &path.routes.default {
-            DefaultRoute::Open(reason) => outcome.undecided.push(reason.clone()),
-            DefaultRoute::Unread(missing) => outcome.missing.push(missing.clone()),
-            DefaultRoute::Halves { .. } => outcome.undecided.push(format!(
+        if matches!(path.routes.default, DefaultRoute::Halves { .. }) {
+            outcome.undecided.push(format!(
                 "the two default routes of {label} lead to different hops"
-            )),
-            DefaultRoute::Decided { .. } if kubenet && path.routes.table == Ok(None) => {
-                outcome
-                    .undecided
-                    .push(format!("{label} of a kubenet cluster has no route table"));
-            }
-            DefaultRoute::Decided { .. } => {}
+            ));
         }
-        if let Some(route) = path
-            .routes
-            .diversions()
-            .into_iter()
-            .find(|route| !is_pod_route(ctx.facts, route))
-        {
-            outcome.undecided.push(format!("route {} of {label} leads {} to {}; whether a required endpoint lies there is not known", route.name, route.address_prefix, route.next_hop_type.as_str()));
+        let route = path.routes.diversions().into_iter().find(|route| {
+            !is_pod_route(ctx.facts, route) && route.next_hop_type != NextHopType::Internet
+        });
+        if let Some(route) = route {
+            outcome.undecided.push(format!(
+                "route {} of {label} leads {} to {}; whether a required endpoint lies there is not known",
+                route.name,
+                route.address_prefix,
+                route.next_hop_type.as_str()
+            ));
         }
     }
     outcome
@@ -116,63 +108,13 @@ fn appliance(ctx: &Context<'_>, table: &RouteTable) -> Option<String> {
     ))
 }
 
-/// Declared against actual, and isolation.
+/// Without a known outbound type nothing says what should carry the packets.
 fn method(ctx: &Context<'_>) -> Outcome {
-    let declared = match ctx.outbound_type() {
-        None => return Outcome::undecided("the cluster's body has no outbound type"),
+    match ctx.outbound_type() {
+        None => Outcome::undecided("the cluster's body has no outbound type"),
         Some(OutboundType::Other(word)) => {
-            return Outcome::undecided(format!(
-                "outbound type {word} is not known to this version"
-            ));
+            Outcome::undecided(format!("outbound type {word} is not known to this version"))
         }
-        Some(declared) => declared,
-    };
-    let mut outcome = Outcome::passed();
-    outcome.missing.extend(ctx.subnets.missing());
-    let isolated = matches!(declared, OutboundType::None | OutboundType::Block);
-    if isolated
-        && !ctx
-            .cluster()
-            .artifact_source
-            .as_deref()
-            .is_some_and(|s| s.eq_ignore_ascii_case("Cache"))
-    {
-        outcome.undecided.push(format!("outbound type {} without a bootstrap cache; what that breaks is not evaluated by this version", declared.as_str()));
+        Some(_) => Outcome::passed(),
     }
-    for (used, carrier) in ctx.carried() {
-        outcome.missing.extend(carrier.missing.clone());
-        let expected = match declared {
-            OutboundType::LoadBalancer => carrier.method == Method::LoadBalancer,
-            // A missing gateway is a finding of its own.
-            other if other.is_nat_gateway() => {
-                used.subnet
-                    .as_ref()
-                    .is_ok_and(|s| s.nat_gateway_id.is_none())
-                    || carrier.method == Method::NatGateway
-            }
-            OutboundType::None | OutboundType::Block => carrier.method == Method::None,
-            _ => matches!(
-                carrier.method,
-                Method::AzureFirewall | Method::VirtualAppliance | Method::VirtualNetworkGateway
-            ),
-        };
-        if expected || carrier.missing.is_some() {
-            continue;
-        }
-        outcome.undecided.push(if carrier.method == Method::Unknown {
-            format!(
-                "what carries {} is not known: {}",
-                used.label(),
-                carrier.why
-            )
-        } else {
-            format!(
-                "{} does not leave as outbound type {} promises ({}); what follows is not evaluated by this version",
-                used.label(),
-                declared.as_str(),
-                carrier.why
-            )
-        });
-    }
-    outcome
 }

@@ -71,7 +71,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
     )
 }
 
-fn in_node_resource_group(ctx: &Context<'_>, subnet: &Id) -> bool {
+/// Whether a subnet lies in the node resource group, which AKS manages.
+pub(super) fn in_node_resource_group(ctx: &Context<'_>, subnet: &Id) -> bool {
     match (&ctx.cluster().node_resource_group, subnet.resource_group()) {
         (Some(group), Some(of)) => group.eq_ignore_ascii_case(of),
         _ => false,

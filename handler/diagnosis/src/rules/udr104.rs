@@ -1,0 +1,174 @@
+//! UDR104: the appliance lies in no network that the subnet reaches directly.
+
+use std::net::IpAddr;
+
+use super::routing::{by_default, find, to_appliance};
+use super::{Docs, Outcome, Rule, Step};
+use crate::context::Context;
+use crate::facts::VirtualNetwork;
+use crate::network::AddressSet;
+use crate::network::routes::Hop;
+use crate::report::Severity;
+
+/// The appliance lies in no network that the subnet reaches directly.
+pub(super) const RULE: Rule = Rule {
+    code: "UDR104",
+    slug: "next-hop-unreachable",
+    severity: Severity::Critical,
+    step: Step::Routes,
+    docs: Docs {
+        what: "Whether the appliance's address of a pool's default route lies in the address space of the subnet's virtual network or of a directly peered, connected one.",
+        why: "Azure hands packets only to appliances that it reaches directly. Packets to any other next hop are dropped.",
+        evidence: "The route with the appliance's address, and the address spaces that the subnet reaches.",
+        fix: "Correct the address, or peer the appliance's network with the cluster's.",
+        how_sure: "Certain when the network and all its peerings could be read. Networks behind a gateway do not count: a next hop there does not work.",
+        references: &[
+            "https://learn.microsoft.com/azure/virtual-network/virtual-networks-udr-overview",
+            "https://learn.microsoft.com/azure/virtual-network/virtual-network-peering-overview",
+        ],
+    },
+    check,
+};
+
+/// Whether a network reaches an address directly; the reason when that is not known.
+fn reaches(network: &VirtualNetwork, address: IpAddr) -> Result<bool, String> {
+    let mut open = None;
+    let mut inside = |texts: &[String], what: &str| {
+        let set = AddressSet::parse_all(texts.iter().map(String::as_str));
+        match set {
+            Ok(set) if !texts.is_empty() => set.contains(address),
+            _ => {
+                open = Some(format!("the address space of {what} could not be read"));
+                false
+            }
+        }
+    };
+    let mut reached = inside(
+        &network.address_prefixes,
+        &format!("virtual network {}", network.id.name()),
+    );
+    for peering in &network.peerings {
+        let connected = peering
+            .state
+            .as_deref()
+            .is_none_or(|state| state.eq_ignore_ascii_case("Connected"));
+        if connected {
+            reached |= inside(
+                &peering.remote_address_prefixes,
+                &format!("the network behind peering {}", peering.name),
+            );
+        }
+    }
+    match open {
+        Some(reason) if !reached => Err(reason),
+        _ => Ok(reached),
+    }
+}
+
+fn check(ctx: &Context<'_>) -> Outcome {
+    let mut outcome = Outcome::passed();
+    let appliances = by_default(ctx, &mut outcome, |via| {
+        matches!(via.hop, Hop::VirtualAppliance(_))
+    });
+    if appliances.is_empty() && !outcome.is_open() {
+        return Outcome::not_applicable("no default route leads to an appliance");
+    }
+    for mut routed in appliances {
+        let Hop::VirtualAppliance(Some(address)) = routed.via.hop else {
+            outcome.undecided.push(format!(
+                "{} has no readable address of its appliance",
+                routed.via.label()
+            ));
+            continue;
+        };
+        routed.paths.retain(|path| match &path.routes.network {
+            Err(missing) => {
+                outcome.missing.push(missing.clone());
+                false
+            }
+            Ok(network) => match reaches(network, address) {
+                Ok(reached) => !reached,
+                Err(reason) => {
+                    outcome.undecided.push(reason);
+                    false
+                }
+            },
+        });
+        let Some(path) = routed.paths.first() else {
+            continue;
+        };
+        let mut found = RULE
+            .finding(format!(
+                "{} cannot reach the internet: {} leads to {address}, which no directly connected network has",
+                routed.who(),
+                routed.via.label()
+            ))
+            .explain("Azure hands packets only to a next hop in the subnet's own network or in one that is directly peered with it. It drops these.");
+        if let Ok(network) = path.routes.network {
+            let mut spaces = network.address_prefixes.clone();
+            for peering in &network.peerings {
+                spaces.extend(peering.remote_address_prefixes.iter().cloned());
+            }
+            found = found.evidence(
+                "address spaces of the network and of its peerings",
+                Some(&network.id),
+                Some(spaces.join(", ")),
+            );
+        }
+        found = routed.show(found);
+        if let Some((table, route)) = find(ctx, routed.via) {
+            found = found.fix(to_appliance(ctx, table, route, Some(address)));
+        }
+        outcome.findings.push(found);
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Datum;
+    use crate::testing::{
+        codes, firewall_routing, load_balancer, outcome, route_table_mut, vnet_id, vnet_mut,
+    };
+
+    fn to(ip: &str) -> crate::facts::Facts {
+        let mut facts = firewall_routing();
+        route_table_mut(&mut facts).routes[0].next_hop_ip = Some(ip.to_owned());
+        facts
+    }
+
+    #[test]
+    fn r2_36_fires() {
+        let found = outcome(&RULE, &to("172.20.0.4"));
+        assert_eq!(codes(&found), ["UDR104"]);
+        assert!(found.findings[0].blocks_egress);
+        assert!(found.findings[0].title.contains("172.20.0.4"));
+        // A peering that is not connected carries nothing.
+        let mut facts = to("10.1.0.4");
+        vnet_mut(&mut facts).peerings[0].state = Some("Disconnected".to_owned());
+        assert_eq!(codes(&outcome(&RULE, &facts)), ["UDR104"]);
+    }
+
+    #[test]
+    fn does_not_fire() {
+        assert_eq!(outcome(&RULE, &to("10.0.9.4")), Outcome::passed());
+        assert_eq!(outcome(&RULE, &firewall_routing()), Outcome::passed());
+        assert!(outcome(&RULE, &load_balancer()).not_applicable.is_some());
+    }
+
+    #[test]
+    fn cannot_tell() {
+        let mut facts = to("172.20.0.4");
+        vnet_mut(&mut facts).peerings[0]
+            .remote_address_prefixes
+            .clear();
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.undecided[0].contains("peering hub"));
+        facts
+            .virtual_networks
+            .insert(vnet_id(), Datum::not_asked("test"));
+        assert!(outcome(&RULE, &facts).is_open());
+        assert!(outcome(&RULE, &to("no address")).is_open());
+    }
+}
