@@ -26,6 +26,17 @@ impl Az {
         Self(format!("{} {name}{tie}{}", self.0, quote(value)))
     }
 
+    /// An option with several values; nothing without values.
+    #[must_use]
+    pub(crate) fn opts<'v>(self, name: &str, values: impl IntoIterator<Item = &'v str>) -> Self {
+        let values: Vec<String> = values.into_iter().map(quote).collect();
+        if values.is_empty() {
+            self
+        } else {
+            Self(format!("{} {name} {}", self.0, values.join(" ")))
+        }
+    }
+
     /// An option with a number.
     #[must_use]
     pub(crate) fn number(self, name: &str, value: u64) -> Self {

@@ -16,6 +16,7 @@ mod path;
 pub mod report;
 pub mod rules;
 mod sections;
+mod security;
 pub mod snat;
 mod verdict;
 

@@ -633,3 +633,69 @@ pub fn outcome(rule: &Rule, facts: &Facts) -> Outcome {
 pub fn codes(outcome: &Outcome) -> Vec<&str> {
     outcome.findings.iter().map(|f| f.code.as_str()).collect()
 }
+
+/// Id of a network security group in the group of the test network.
+pub fn nsg_id(name: &str) -> Id {
+    id(
+        "rg-net",
+        &format!("Microsoft.Network/networkSecurityGroups/{name}"),
+    )
+}
+
+/// An outbound rule from anywhere.
+pub fn security_rule(
+    name: &str,
+    priority: u32,
+    access: Access,
+    protocol: &str,
+    destination: &str,
+    ports: &str,
+) -> SecurityRule {
+    SecurityRule {
+        name: name.to_owned(),
+        priority,
+        direction: Some(Direction::Outbound),
+        access: Some(access),
+        protocol: protocol.to_owned(),
+        sources: vec!["*".to_owned()],
+        source_asgs: Vec::new(),
+        source_ports: vec!["*".to_owned()],
+        destinations: vec![destination.to_owned()],
+        destination_asgs: Vec::new(),
+        destination_ports: vec![ports.to_owned()],
+    }
+}
+
+fn nsg(facts: &mut Facts, name: &str, rules: Vec<SecurityRule>, aks_managed: bool) -> Id {
+    let body = Nsg {
+        id: nsg_id(name),
+        rules,
+        default_rules: Vec::new(),
+        aks_managed,
+    };
+    facts.nsgs.insert(nsg_id(name), Datum::Known(body));
+    nsg_id(name)
+}
+
+/// Puts a group `nsg-{subnet}` with these rules on a subnet.
+pub fn subnet_nsg(facts: &mut Facts, subnet: &str, rules: Vec<SecurityRule>) {
+    let id = nsg(facts, &format!("nsg-{subnet}"), rules, false);
+    subnet_mut(facts, subnet).nsg_id = Some(id);
+}
+
+/// Puts a group of AKS's own, `aks-agentpool-{pool}-nsg`, with these rules on the NICs of a pool.
+pub fn nic_nsg(facts: &mut Facts, pool: &str, rules: Vec<SecurityRule>) {
+    let id = nsg(facts, &format!("aks-agentpool-{pool}-nsg"), rules, true);
+    let set = known(&mut facts.scale_sets)
+        .iter_mut()
+        .find(|set| set.pool_name.as_deref() == Some(pool))
+        .expect("every pool has a scale set");
+    set.nsg_ids = vec![id];
+}
+
+/// Adds a subnet that no pool uses.
+pub fn add_subnet(facts: &mut Facts, name: &str, prefix: &str) {
+    facts
+        .subnets
+        .insert(subnet_id(name), Datum::Known(subnet(name, prefix)));
+}

@@ -8,6 +8,7 @@ macro_rules! scenarios {
 
 /// Name and text of every file in `scenarios/`.
 pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
+    "authorized-ranges-exclude-egress",
     "basic-load-balancer",
     "cluster-stopped",
     "connections-failing",
@@ -26,6 +27,10 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "nat-zone-mismatch",
     "no-rights-on-node-rg",
     "no-traffic-seen",
+    "nsg-allow-list-incomplete",
+    "nsg-denies-custom-dns",
+    "nsg-denies-internet",
+    "nsg-denies-platform-dns",
     "outbound-ip-deleted",
     "outbound-rule-missing",
     "snat-exhausted-one-node",

@@ -11,7 +11,7 @@ pub(crate) use carrier::Carrier;
 pub(crate) use internet::{Internet, Reach};
 pub(crate) use kubenet::is_pod_route;
 pub(crate) use route::{DefaultRoute, Routes, Via, gateway};
-pub(crate) use security::{PoolParts, Security, Summary};
+pub(crate) use security::{LevelGroup, PoolParts, Security, Summary};
 
 use crate::context::{Balancer, SubnetUse};
 use crate::facts::Facts;

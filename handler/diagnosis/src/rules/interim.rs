@@ -1,11 +1,9 @@
 //! Checks that stand in for the parts of the path that are not evaluated yet. Each passes only where there is nothing to
 //! evaluate; anything else is left open, so that it can never look healthy.
 
-use ipnet::IpNet;
-
 use super::{Outcome, Step};
 use crate::context::Context;
-use crate::facts::{Access, Direction, Id, NextHopType, OutboundType, RouteTable, lookup};
+use crate::facts::{Id, NextHopType, OutboundType, RouteTable, lookup};
 use crate::path::{DefaultRoute, is_pod_route};
 
 /// A check without a finding code.
@@ -17,16 +15,6 @@ pub(crate) struct Interim {
 
 /// All of them. Every one could hide a critical fault.
 pub(crate) const CHECKS: &[Interim] = &[
-    Interim {
-        id: "path-dns",
-        step: Step::Dns,
-        check: dns,
-    },
-    Interim {
-        id: "path-nsg",
-        step: Step::NetworkSecurityGroups,
-        check: nsg,
-    },
     Interim {
         id: "path-routes",
         step: Step::Routes,
@@ -42,87 +30,8 @@ pub(crate) const CHECKS: &[Interim] = &[
         step: Step::OutboundMethod,
         check: method,
     },
-    Interim {
-        id: "path-api-access",
-        step: Step::ApiServer,
-        check: api_access,
-    },
 ];
 
-/// Azure's own resolver.
-const AZURE_DNS: &str = "168.63.129.16";
-
-fn dns(ctx: &Context<'_>) -> Outcome {
-    let mut outcome = Outcome::passed();
-    let mut seen: Vec<Id> = Vec::new();
-    for used in &ctx.subnets.uses {
-        let Some(id) = used.id.parent().filter(|id| !seen.contains(id)) else {
-            continue;
-        };
-        match lookup(&ctx.facts.virtual_networks, &id)
-            .known(|| format!("virtual network {}", id.name()))
-        {
-            Err(missing) => outcome.missing.push(missing),
-            Ok(network) => {
-                let inside = |server: &&String| {
-                    let address = server.parse::<std::net::IpAddr>();
-                    address.is_ok_and(|address| {
-                        let mut ranges = network
-                            .address_prefixes
-                            .iter()
-                            .filter_map(|p| p.parse::<IpNet>().ok());
-                        server.as_str() == AZURE_DNS || ranges.any(|range| range.contains(&address))
-                    })
-                };
-                if let Some(server) = network.dns_servers.iter().find(|server| !inside(server)) {
-                    outcome.undecided.push(format!("whether custom DNS server {server} of virtual network {} is reachable is not evaluated by this version", id.name()));
-                }
-            }
-        }
-        seen.push(id);
-    }
-    outcome
-        .missing
-        .extend(ctx.subnets.unresolved.iter().cloned());
-    outcome
-}
-
-fn nsg(ctx: &Context<'_>) -> Outcome {
-    let mut outcome = Outcome::passed();
-    outcome.missing.extend(ctx.subnets.missing());
-    let mut ids: Vec<&Id> = ctx
-        .subnets
-        .readable()
-        .filter_map(|(_, s)| s.nsg_id.as_ref())
-        .collect();
-    match ctx
-        .facts
-        .scale_sets
-        .known(|| "scale sets of the node resource group".to_owned())
-    {
-        Ok(sets) => ids.extend(sets.iter().flat_map(|set| &set.nsg_ids)),
-        Err(missing) => outcome.missing.push(missing),
-    }
-    ids.sort();
-    ids.dedup();
-    for id in ids {
-        match lookup(&ctx.facts.nsgs, id).known(|| format!("network security group {}", id.name()))
-        {
-            Err(missing) => outcome.missing.push(missing),
-            Ok(nsg) => {
-                let suspect = nsg.rules.iter().find(|rule| {
-                    rule.direction != Some(Direction::Inbound) && rule.access != Some(Access::Allow)
-                });
-                if let Some(rule) = suspect {
-                    outcome.undecided.push(format!("outbound rule {} of network security group {} denies traffic; what it hits is not evaluated by this version", rule.name, id.name()));
-                }
-            }
-        }
-    }
-    outcome
-}
-
-/// What the route rules leave: routes that hold for a part of the internet only.
 fn routes(ctx: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::passed();
     for path in &ctx.paths {
@@ -207,19 +116,5 @@ fn method(ctx: &Context<'_>) -> Outcome {
             Outcome::undecided(format!("outbound type {word} is not known to this version"))
         }
         Some(_) => Outcome::passed(),
-    }
-}
-
-fn api_access(ctx: &Context<'_>) -> Outcome {
-    let api = &ctx.cluster().api_server;
-    if api.authorized_ip_ranges.is_empty() || api.private_cluster == Some(true) {
-        return Outcome::not_applicable("the API server has no authorized IP ranges");
-    }
-    match ctx.outbound_type() {
-        // AKS adds the load balancer's own address to the ranges (R1.88).
-        Some(OutboundType::LoadBalancer) => Outcome::passed(),
-        _ => Outcome::undecided(
-            "whether the authorized IP ranges admit the egress addresses is not evaluated by this version",
-        ),
     }
 }

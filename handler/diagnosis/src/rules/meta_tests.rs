@@ -13,6 +13,16 @@ const CATALOGUE: &[(&str, &str, Severity)] = &[
     ("CLS102", "cluster-not-succeeded", Medium),
     ("CLS103", "unknown-outbound-type", Info),
     ("CLS104", "basic-load-balancer", High),
+    ("DNS101", "custom-dns", Info),
+    ("DNS102", "custom-dns-unroutable", High),
+    ("NSG101", "required-egress-denied", Critical),
+    ("NSG102", "platform-dns-denied", Critical),
+    ("NSG103", "instance-metadata-denied", High),
+    ("NSG104", "custom-dns-denied", Critical),
+    ("NSG105", "intra-cluster-denied", Critical),
+    ("NSG106", "pod-cidr-denied", High),
+    ("NSG107", "allow-list-missing-dependency", High),
+    ("NSG111", "undecidable-rule", Info),
     ("OUT101", "default-route-blackhole", Critical),
     ("OUT102", "load-balancer-bypassed", High),
     ("OUT103", "forced-tunnel", High),
@@ -46,6 +56,8 @@ const CATALOGUE: &[(&str, &str, Severity)] = &[
     ("SNT102", "ports-exhausted", High),
     ("SNT103", "ports-nearly-exhausted", Medium),
     ("SNT108", "no-traffic-seen", Info),
+    ("API101", "authorized-ranges-exclude-egress", Critical),
+    ("API102", "http-proxy-configured", Info),
 ];
 
 fn folder() -> PathBuf {

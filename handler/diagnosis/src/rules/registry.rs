@@ -1,7 +1,8 @@
 //! The table of all rules, in packet order within their family.
 
 use super::{
-    Rule, cls101, cls102, cls103, cls104, nat101, nat102, nat103, nat104, nat105, nat106, nat107,
+    Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, nat101, nat102, nat103,
+    nat104, nat105, nat106, nat107, nsg101, nsg102, nsg103, nsg104, nsg105, nsg106, nsg107, nsg111,
     out101, out102, out103, out104, out105, out106, out109, out110, out111, out112, out113, out114,
     out115, snt101, snt102, snt103, snt108, udr101, udr102, udr103, udr104, udr105, udr106, udr109,
     udr110, udr112,
@@ -13,6 +14,16 @@ pub const RULES: &[Rule] = &[
     cls102::RULE,
     cls103::RULE,
     cls104::RULE,
+    dns101::RULE,
+    dns102::RULE,
+    nsg101::RULE,
+    nsg102::RULE,
+    nsg103::RULE,
+    nsg104::RULE,
+    nsg105::RULE,
+    nsg106::RULE,
+    nsg107::RULE,
+    nsg111::RULE,
     out101::RULE,
     out102::RULE,
     out103::RULE,
@@ -47,6 +58,8 @@ pub const RULES: &[Rule] = &[
     snt102::RULE,
     snt103::RULE,
     snt108::RULE,
+    api101::RULE,
+    api102::RULE,
 ];
 
 /// The rule with this code, in any case.

@@ -9,5 +9,5 @@ mod snat;
 pub(crate) use cluster::{disks, summary};
 pub(crate) use endpoints::endpoints;
 pub(crate) use nat_gateway::nat_gateway;
-pub(crate) use outbound::outbound;
+pub(crate) use outbound::{outbound, public_ips};
 pub(crate) use snat::snat;

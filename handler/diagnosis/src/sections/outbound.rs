@@ -280,7 +280,8 @@ fn device(id: &Id, method: Method) -> Device {
     }
 }
 
-fn public_ips(ctx: &Context<'_>, walked: &Walked<'_>) -> Option<Vec<String>> {
+/// The addresses that the internet sees; `None` when not known.
+pub(crate) fn public_ips(ctx: &Context<'_>, walked: &Walked<'_>) -> Option<Vec<String>> {
     let carrier = &walked.carrier;
     match carrier.method {
         Method::LoadBalancer => texts(ctx.balancer.outbound_addresses().ok()?).ok(),

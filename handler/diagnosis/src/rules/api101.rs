@@ -1,0 +1,262 @@
+use super::nsg_hits::note;
+use super::{Docs, Outcome, Rule, Step};
+use crate::context::{Context, pools_label};
+use crate::facts::OutboundType;
+use crate::network::AddressSet;
+use crate::path::Path;
+use crate::report::{Finding, Method, Remediation, Severity};
+use crate::sections;
+
+pub(super) const RULE: Rule = Rule {
+    code: "API101",
+    slug: "authorized-ranges-exclude-egress",
+    severity: Severity::Critical,
+    step: Step::ApiServer,
+    docs: Docs {
+        what: "Whether the authorized IP ranges of a public API server admit the addresses that its own nodes leave \
+               with (R1.88, R2.55).",
+        why: "Nodes reach a public API server through their egress path. If their own egress address is not admitted, \
+              they lose the API server: new nodes do not join and running ones turn NotReady.",
+        evidence: "The authorized ranges, and the egress addresses of each subnet.",
+        fix: "Add the egress addresses with `az aks update --api-server-authorized-ip-ranges`, which replaces the whole \
+              list.",
+        how_sure: "Certain where the egress addresses can be read. AKS admits its own load balancer's outbound \
+                   addresses by itself. High instead of critical where some of the addresses are admitted. The \
+                   addresses of an appliance or of the nodes' own leave the check open.",
+        references: &["https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges"],
+    },
+    check,
+};
+
+fn check(ctx: &Context<'_>) -> Outcome {
+    let api = &ctx.cluster().api_server;
+    if api.authorized_ip_ranges.is_empty() {
+        return Outcome::not_applicable("the API server has no authorized IP ranges");
+    }
+    if api.private_cluster == Some(true) || api.vnet_integration == Some(true) {
+        return Outcome::not_applicable("nodes reach the API server inside the network");
+    }
+    let ranges = api.authorized_ip_ranges.iter().map(String::as_str);
+    let Ok(ranges) = AddressSet::parse_all(ranges) else {
+        return Outcome::undecided("an authorized IP range is no address range");
+    };
+    let mut outcome = Outcome::passed();
+    outcome.missing.extend(ctx.subnets.missing());
+    let mut missed: Vec<(Vec<String>, Severity, Vec<&str>)> = Vec::new();
+    for path in &ctx.paths {
+        match judge(ctx, path, &ranges) {
+            Judged::Admitted => {}
+            Judged::Open(why) => note(&mut outcome.undecided, [why]),
+            Judged::Missed(addresses, severity) => {
+                let pools = path.used.pools.iter().copied();
+                match missed.iter_mut().find(|(known, _, _)| *known == addresses) {
+                    Some((_, _, all)) => all.extend(pools),
+                    None => missed.push((addresses, severity, pools.collect())),
+                }
+            }
+        }
+    }
+    outcome.findings = missed
+        .iter()
+        .map(|(addresses, severity, pools)| finding(ctx, addresses, *severity, pools))
+        .collect();
+    outcome
+}
+
+enum Judged {
+    Admitted,
+    Open(String),
+    /// These addresses are not admitted.
+    Missed(Vec<String>, Severity),
+}
+
+fn judge(ctx: &Context<'_>, path: &Path<'_>, ranges: &AddressSet) -> Judged {
+    let label = path.used.label();
+    match path.carrier.method {
+        // AKS adds the load balancer's own outbound addresses (R1.88).
+        Method::LoadBalancer if ctx.outbound_type() == Some(&OutboundType::LoadBalancer) => {
+            return Judged::Admitted;
+        }
+        // Nothing leaves: another finding's business.
+        Method::None => return Judged::Admitted,
+        _ => {}
+    }
+    let known = sections::public_ips(ctx, path).filter(|addresses| !addresses.is_empty());
+    let Some(addresses) = known else {
+        return Judged::Open(format!(
+            "the egress addresses of {label} are not known, and the API server admits authorized IP ranges only"
+        ));
+    };
+    let mut missed = Vec::new();
+    for address in &addresses {
+        match AddressSet::parse_all([address.as_str()]) {
+            Ok(set) if ranges.contains_all(&set) => {}
+            Ok(_) => missed.push(address.clone()),
+            Err(_) => return Judged::Open(format!("`{address}` of {label} is no address")),
+        }
+    }
+    if missed.is_empty() {
+        return Judged::Admitted;
+    }
+    let severity = if missed.len() < addresses.len() || any_part(&missed, ranges) {
+        Severity::High
+    } else {
+        Severity::Critical
+    };
+    Judged::Missed(missed, severity)
+}
+
+/// Whether the ranges admit part of a prefix.
+fn any_part(missed: &[String], ranges: &AddressSet) -> bool {
+    let sets = missed
+        .iter()
+        .map(|text| AddressSet::parse_all([text.as_str()]));
+    sets.flatten().any(|set| set.intersects(ranges))
+}
+
+fn finding(ctx: &Context<'_>, addresses: &[String], severity: Severity, pools: &[&str]) -> Finding {
+    let api = &ctx.cluster().api_server;
+    let mut pools = pools.to_vec();
+    pools.sort_unstable();
+    pools.dedup();
+    let old = &api.authorized_ip_ranges;
+    let range = |address: &String| match (address.contains('/'), address.contains(':')) {
+        (true, _) => address.clone(),
+        (false, false) => format!("{address}/32"),
+        (false, true) => format!("{address}/128"),
+    };
+    let new: Vec<String> = old
+        .iter()
+        .cloned()
+        .chain(addresses.iter().map(range))
+        .collect();
+    let set = |ranges: &[String]| {
+        ctx.az_aks("update")
+            .opt("--api-server-authorized-ip-ranges", &ranges.join(","))
+            .build()
+    };
+    let list = addresses.join(", ");
+    let some = if severity == Severity::Critical {
+        ""
+    } else {
+        " part of the time"
+    };
+    RULE.finding(format!(
+        "{} cannot reach the API server{some}: egress address {list} is not in its authorized IP ranges",
+        super::out106::capital(&pools_label(&pools))
+    ))
+    .severity(severity)
+    .explain(format!(
+        "Nodes call the public API server from {list}, and the server admits {} only. Their calls are dropped: nodes \
+         turn NotReady and new ones do not join.",
+        old.join(", ")
+    ))
+    .evidence(
+        "apiServerAccessProfile.authorizedIPRanges",
+        Some(&ctx.cluster().id),
+        Some(old.join(", ")),
+    )
+    .evidence("egress addresses", None, Some(list.clone()))
+    .pools(pools)
+    .resource(&ctx.cluster().id)
+    .fix(
+        Remediation::new("Admit the egress addresses; the command names the whole list, since it replaces the old one")
+            .command(set(&new))
+            .side_effect("Takes up to two minutes")
+            .side_effect("Whoever else leaves by these addresses may reach the API server too")
+            .undo(set(old)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Facts;
+    use crate::testing::{
+        codes, denied, firewall_routing, load_balancer, nat_gateway, nat_id, outcome, public_ip_id,
+    };
+
+    fn with(mut facts: Facts, ranges: &[&str]) -> Facts {
+        facts.cluster.api_server.authorized_ip_ranges =
+            ranges.iter().map(|&r| r.to_owned()).collect();
+        facts
+    }
+
+    #[test]
+    fn r1_88_fires() {
+        for ranges in [&["198.51.100.0/24"], &["0.0.0.0/32"]] {
+            let found = outcome(&RULE, &with(nat_gateway(), ranges));
+            assert_eq!(codes(&found), ["API101"]);
+            let finding = &found.findings[0];
+            assert_eq!(finding.severity, Severity::Critical);
+            assert!(finding.blocks_egress);
+            assert_eq!(finding.affected.node_pools, ["system", "user"]);
+            assert_eq!(
+                finding.remediation[0].commands[0],
+                format!(
+                    "az aks update --subscription 00000000-0000-0000-0000-000000000001 --resource-group rg --name shop \
+                     --api-server-authorized-ip-ranges {},20.9.8.7/32",
+                    ranges[0]
+                )
+            );
+            assert!(finding.remediation[0].undo[0].ends_with(ranges[0]));
+        }
+    }
+
+    #[test]
+    fn r2_55_fires_where_a_nat_gateway_overrides_the_load_balancer() {
+        let mut facts = with(load_balancer(), &["198.51.100.0/24"]);
+        let nat = nat_gateway();
+        facts.nat_gateways = nat.nat_gateways;
+        facts.public_ips.extend(nat.public_ips);
+        crate::testing::subnet_mut(&mut facts, "nodes").nat_gateway_id = Some(nat_id("ng1"));
+        let found = outcome(&RULE, &facts);
+        assert!(found.findings[0].title.contains("20.9.8.7"));
+    }
+
+    #[test]
+    fn fires_as_high_when_part_of_the_addresses_is_admitted() {
+        let mut facts = with(nat_gateway(), &["20.9.8.7/32"]);
+        let mut second = facts.public_ips[&public_ip_id("nat-1")].clone();
+        if let crate::facts::Datum::Known(ip) = &mut second {
+            ip.address = Some("20.9.8.9".to_owned());
+        }
+        facts.public_ips.insert(public_ip_id("nat-2"), second);
+        crate::testing::nat_mut(&mut facts, "ng1")
+            .public_ips
+            .push(public_ip_id("nat-2"));
+        let found = outcome(&RULE, &facts);
+        assert_eq!(found.findings[0].severity, Severity::High);
+        assert!(found.findings[0].title.contains("20.9.8.9"));
+    }
+
+    #[test]
+    fn r1_88_does_not_fire() {
+        for facts in [
+            with(nat_gateway(), &["198.51.100.0/24", "20.9.8.0/29"]),
+            with(load_balancer(), &["198.51.100.0/24"]),
+            with(load_balancer(), &["0.0.0.0/32"]),
+        ] {
+            assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        }
+        assert!(outcome(&RULE, &nat_gateway()).not_applicable.is_some());
+        let mut private = with(nat_gateway(), &["198.51.100.0/24"]);
+        private.cluster.api_server.private_cluster = Some(true);
+        assert!(outcome(&RULE, &private).not_applicable.is_some());
+    }
+
+    #[test]
+    fn cannot_tell() {
+        let mut facts = with(nat_gateway(), &["198.51.100.0/24"]);
+        let action = "Microsoft.Network/natGateways/read";
+        facts.nat_gateways.insert(nat_id("ng1"), denied(action));
+        for facts in [
+            facts,
+            with(firewall_routing(), &["198.51.100.0/24"]),
+            with(nat_gateway(), &["anything"]),
+        ] {
+            let open = outcome(&RULE, &facts);
+            assert!(open.findings.is_empty() && !open.undecided.is_empty());
+        }
+    }
+}

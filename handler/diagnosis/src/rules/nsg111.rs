@@ -1,0 +1,177 @@
+use super::nsg_fix::{body, describe, rule_label};
+use super::nsg_hits::note;
+use super::{Docs, Outcome, Rule, Step};
+use crate::commands::Az;
+use crate::context::Context;
+use crate::facts::{Direction, Id};
+use crate::network::nsg::{FlowClass, RuleName};
+use crate::network::{Doubt, Outcome as Decided, PortSet, Protocol};
+use crate::report::{Finding, Remediation, Severity};
+use crate::security::{self, Guard};
+
+pub(super) const RULE: Rule = Rule {
+    code: "NSG111",
+    slug: "undecidable-rule",
+    severity: Severity::Info,
+    step: Step::NetworkSecurityGroups,
+    docs: Docs {
+        what: "Whether a rule with a service tag or an application security group decides about TCP 443 to the internet \
+               and its contents are not known (R4.18, R4.19).",
+        why: "What a tag holds differs between clouds and changes every week. A rule about one is never guessed to \
+              allow: for a given address it stays open.",
+        evidence: "The rules, their security groups and the tags.",
+        fix: "Nothing is wrong. To decide about an address, compare it with the tag's prefixes, or read the effective \
+              rules of a node's network interface.",
+        how_sure: "Certain that these rules decide. Services that have a tag of their own are judged by its name all \
+                   the same.",
+        references: &["https://learn.microsoft.com/azure/virtual-network/service-tags-overview"],
+    },
+    check,
+};
+
+fn check(ctx: &Context<'_>) -> Outcome {
+    let mut outcome = Outcome::passed();
+    outcome.missing = security::missing(ctx);
+    let mut rules: Vec<(RuleName, Vec<String>)> = Vec::new();
+    let mut pools: Vec<&str> = Vec::new();
+    let guards = Guard::all(ctx);
+    for guard in &guards {
+        let class = FlowClass::new(
+            guard.sources(),
+            security::public(),
+            Protocol::Tcp,
+            PortSet::one(443),
+        );
+        for part in guard.evaluate(Direction::Outbound, &class).flatten() {
+            if part.decision.outcome != Decided::Undecidable {
+                continue;
+            }
+            for open in &part.decision.open {
+                let names: Vec<String> = open.doubts.iter().filter_map(unresolved).collect();
+                if names.is_empty() {
+                    continue;
+                }
+                pools.extend(guard.pools());
+                match rules.iter_mut().find(|(rule, _)| *rule == open.rule) {
+                    Some((_, known)) => note(known, names),
+                    None => rules.push((open.rule.clone(), names)),
+                }
+            }
+        }
+    }
+    outcome
+        .findings
+        .extend((!rules.is_empty()).then(|| finding(ctx, &rules, pools)));
+    outcome
+}
+
+fn unresolved(doubt: &Doubt) -> Option<String> {
+    match doubt {
+        Doubt::UnresolvedTag(tag) => Some(format!("service tag {tag}")),
+        Doubt::UnresolvedApplicationGroup(id) => {
+            Some(format!("application security group {}", id.name()))
+        }
+        _ => None,
+    }
+}
+
+fn finding(ctx: &Context<'_>, rules: &[(RuleName, Vec<String>)], pools: Vec<&str>) -> Finding {
+    let mut names: Vec<String> = Vec::new();
+    for (_, known) in rules {
+        note(&mut names, known.iter().cloned());
+    }
+    let mut found = RULE
+        .finding(format!(
+            "What is allowed on TCP 443 depends on the contents of {}",
+            names.join(", ")
+        ))
+        .explain(
+            "These rules come before the one that decides otherwise, and whether they match a given address is not \
+             known here.",
+        )
+        .pools(pools);
+    for (rule, names) in rules {
+        let group = rule.nsg.as_ref().map_or("", Id::name);
+        found = found.evidence(
+            format!(
+                "{} of network security group {group} is about {}",
+                rule_label(rule),
+                names.join(", ")
+            ),
+            rule.nsg.as_ref(),
+            body(ctx, rule).map(|(_, rule)| describe(rule)),
+        );
+    }
+    let mut tags =
+        Az::new("network list-service-tags").opt("--subscription", &ctx.cluster().subscription_id);
+    if let Some(location) = &ctx.cluster().location {
+        tags = tags.opt("--location", location);
+    }
+    found.fix(Remediation::new("List what the tags hold").command(tags.build()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Access::{Allow, Deny};
+    use crate::testing::{
+        codes, denied, load_balancer, nsg_id, outcome, security_rule, subnet_nsg,
+    };
+
+    fn with(access: crate::facts::Access, tag: &str) -> crate::facts::Facts {
+        let mut facts = load_balancer();
+        let rules = vec![
+            security_rule("tagged", 100, access, "Tcp", tag, "443"),
+            security_rule("deny", 200, Deny, "Tcp", "20.0.0.0/8", "443"),
+        ];
+        subnet_nsg(&mut facts, "nodes", rules);
+        facts
+    }
+
+    #[test]
+    fn r4_18_fires() {
+        let found = outcome(&RULE, &with(Deny, "Storage.WestEurope"));
+        assert_eq!(codes(&found), ["NSG111"]);
+        let finding = &found.findings[0];
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(finding.title.contains("Storage.WestEurope"));
+        assert_eq!(finding.evidence.len(), 1);
+    }
+
+    #[test]
+    fn r4_19_fires_for_an_application_security_group() {
+        let mut facts = with(Deny, "Internet");
+        let nsg = facts.nsgs.get_mut(&nsg_id("nsg-nodes")).unwrap();
+        let crate::facts::Datum::Known(nsg) = nsg else {
+            panic!()
+        };
+        nsg.rules[0].sources.clear();
+        nsg.rules[0].source_asgs = vec![Id::new("/asgs/web")];
+        let found = outcome(&RULE, &facts);
+        assert!(
+            found.findings[0]
+                .title
+                .contains("application security group web")
+        );
+    }
+
+    #[test]
+    fn does_not_fire() {
+        for facts in [
+            load_balancer(),
+            with(Deny, "Internet"),
+            with(Allow, "VirtualNetwork"),
+        ] {
+            assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        }
+    }
+
+    #[test]
+    fn cannot_tell() {
+        let mut facts = with(Deny, "Storage");
+        let action = "Microsoft.Network/networkSecurityGroups/read";
+        facts.nsgs.insert(nsg_id("nsg-nodes"), denied(action));
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
+    }
+}

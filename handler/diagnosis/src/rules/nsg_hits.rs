@@ -1,0 +1,70 @@
+//! Denying rules with what they hit, each once.
+
+use crate::network::nsg::RuleName;
+use crate::report::Severity;
+use crate::security::Guard;
+
+/// A denying rule with what it hits.
+pub(super) struct Hit {
+    pub(super) rule: RuleName,
+    /// The worst on any way.
+    pub(super) severity: Severity,
+    /// Whether it certainly hits everything named.
+    pub(super) sure: bool,
+    /// What it hits, in words.
+    pub(super) what: Vec<String>,
+    pub(super) pools: Vec<String>,
+}
+
+impl Hit {
+    /// The pools' names.
+    pub(super) fn pools(&self) -> Vec<&str> {
+        self.pools.iter().map(String::as_str).collect()
+    }
+}
+
+/// All of them, in the order found.
+#[derive(Default)]
+pub(super) struct Hits(pub(super) Vec<Hit>);
+
+impl Hits {
+    /// Adds what a rule hits on one way.
+    pub(super) fn add(
+        &mut self,
+        guard: &Guard<'_, '_>,
+        rule: RuleName,
+        severity: Severity,
+        sure: bool,
+        what: impl Into<String>,
+    ) {
+        let what = what.into();
+        let pools: Vec<String> = guard.pools().map(str::to_owned).collect();
+        let Some(hit) = self.0.iter_mut().find(|hit| hit.rule == rule) else {
+            self.0.push(Hit {
+                rule,
+                severity,
+                sure,
+                what: vec![what],
+                pools,
+            });
+            return;
+        };
+        hit.severity = hit.severity.max(severity);
+        hit.sure &= sure;
+        if !hit.what.contains(&what) {
+            hit.what.push(what);
+        }
+        hit.pools.extend(pools);
+        hit.pools.sort();
+        hit.pools.dedup();
+    }
+}
+
+/// Adds texts that are not there yet.
+pub(super) fn note(into: &mut Vec<String>, why: impl IntoIterator<Item = String>) {
+    for text in why {
+        if !into.contains(&text) {
+            into.push(text);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The security groups that a pool's packets meet: the NIC's and the subnet's.
+
+use crate::context::Context;
+use crate::facts::{Direction, Id, Missing, Nsg, lookup};
+use crate::network::nsg::{FlowClass, Level, LevelRules, Part, SecurityRules};
+use crate::network::{AddressSet, Family};
+use crate::path::{LevelGroup, Path};
+
+/// The groups on the way out of one subnet, for the pools whose NICs carry the same group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guard<'c, 'f> {
+    ctx: &'c Context<'f>,
+    /// The way out.
+    pub(crate) path: &'c Path<'f>,
+    nic: &'c LevelGroup,
+}
+
+impl<'c, 'f> Guard<'c, 'f> {
+    /// Every guard of the cluster: per path, per distinct group on the NICs.
+    pub(crate) fn all(ctx: &'c Context<'f>) -> Vec<Self> {
+        ctx.paths
+            .iter()
+            .flat_map(|path| {
+                let nics = path.security.nic.iter();
+                nics.map(move |nic| Self { ctx, path, nic })
+            })
+            .collect()
+    }
+
+    /// The pools, in name order.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = &'c str> {
+        self.nic.pools.iter().map(String::as_str)
+    }
+
+    /// The IPv4 addresses that send.
+    pub(crate) fn sources(&self) -> AddressSet {
+        self.path.security.sources.of(Family::V4)
+    }
+
+    /// The network's own IPv4 space; empty when it could not be read.
+    pub(crate) fn network(&self) -> AddressSet {
+        self.path.security.tags.space.own.of(Family::V4)
+    }
+
+    /// What each level does with a class of traffic, whatever the other does.
+    pub(crate) fn evaluate(
+        &self,
+        direction: Direction,
+        class: &FlowClass,
+    ) -> impl Iterator<Item = Vec<Part>> {
+        self.levels().map(move |(level, group)| match direction {
+            Direction::Outbound => group.rules.evaluate(level, class.clone()),
+            Direction::Inbound => self.inbound(level, group).evaluate(level, class.clone()),
+        })
+    }
+
+    /// The groups that were read, by level.
+    pub(crate) fn nsgs(&self) -> impl Iterator<Item = (Level, &'f Nsg)> {
+        let facts = self.ctx.facts;
+        self.levels().filter_map(move |(level, group)| {
+            let id = group.nsg.as_ref().ok()?.as_ref()?;
+            Some((level, lookup(&facts.nsgs, id).as_known()?))
+        })
+    }
+
+    fn levels(&self) -> impl Iterator<Item = (Level, &'c LevelGroup)> {
+        [
+            (Level::Nic, self.nic),
+            (Level::Subnet, &self.path.security.subnet),
+        ]
+        .into_iter()
+    }
+
+    fn inbound(&self, level: Level, group: &LevelGroup) -> LevelRules {
+        match &group.nsg {
+            Err(_) => LevelRules::Unreadable,
+            Ok(None) => LevelRules::Absent,
+            Ok(Some(id)) => {
+                lookup(&self.ctx.facts.nsgs, id)
+                    .as_known()
+                    .map_or(LevelRules::Unreadable, |nsg| {
+                        let tags = &self.path.security.tags;
+                        LevelRules::Known(SecurityRules::new(nsg, level, Direction::Inbound, tags))
+                    })
+            }
+        }
+    }
+}
+
+/// What could not be read about the groups of all pools, each once.
+pub(crate) fn missing(ctx: &Context<'_>) -> Vec<Missing> {
+    let mut all: Vec<Missing> = ctx.subnets.missing().collect();
+    for path in &ctx.paths {
+        all.extend(path.security.missing());
+        all.extend(path.routes.network.as_ref().err().cloned());
+        all.extend(path.routes.table.as_ref().err().cloned());
+    }
+    let mut once: Vec<Missing> = Vec::new();
+    for missing in all {
+        if !once.contains(&missing) {
+            once.push(missing);
+        }
+    }
+    once
+}
+
+/// The group with this id, when it was read.
+pub(crate) fn nsg<'f>(ctx: &Context<'f>, id: &Id) -> Option<&'f Nsg> {
+    lookup(&ctx.facts.nsgs, id).as_known()
+}

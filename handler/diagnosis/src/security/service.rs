@@ -1,0 +1,182 @@
+//! The services that every cluster needs, known to a security group by service tag only (R1.1, R4.16, R4.33).
+
+/// A service that has names and no fixed addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    /// Images: `mcr.microsoft.com`, `*.data.mcr.microsoft.com`.
+    Registry,
+    /// The front door that the registry and the package hosts stand behind (R4.16).
+    FrontDoor,
+    /// Azure Resource Manager.
+    ResourceManager,
+    /// Sign-in.
+    Identity,
+    /// The API server's public address.
+    ApiServer,
+    /// Storage accounts; a dependency of other tags only (R4.16).
+    Storage,
+}
+
+/// Whether a service tag holds a service's addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// All of them.
+    Yes,
+    /// The documentation does not say.
+    Maybe,
+    /// None.
+    No,
+}
+
+impl Service {
+    /// What every cluster needs by a tag of its own. The registry's front door is a dependency, judged apart.
+    pub(crate) const REQUIRED: [Self; 4] = [
+        Self::Registry,
+        Self::ResourceManager,
+        Self::Identity,
+        Self::ApiServer,
+    ];
+
+    /// In words.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Registry => "the container registry mcr.microsoft.com",
+            Self::FrontDoor => "the front door of the registry and the package hosts",
+            Self::ResourceManager => "Azure Resource Manager",
+            Self::Identity => "Microsoft Entra ID sign-in",
+            Self::ApiServer => "the API server",
+            Self::Storage => "Azure Storage",
+        }
+    }
+
+    /// The tag that admits it.
+    pub(crate) fn tag(self, location: Option<&str>) -> String {
+        match self {
+            Self::Registry => "MicrosoftContainerRegistry".to_owned(),
+            Self::FrontDoor => "AzureFrontDoor.FirstParty".to_owned(),
+            Self::ResourceManager => "AzureResourceManager".to_owned(),
+            Self::Identity => "AzureActiveDirectory".to_owned(),
+            Self::ApiServer => location.map_or_else(
+                || "AzureCloud".to_owned(),
+                |region| format!("AzureCloud.{region}"),
+            ),
+            Self::Storage => "Storage".to_owned(),
+        }
+    }
+
+    /// Whether a tag holds it (R4.15, R4.17, R4.33). Regional forms count for the cluster's own region only, and for a
+    /// service that is not regional they leave it open.
+    pub(crate) fn held_by(self, tag: &str, location: Option<&str>) -> Holds {
+        let tag = tag.trim();
+        if tag.eq_ignore_ascii_case(&self.tag(location)) {
+            return Holds::Yes;
+        }
+        if tag.eq_ignore_ascii_case("AzureCloud") {
+            return if self == Self::FrontDoor {
+                Holds::Maybe
+            } else {
+                Holds::Yes
+            };
+        }
+        let Some((name, region)) = tag.split_once('.') else {
+            return Holds::No;
+        };
+        let own_region = location.is_some_and(|l| l.eq_ignore_ascii_case(region));
+        let of_cloud = name.eq_ignore_ascii_case("AzureCloud");
+        match self {
+            Self::ApiServer if location.is_none() && of_cloud => Holds::Maybe,
+            Self::FrontDoor | Self::ApiServer => Holds::No,
+            _ if of_cloud => Holds::Maybe,
+            _ if name.eq_ignore_ascii_case(&self.tag(None)) && own_region => Holds::Maybe,
+            _ => Holds::No,
+        }
+    }
+
+    /// What a tag that is allowed needs beside itself (R4.16).
+    pub(crate) fn dependencies(tag: &str) -> &'static [Self] {
+        let name = tag.split_once('.').map_or(tag, |(name, _)| name);
+        let table: [(&str, &'static [Self]); 4] = [
+            ("MicrosoftContainerRegistry", &[Self::FrontDoor]),
+            ("AzureKeyVault", &[Self::Identity]),
+            ("AzureMonitor", &[Self::Storage]),
+            ("AzureBackup", &[Self::Storage, Self::Identity]),
+        ];
+        table
+            .into_iter()
+            .find(|(known, _)| name.eq_ignore_ascii_case(known))
+            .map_or(&[], |(_, needs)| needs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r4_33_tags_that_admit_a_service() {
+        let here = Some("westeurope");
+        for (service, tag, holds) in [
+            (Service::Registry, "microsoftcontainerregistry", Holds::Yes),
+            (Service::Registry, "AzureFrontDoor.FirstParty", Holds::No),
+            (Service::FrontDoor, "AzureFrontDoor.FirstParty", Holds::Yes),
+            (Service::ApiServer, "AzureCloud.westeurope", Holds::Yes),
+            (Service::ApiServer, "AzureCloud.WestEurope", Holds::Yes),
+            (Service::ApiServer, "AzureCloud.northeurope", Holds::No),
+            (Service::ApiServer, "AzureCloud", Holds::Yes),
+            (Service::Identity, "AzureActiveDirectory", Holds::Yes),
+            (Service::Identity, "AzureResourceManager", Holds::No),
+            (Service::ResourceManager, "Storage", Holds::No),
+        ] {
+            assert_eq!(service.held_by(tag, here), holds, "{service:?} {tag}");
+        }
+    }
+
+    #[test]
+    fn r4_15_front_door_in_azure_cloud_is_not_documented() {
+        let here = Some("westeurope");
+        assert_eq!(Service::FrontDoor.held_by("AzureCloud", here), Holds::Maybe);
+        assert_eq!(
+            Service::FrontDoor.held_by("AzureCloud.westeurope", here),
+            Holds::No
+        );
+    }
+
+    #[test]
+    fn r4_17_a_region_leaves_services_without_a_region_open() {
+        let here = Some("westeurope");
+        assert_eq!(
+            Service::Identity.held_by("AzureCloud.westeurope", here),
+            Holds::Maybe
+        );
+        assert_eq!(
+            Service::Registry.held_by("MicrosoftContainerRegistry.westeurope", here),
+            Holds::Maybe
+        );
+        assert_eq!(
+            Service::Registry.held_by("MicrosoftContainerRegistry.eastus", here),
+            Holds::No
+        );
+        assert_eq!(
+            Service::ApiServer.held_by("AzureCloud.westeurope", None),
+            Holds::Maybe
+        );
+    }
+
+    #[test]
+    fn r4_16_dependencies() {
+        assert_eq!(
+            Service::dependencies("MicrosoftContainerRegistry"),
+            [Service::FrontDoor]
+        );
+        assert_eq!(
+            Service::dependencies("azurekeyvault.westeurope"),
+            [Service::Identity]
+        );
+        assert_eq!(Service::dependencies("AzureMonitor"), [Service::Storage]);
+        assert_eq!(
+            Service::dependencies("AzureBackup"),
+            [Service::Storage, Service::Identity]
+        );
+        assert!(Service::dependencies("Sql").is_empty());
+    }
+}
