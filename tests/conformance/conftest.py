@@ -82,7 +82,13 @@ def az(sandbox, tmp_path_factory):
 
     def run(*arguments: str):
         result = subprocess.run(
-            [AZ, *arguments, "--output", "json"], env=environment, capture_output=True, text=True, timeout=180, check=False
+            [AZ, *arguments, "--output", "json"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
         )
         assert result.returncode == 0, f"az {' '.join(arguments)}\n{result.stderr}"
         return json.loads(result.stdout) if result.stdout.strip() else None

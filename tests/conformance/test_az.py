@@ -10,6 +10,12 @@ SNAT = [("SnatConnectionCount", scenario) for declared, scenario in ALL if decla
 SNAT += [("SNATConnectionCount", scenario) for scenario in NAT]
 
 
+def named(cluster_id):
+    """The options by which az names the resource: subscription, group and name."""
+    parts = cluster_id.split("/")
+    return ["--subscription", parts[2], "--resource-group", parts[4], "--name", parts[-1]]
+
+
 def ids(values):
     """ARM ids in one case: ARM compares them so."""
     return sorted(value.lower() for value in values)
@@ -17,7 +23,7 @@ def ids(values):
 
 @pytest.mark.parametrize(("declared", "scenario"), ALL)
 def test_outbound_type(az, sandbox, report, declared, scenario):
-    shown = az("aks", "show", "--ids", sandbox.clusters[scenario], "--query", "networkProfile.outboundType")
+    shown = az("aks", "show", *named(sandbox.clusters[scenario]), "--query", "networkProfile.outboundType")
     assert shown == declared
     assert report(scenario)["outbound"]["declaredType"] == shown
 
@@ -44,7 +50,7 @@ def test_nat_gateway_subnets(az, report, scenario):
     ours = report(scenario)["natGateway"]
     assert ours["gateways"], "a NAT gateway is expected here"
     for gateway in ours["gateways"]:
-        shown = az("network", "nat", "gateway", "show", "--ids", gateway["id"], "--query", "subnets[].id")
+        shown = az("network", "nat", "gateway", "show", *named(gateway["id"]), "--query", "subnets[].id")
         here = [one for one in ours["associations"] if (one["natGatewayId"] or "").lower() == gateway["id"].lower()]
         assert ids({one["subnetId"] for one in here if one["associated"]}) == ids(shown)
         missing = {one["subnetId"] for one in ours["associations"] if not one["associated"]}

@@ -1,37 +1,32 @@
 //! The handler under an emulated Functions host: `host.json` and the function folders load under the host's rules, and
 //! the built binary is driven over a socket the way the host does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use egress_tests::host::{App, AuthLevel, Call, Event, Host};
+use egress_tests::host::{App, AuthLevel, Call, Event, Host, start};
+use egress_tests::package;
 
 fn repository() -> &'static Path {
     // This file is a test target of `handler/server`.
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The application as the package lays it out: `host.json`, the binary and the function folders at the root.
+/// The application as the package lays it out, in a folder of the test's own.
 fn app_root(test: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("functions-host").join(test);
-    let _ = std::fs::remove_dir_all(&root);
-    std::fs::create_dir_all(&root).unwrap();
-    std::fs::copy(repository().join("host.json"), root.join("host.json")).unwrap();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_handler"), root.join("handler")).unwrap();
-    for folder in std::fs::read_dir(repository().join("function-definitions")).unwrap() {
-        let folder = folder.unwrap();
-        let target = root.join(folder.file_name());
-        std::fs::create_dir(&target).unwrap();
-        for file in std::fs::read_dir(folder.path()).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), target.join(file.file_name())).unwrap();
-        }
-    }
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("functions-host")
+        .join(test);
+    package::lay_out(
+        repository(),
+        Path::new(env!("CARGO_BIN_EXE_handler")),
+        &root,
+    );
     root
 }
 
 async fn host(test: &str) -> Host {
-    Host::start(App::load(&app_root(test)).unwrap(), Vec::new()).await.unwrap()
+    start(&app_root(test)).await
 }
 
 const STOPPED: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/\
@@ -43,22 +38,72 @@ fn every_function_of_the_contract_loads_and_is_forwarded() {
     assert!(app.forwarding);
     assert_eq!(app.route_prefix, "api");
     let functions: BTreeMap<_, _> = app.functions.iter().map(|f| (f.name.as_str(), f)).collect();
-    for (name, route, methods, auth) in [
-        ("report", "egress/report", &["get", "post"][..], AuthLevel::Function),
-        ("outbound-type", "egress/outbound-type", &["get", "post"], AuthLevel::Function),
-        ("endpoints", "egress/endpoints", &["get", "post"], AuthLevel::Function),
-        ("nat-gateway", "egress/nat-gateway", &["get", "post"], AuthLevel::Function),
+    let contract = [
+        (
+            "report",
+            "egress/report",
+            &["get", "post"][..],
+            AuthLevel::Function,
+        ),
+        (
+            "outbound-type",
+            "egress/outbound-type",
+            &["get", "post"],
+            AuthLevel::Function,
+        ),
+        (
+            "endpoints",
+            "egress/endpoints",
+            &["get", "post"],
+            AuthLevel::Function,
+        ),
+        (
+            "nat-gateway",
+            "egress/nat-gateway",
+            &["get", "post"],
+            AuthLevel::Function,
+        ),
         ("snat", "egress/snat", &["get", "post"], AuthLevel::Function),
-        ("findings", "findings/{code?}", &["get"], AuthLevel::Function),
+        (
+            "findings",
+            "findings/{code?}",
+            &["get"],
+            AuthLevel::Function,
+        ),
+        (
+            "schemas",
+            "schemas/report.json",
+            &["get"],
+            AuthLevel::Function,
+        ),
         ("health", "health", &["get"], AuthLevel::Anonymous),
-    ] {
-        let function = functions.get(name).unwrap_or_else(|| panic!("no function {name}"));
+    ];
+    assert_eq!(
+        functions.keys().copied().collect::<BTreeSet<_>>(),
+        contract.iter().map(|(name, ..)| *name).collect()
+    );
+    for (name, route, methods, auth) in contract {
+        let function = functions
+            .get(name)
+            .unwrap_or_else(|| panic!("no function {name}"));
         assert_eq!(function.route, route, "{name}");
-        assert_eq!(function.methods.iter().map(String::as_str).collect::<Vec<_>>(), methods, "{name}");
+        assert_eq!(
+            function
+                .methods
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+            methods,
+            "{name}"
+        );
         assert_eq!(function.auth_level, auth, "{name}");
     }
     for function in functions.values() {
-        assert!(function.forwarded, "{}: another binding would turn forwarding off", function.name);
+        assert!(
+            function.forwarded,
+            "{}: another binding would turn forwarding off",
+            function.name
+        );
     }
 }
 
@@ -68,45 +113,88 @@ async fn the_host_reaches_the_handler_and_keys_guard_all_but_health() {
     let health = host.call(Call::get("/api/health").without_key()).await;
     assert_eq!(health.status, 200);
     assert!(health.from_handler);
-    assert_eq!(host.call(Call::get("/api/findings").without_key()).await.status, 401);
+    assert_eq!(
+        host.call(Call::get("/api/findings").without_key())
+            .await
+            .status,
+        401
+    );
     assert_eq!(host.call(Call::get("/api/findings")).await.status, 200);
-    assert_eq!(host.call(Call::get("/api/findings/NAT101")).await.status, 200);
+    assert_eq!(
+        host.call(Call::get("/api/findings/NAT101")).await.status,
+        200
+    );
     assert_eq!(host.call(Call::get("/api/nothing")).await.status, 404);
 }
 
 #[tokio::test]
 async fn literal_segments_match_in_any_case() {
     let host = host("case").await;
-    let answer = host.call(Call::get("/API/Egress/REPORT").query("clusterId", STOPPED)).await;
+    let answer = host
+        .call(Call::get("/API/Egress/REPORT").query("clusterId", STOPPED))
+        .await;
     assert!(answer.from_handler);
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalidClusterId")));
+    assert_eq!(
+        (answer.status, answer.json()["code"].as_str()),
+        (400, Some("invalidClusterId"))
+    );
     assert_eq!(host.call(Call::get("/api/HEALTH")).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_doubled_query_key_arrives_comma_joined_and_is_refused() {
     let host = host("doubled").await;
-    let answer = host.call(Call::get("/api/egress/report").query("clusterId", "a").query("CLUSTERID", "b")).await;
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalidClusterId")));
+    let answer = host
+        .call(
+            Call::get("/api/egress/report")
+                .query("clusterId", "a")
+                .query("CLUSTERID", "b"),
+        )
+        .await;
+    assert_eq!(
+        (answer.status, answer.json()["code"].as_str()),
+        (400, Some("invalidClusterId"))
+    );
 }
 
 #[tokio::test]
 async fn the_function_key_in_the_query_is_not_an_unknown_field() {
     let host = host("code").await;
-    let call = Call::get("/api/egress/report").without_key().query("code", egress_tests::host::FUNCTION_KEY);
+    let call = Call::get("/api/egress/report")
+        .without_key()
+        .query("code", egress_tests::host::FUNCTION_KEY);
     let answer = host.call(call).await;
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalidClusterId")), "clusterId is missing");
+    assert_eq!(
+        (answer.status, answer.json()["code"].as_str()),
+        (400, Some("invalidClusterId")),
+        "clusterId is missing"
+    );
 }
 
 #[tokio::test]
 async fn the_invocation_id_is_the_request_id_in_header_body_and_log() {
     let host = host("invocation").await;
-    let answer = host.call(Call::get("/api/egress/report").header("X-Azure-Functions-InvocationId", "client-made")).await;
-    let id = answer.header("x-request-id").expect("a request id").to_owned();
-    assert!(id.starts_with("5d0f6a0e-"), "the host's id is the last of the two: {id}");
+    let answer = host
+        .call(
+            Call::get("/api/egress/report").header("X-Azure-Functions-InvocationId", "client-made"),
+        )
+        .await;
+    let id = answer
+        .header("x-request-id")
+        .expect("a request id")
+        .to_owned();
+    assert!(
+        id.starts_with("5d0f6a0e-"),
+        "the host's id is the last of the two: {id}"
+    );
     assert_eq!(answer.json()["requestId"].as_str(), Some(id.as_str()));
     // The line is written before the answer is; only the pipe may lag.
-    while !host.process().stdout().iter().any(|line| line.contains(&id)) {
+    while !host
+        .process()
+        .stdout()
+        .iter()
+        .any(|line| line.contains(&id))
+    {
         tokio::task::yield_now().await;
     }
     for line in host.process().stdout() {
@@ -118,8 +206,13 @@ async fn the_invocation_id_is_the_request_id_in_header_body_and_log() {
 async fn a_body_with_a_lost_content_encoding_is_a_clear_400() {
     let host = host("gzip").await;
     let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".to_vec();
-    let answer = host.call(Call::post("/api/egress/report", gzip).header("Content-Encoding", "gzip")).await;
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalidRequest")));
+    let answer = host
+        .call(Call::post("/api/egress/report", gzip).header("Content-Encoding", "gzip"))
+        .await;
+    assert_eq!(
+        (answer.status, answer.json()["code"].as_str()),
+        (400, Some("invalidRequest"))
+    );
 }
 
 #[tokio::test]
@@ -139,7 +232,12 @@ async fn a_killed_handler_is_back_on_the_same_port_and_the_third_kill_stops_the_
 #[tokio::test]
 async fn normal_work_writes_nothing_to_stderr() {
     let host = host("stderr").await;
-    for path in ["/api/health", "/api/findings", "/api/egress/report", "/api/nothing"] {
+    for path in [
+        "/api/health",
+        "/api/findings",
+        "/api/egress/report",
+        "/api/nothing",
+    ] {
         host.call(Call::get(path)).await;
     }
     assert_eq!(host.process().stderr(), Vec::<String>::new());

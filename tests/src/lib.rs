@@ -3,8 +3,10 @@
 //! * [`binaries`]: release builds for benches.
 //! * [`host`]: an emulator of the Azure Functions host, written from the host's documented behaviour, for the parts of
 //!   it that this project meets.
+//! * [`package`]: the application as the deployment package lays it out.
 //! * [`replay`]: a server that gives recorded Azure answers over real HTTPS.
 
 pub mod binaries;
 pub mod host;
+pub mod package;
 pub mod replay;

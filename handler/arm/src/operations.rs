@@ -129,9 +129,6 @@ table! {
     /// A load balancer.
     LOAD_BALANCER_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/loadBalancers"), "",
         "Microsoft.Network/loadBalancers/read";
-    /// The load balancers of a resource group.
-    LOAD_BALANCERS_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/loadBalancers",
-        "Microsoft.Network/loadBalancers/read";
     /// The scale sets of a resource group.
     SCALE_SETS_LIST: Get "Microsoft.Compute" COMPUTE, GROUP, "/providers/Microsoft.Compute/virtualMachineScaleSets",
         "Microsoft.Compute/virtualMachineScaleSets/read";

@@ -10,7 +10,7 @@ use azure_core::http::headers::{
 use azure_core::http::policies::{Policy, PolicyResult, get_retry_after};
 use azure_core::http::{Context, Method, Request, StatusCode};
 use azure_core::time::OffsetDateTime;
-use rand::Rng;
+use rand::RngExt;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 

@@ -101,6 +101,9 @@ async fn of_cluster(
     let of_group = async {
         futures::join!(
             node_resource_group(reader, group),
+            // Asked for here: nothing else in this wave waits for them, and a read starts when it is first waited for.
+            node_ips.clone(),
+            own_addresses.clone(),
             scale_set_nics(next, scale_sets.clone()),
             frontend_addresses(next, load_balancer.clone(), group, &named),
             metrics_of_load_balancer(next, &cluster, load_balancer.clone()),
@@ -115,13 +118,14 @@ async fn of_cluster(
         )
     };
     let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
-    let (node_resource_group, scale_set_nics, frontends, mut metrics) = of_group;
+    let (node_resource_group, node_ips, own_addresses, scale_set_nics, frontends, mut metrics) =
+        of_group;
     let (hops, nsgs, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
 
     // All of these have ended by now.
     let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
-    let (node_ips, own_addresses, tables) = futures::join!(node_ips, own_addresses, tables);
+    let tables = tables.await;
     let named = named
         .iter()
         .chain(&frontends.named)
@@ -244,25 +248,17 @@ async fn scale_sets(reader: Reader<'_>, group: Option<&Id>) -> Datum<Vec<ScaleSe
     converted_list(answer, convert::scale_set)
 }
 
+/// AKS calls the load balancer that carries outbound traffic `kubernetes` (R1.28, R1.32). Asked for by its name: a list
+/// of load balancers ends in an empty page, which would cost the metrics another wave.
 async fn load_balancer(reader: Reader<'_>, group: Option<&Id>) -> Datum<LoadBalancer> {
     let Some(group) = group else {
         return Datum::not_asked(NO_NODE_GROUP);
     };
-    let answer = reader.list(&operations::LOAD_BALANCERS_LIST, group).await;
-    let listing = Listing::new(answer, convert::load_balancer);
-    aks_load_balancer(&listing)
-}
-
-/// AKS calls the load balancer that carries outbound traffic `kubernetes`.
-fn aks_load_balancer(listing: &Listing<LoadBalancer>) -> Datum<LoadBalancer> {
-    listing
-        .items
-        .iter()
-        .find(|(id, _)| id.name().eq_ignore_ascii_case("kubernetes"))
-        .map_or_else(
-            || listing.of(&Id::new("kubernetes")),
-            |(_, load_balancer)| load_balancer.clone(),
-        )
+    let id = Id::new(format!(
+        "{group}/providers/Microsoft.Network/loadBalancers/kubernetes"
+    ));
+    let answer = reader.get(&operations::LOAD_BALANCER_GET, &id, &[]).await;
+    converted(answer, convert::load_balancer)
 }
 
 async fn scale_set_nics(

@@ -25,6 +25,17 @@ pub struct Host {
     client: reqwest::Client,
 }
 
+/// Loads the application at `root` and starts it with no settings at all.
+///
+/// # Panics
+/// When the application does not load or its handler does not become ready.
+pub async fn start(root: &std::path::Path) -> Host {
+    let app = App::load(root).expect("the application loads");
+    Host::start(app, Vec::new())
+        .await
+        .expect("the handler becomes ready")
+}
+
 impl Host {
     /// Loads the application at `app.root`, starts its handler with `settings` on top of an otherwise empty
     /// environment, and waits until it is ready.
@@ -32,6 +43,8 @@ impl Host {
     /// # Errors
     /// [`HostStopped`] when the handler did not become ready or crashed three times.
     pub async fn start(app: App, settings: Vec<(String, String)>) -> Result<Self, HostStopped> {
+        // Never used, the handler speaks plain HTTP; reqwest insists on one all the same. Installed already: as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()

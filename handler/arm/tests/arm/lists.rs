@@ -2,15 +2,12 @@
 
 use crate::support::{GROUP, Seen, Server, group, json_answer, ok};
 use axum::response::Response;
-use egress_arm::operations::LOAD_BALANCERS_LIST;
+use egress_arm::operations::PUBLIC_IPS_LIST;
 use egress_arm::{ArmError, Failure};
 use serde_json::{Value, json};
 
 async fn list(server: &Server) -> Result<Vec<Value>, ArmError> {
-    server
-        .session()
-        .list(&LOAD_BALANCERS_LIST, &group(), &[])
-        .await
+    server.session().list(&PUBLIC_IPS_LIST, &group(), &[]).await
 }
 
 /// Answers the nth request with the nth of `pages`, the last for all that follow; `{origin}` is filled in.
@@ -37,7 +34,9 @@ async fn links_are_followed_verbatim_over_empty_pages() {
     assert_eq!(
         paths,
         [
-            &*format!("{GROUP}/providers/Microsoft.Network/loadBalancers?api-version=2026-03-01"),
+            &*format!(
+                "{GROUP}/providers/Microsoft.Network/publicIPAddresses?api-version=2026-03-01"
+            ),
             "/a?%24skipToken=35&api-version=x&skipToken=35",
             "/b?t=a%2Fb",
             "/c",

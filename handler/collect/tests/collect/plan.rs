@@ -166,13 +166,10 @@ fn load_balancer_cluster() -> Azure {
         ),
         (NODE_GROUP.to_owned(), json!({"name": "MC_rg_c"})),
         (
-            network(NODE_GROUP, "loadBalancers"),
-            list(&[
-                json!({"id": network(NODE_GROUP, "loadBalancers/kubernetes-internal"), "properties": {}}),
-                json!({"id": lb, "sku": {"name": "Standard"}, "properties": {
-                    "frontendIPConfigurations": [{"id": format!("{lb}/frontendIPConfigurations/f"), "properties": {"publicIPAddress": {"id": ip}}}],
-                    "outboundRules": [{"name": "aksOutboundRule", "properties": {"allocatedOutboundPorts": 0}}]}}),
-            ]),
+            lb.clone(),
+            json!({"id": lb, "sku": {"name": "Standard"}, "properties": {
+                "frontendIPConfigurations": [{"id": format!("{lb}/frontendIPConfigurations/f"), "properties": {"publicIPAddress": {"id": ip}}}],
+                "outboundRules": [{"name": "aksOutboundRule", "properties": {"allocatedOutboundPorts": 0}}]}}),
         ),
         (
             format!("{NODE_GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets"),

@@ -35,6 +35,13 @@ fn check(ctx: &Context<'_>) -> Outcome {
     if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
         return Outcome::not_applicable("the outbound type is not loadBalancer");
     }
+    if ctx
+        .network()
+        .and_then(|n| n.load_balancer_sku.as_deref())
+        .is_some_and(|sku| sku.eq_ignore_ascii_case("basic"))
+    {
+        return Outcome::not_applicable("a Basic load balancer has no outbound rules (R1.61)");
+    }
     match ctx.balancer.usable() {
         Err(missing) => return Outcome::missing(missing),
         Ok(true) => return Outcome::passed(),

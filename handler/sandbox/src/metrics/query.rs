@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::{
@@ -138,7 +139,9 @@ fn timespan(text: Option<&str>, now: Timestamp) -> Result<(Timestamp, Timestamp)
         None => (now - 1.hour(), now),
         Some(text) => {
             let wrong = || format!("Invalid timespan: {text}");
-            let (start, end) = text.split_once('/').ok_or_else(wrong)?;
+            // az encodes it twice, and Azure takes that.
+            let decoded = percent_decode_str(text).decode_utf8_lossy();
+            let (start, end) = decoded.split_once('/').ok_or_else(wrong)?;
             (
                 instant(start).ok_or_else(wrong)?,
                 instant(end).ok_or_else(wrong)?,

@@ -6,7 +6,7 @@ use super::{FirewallRules, FlowProtocol, Host, IMPLICIT, RuleName, Stage, Target
 use crate::network::{AddressBounds, AddressSet, Decision, Doubt, Open, Outcome};
 
 /// So many open rules are reported; more are left out when they would do what a reported one does.
-const REPORTED_OPEN: usize = 16;
+const REPORTED_OPEN: usize = 8;
 
 /// Something that is true of a decision and cannot be read from rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +35,28 @@ pub struct FirewallPart<'r> {
 struct Candidate<'r> {
     name: &'r RuleName,
     outcome: Outcome,
-    /// Why it is not certain; empty: it matches for certain.
+    /// Whether it matches the target for certain.
+    certain: bool,
+    /// Why not: doubts of the rule's fields, borrowed because most candidates are never reported.
+    field_doubts: [&'r [Doubt]; 3],
+    /// Why not: it is about addresses, and the target's are not known closely enough.
+    addresses_unknown: bool,
+    /// Why not: doubts of this target.
     doubts: Vec<Doubt>,
     sources: &'r AddressBounds,
     caveat: Option<Caveat>,
+}
+
+impl Candidate<'_> {
+    fn all_doubts(&self) -> Vec<Doubt> {
+        let mut doubts = self.doubts.clone();
+        if self.addresses_unknown {
+            doubts.push(Doubt::HostAddressesUnknown);
+        }
+        doubts.extend(self.field_doubts.concat());
+        doubts.extend_from_slice(&self.sources.doubts);
+        doubts
+    }
 }
 
 /// How far one property of a rule fits a target.
@@ -117,14 +135,16 @@ impl FirewallRules {
     ) -> Option<Candidate<'r>> {
         let protocol = target.protocol.transport();
         let ported = crate::network::ProtocolSet::WITH_PORTS.contains(protocol);
-        let mut doubts = rule.doubts.clone();
+        let mut doubts = Vec::new();
+        let (mut port_doubts, mut address_doubts): (&[Doubt], &[Doubt]) = (&[], &[]);
+        let mut addresses_unknown = false;
         let mut certain = rule.placed && rule.certain_protocols.contains(protocol);
         if ported && !rule.ports.certain.contains(target.port) {
             if !rule.ports.possible.contains(target.port) {
                 return None;
             }
             certain = false;
-            doubts.extend_from_slice(&rule.ports.doubts);
+            port_doubts = &rule.ports.doubts;
         }
         let mut caveat = None;
         let by_host = self.host_fit(rule, target);
@@ -136,8 +156,8 @@ impl FirewallRules {
             certain = false;
             let by_address = rule.destinations.possible.intersects(addresses);
             if by_address {
-                doubts.push(Doubt::HostAddressesUnknown);
-                doubts.extend_from_slice(&rule.destinations.doubts);
+                addresses_unknown = true;
+                address_doubts = &rule.destinations.doubts;
             }
             match by_host {
                 Fit::Possible(doubt) => doubts.push(doubt),
@@ -145,14 +165,12 @@ impl FirewallRules {
                 _ => return None,
             }
         }
-        if certain {
-            doubts.clear();
-        } else if doubts.is_empty() {
-            doubts.push(Doubt::UnreadableRules);
-        }
         Some(Candidate {
             name: &rule.name,
             outcome: rule.outcome,
+            certain,
+            field_doubts: [&rule.doubts, port_doubts, address_doubts],
+            addresses_unknown,
             doubts,
             sources: &rule.sources,
             caveat,
@@ -219,6 +237,9 @@ impl FirewallRules {
             into.push(Candidate {
                 name: &rule.name,
                 outcome: rule.outcome,
+                certain: doubts.is_empty(),
+                field_doubts: [&[]; 3],
+                addresses_unknown: false,
                 doubts,
                 sources: &rule.sources,
                 caveat: hit.tag.map(|tag| Caveat::FqdnTagContents(tag.to_owned())),
@@ -261,6 +282,9 @@ fn infrastructure(target: &Target) -> Option<Candidate<'static>> {
     (platform.covers(host) != Cover::None).then(|| Candidate {
         name: &IMPLICIT,
         outcome: Outcome::Allowed,
+        certain: false,
+        field_doubts: [&[]; 3],
+        addresses_unknown: false,
         doubts: vec![Doubt::InfrastructureCollection],
         sources: &ANYONE,
         caveat: None,
@@ -268,9 +292,22 @@ fn infrastructure(target: &Target) -> Option<Candidate<'static>> {
 }
 
 /// Sources not decided yet, with the candidates that possibly matched them.
+#[derive(Clone)]
 struct Pending {
     sources: AddressSet,
     open: Vec<usize>,
+    /// The outcomes of all open candidates, the unreported ones included.
+    told: Vec<Outcome>,
+}
+
+impl Pending {
+    /// Whether one more candidate that possibly matches would change nothing: enough are reported, and one of them
+    /// does the same.
+    fn has_heard(&self, candidate: &Candidate<'_>) -> bool {
+        (!candidate.certain || candidate.sources.certain.is_empty())
+            && self.open.len() >= REPORTED_OPEN
+            && self.told.contains(&candidate.outcome)
+    }
 }
 
 impl<'r> Question<'r> {
@@ -280,11 +317,15 @@ impl<'r> Question<'r> {
         let mut pending = vec![Pending {
             sources: sources.clone(),
             open: Vec::new(),
+            told: Vec::new(),
         }];
         pending.retain(|part| !part.sources.is_empty());
         for (index, candidate) in self.candidates.iter().enumerate() {
             if pending.is_empty() {
                 break;
+            }
+            if pending.iter().all(|part| part.has_heard(candidate)) {
+                continue;
             }
             let before = std::mem::take(&mut pending);
             for part in before {
@@ -312,12 +353,11 @@ impl<'r> Question<'r> {
         pending: &mut Vec<Pending>,
     ) {
         let bounds = candidate.sources;
-        if !bounds.possible.intersects(&part.sources) {
+        if part.has_heard(candidate) || !bounds.possible.intersects(&part.sources) {
             pending.push(part);
             return;
         }
-        let sure = candidate.doubts.is_empty();
-        let matched = if sure {
+        let matched = if candidate.certain {
             part.sources.intersection(&bounds.certain)
         } else {
             AddressSet::empty()
@@ -337,24 +377,18 @@ impl<'r> Question<'r> {
             ));
         }
         if !maybe.is_empty() {
-            let mut open = part.open.clone();
-            let told = open.iter().any(|other| {
-                self.candidates
-                    .get(*other)
-                    .is_some_and(|other| other.outcome == candidate.outcome)
-            });
-            if open.len() < REPORTED_OPEN || !told {
-                open.push(index);
+            let mut opened = part.clone();
+            opened.sources = maybe;
+            opened.open.push(index);
+            if !opened.told.contains(&candidate.outcome) {
+                opened.told.push(candidate.outcome);
             }
-            pending.push(Pending {
-                sources: maybe,
-                open,
-            });
+            pending.push(opened);
         }
         if !untouched.is_empty() {
             pending.push(Pending {
                 sources: untouched,
-                open: part.open,
+                ..part
             });
         }
     }
@@ -373,7 +407,7 @@ impl<'r> Question<'r> {
             .map(|candidate| Open {
                 rule: candidate.name,
                 outcome: candidate.outcome,
-                doubts: [candidate.doubts.as_slice(), &candidate.sources.doubts].concat(),
+                doubts: candidate.all_doubts(),
             })
             .collect();
         FirewallPart {

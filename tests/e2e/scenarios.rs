@@ -1,0 +1,184 @@
+//! Every cluster of the simulated Azure, read over real HTTPS and diagnosed: the verdict and findings are what the
+//! scenario file says, the whole report is kept as a snapshot, and the calls stay few.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use egress_arm::{Client, ClientSettings, Cloud, Endpoints, Identity, ResourceId, Secret, Trust};
+use egress_collect::{Collected, Request, collect};
+use egress_diagnosis::facts::Window;
+use egress_diagnosis::report::{CheckStatus, Report};
+use egress_sandbox::{Call, Options, Sandbox, waves};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+async fn sandbox(options: Options) -> Sandbox {
+    Sandbox::start(options).await.expect("the sandbox starts")
+}
+
+fn client(sandbox: &Sandbox) -> Client {
+    Client::new(ClientSettings {
+        endpoints: Endpoints::of(Cloud::Public)
+            .with_arm_endpoint(sandbox.arm_endpoint())
+            .expect("an https endpoint"),
+        identity: Identity::Fixed(Secret::new(sandbox.token())),
+        trust: Trust::Pem(sandbox.certificate_pem().as_bytes().to_vec()),
+    })
+}
+
+/// A fixed time, so that the same scenario always gives the same report.
+async fn read(client: &Client, id: &str) -> Collected {
+    let asked_at: Timestamp = "2026-11-01T12:00:00Z".parse().expect("a time");
+    let window = Window {
+        start: asked_at - SignedDuration::from_hours(6),
+        end: asked_at,
+    };
+    let request = Request {
+        cluster: ResourceId::parse(id).expect("an id"),
+        window,
+        asked_at,
+        deadline: Instant::now() + Duration::from_mins(1),
+        progress: None,
+    };
+    collect(client, &request)
+        .await
+        .expect("the cluster is readable")
+}
+
+fn codes(report: &Report) -> BTreeSet<String> {
+    report.findings.iter().map(|f| f.code.clone()).collect()
+}
+
+#[tokio::test]
+async fn every_scenario_gets_the_verdict_and_findings_it_describes() {
+    let sandbox = sandbox(Options::default()).await;
+    let client = client(&sandbox);
+    let mut wrong = Vec::new();
+    for cluster in sandbox.clusters() {
+        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
+        let status = serde_json::to_value(report.verdict.status).expect("a status");
+        let expected: BTreeSet<String> = cluster.expected_findings.iter().cloned().collect();
+        if let Some(expected) = &cluster.expected_status
+            && status.as_str() != Some(expected)
+        {
+            wrong.push(format!(
+                "{}: {status} instead of {expected}",
+                cluster.scenario
+            ));
+        }
+        if codes(&report) != expected {
+            wrong.push(format!(
+                "{}: {:?} instead of {expected:?}",
+                cluster.scenario,
+                codes(&report)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn every_scenario_gives_the_report_that_was_reviewed() {
+    let sandbox = sandbox(Options::default()).await;
+    let client = client(&sandbox);
+    for cluster in sandbox.clusters() {
+        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
+        insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, description => cluster.description.clone() }, {
+            insta::assert_json_snapshot!(format!("{}.report", cluster.scenario), report);
+        });
+    }
+}
+
+#[tokio::test]
+async fn healthy_clusters_raise_nothing_above_info_and_leave_nothing_open() {
+    let sandbox = sandbox(Options::default()).await;
+    let client = client(&sandbox);
+    let healthy = sandbox
+        .clusters()
+        .iter()
+        .filter(|c| c.expected_status.as_deref() == Some("healthy"));
+    for cluster in healthy {
+        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
+        assert!(report.verdict.complete, "{}", cluster.scenario);
+        assert!(
+            report.gaps.is_empty(),
+            "{}: {:?}",
+            cluster.scenario,
+            report.gaps
+        );
+        let open = report
+            .checks
+            .iter()
+            .filter(|c| c.status == CheckStatus::Unknown)
+            .count();
+        assert_eq!(open, 0, "{}", cluster.scenario);
+    }
+}
+
+/// Calls that asked for the same thing.
+fn doubled(calls: &[Call]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    calls
+        .iter()
+        .map(|call| {
+            format!(
+                "{} {}?{:?}",
+                call.method,
+                call.path.to_lowercase(),
+                call.query
+            )
+        })
+        .filter(|call| !seen.insert(call.clone()))
+        .collect()
+}
+
+#[tokio::test]
+async fn load_balancer_and_nat_gateway_clusters_take_three_waves_and_read_nothing_twice() {
+    // Answers that take a while make the waves visible in the order of arrivals and answers.
+    let sandbox = sandbox(Options {
+        latency: Duration::from_millis(50),
+        ..Options::default()
+    })
+    .await;
+    let client = client(&sandbox);
+    for scenario in [
+        "healthy-lb-overlay",
+        "healthy-managed-nat",
+        "healthy-user-nat",
+        "healthy-kubenet",
+    ] {
+        let id = sandbox.cluster(scenario).expect("the scenario").id.clone();
+        sandbox.reset_log();
+        let collected = read(&client, &id).await;
+        let calls = sandbox.calls();
+        assert!(
+            waves(&calls) <= 3,
+            "{scenario}: {} waves: {calls:#?}",
+            waves(&calls)
+        );
+        assert_eq!(doubled(&calls), Vec::<String>::new(), "{scenario}");
+        assert_eq!(collected.stats.calls, calls.len() as u64, "{scenario}");
+        if scenario == "healthy-lb-overlay" {
+            assert!(calls.len() <= 14, "{} calls: {calls:#?}", calls.len());
+        }
+    }
+    assert!(
+        sandbox.connections() <= 2,
+        "{} connections",
+        sandbox.connections()
+    );
+}
+
+#[tokio::test]
+async fn a_throttled_read_is_repeated_and_counted() {
+    let sandbox = sandbox(Options::default()).await;
+    let id = sandbox
+        .cluster("throttled")
+        .expect("the scenario")
+        .id
+        .clone();
+    let collected = read(&client(&sandbox), &id).await;
+    assert!(collected.stats.retries > 0);
+    let report = egress_diagnosis::diagnose(&collected.facts);
+    assert!(report.gaps.is_empty(), "{:?}", report.gaps);
+}

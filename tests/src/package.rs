@@ -1,0 +1,35 @@
+//! The application as the deployment package lays it out.
+
+use std::path::Path;
+
+/// Puts `host.json`, the function folders and the binary side by side into `root`, which is emptied first: the host looks
+/// for `function.json` in the direct sub-folders of the application's root only.
+///
+/// # Panics
+/// When a file is missing or cannot be copied.
+pub fn lay_out(repository: &Path, handler: &Path, root: &Path) {
+    let _ = std::fs::remove_dir_all(root);
+    std::fs::create_dir_all(root).expect("the application's root");
+    let copy = |from: &Path, to: &Path| {
+        std::fs::copy(from, to).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+    };
+    copy(&repository.join("host.json"), &root.join("host.json"));
+    std::os::unix::fs::symlink(handler, root.join("handler")).expect("a link to the binary");
+    for folder in files_of(&repository.join("function-definitions")) {
+        let target = root.join(folder.file_name().expect("a function's name"));
+        std::fs::create_dir(&target).expect("a function's folder");
+        for file in files_of(&folder) {
+            copy(
+                &file,
+                &target.join(file.file_name().expect("a file's name")),
+            );
+        }
+    }
+}
+
+fn files_of(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
