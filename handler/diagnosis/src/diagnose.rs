@@ -42,7 +42,7 @@ pub fn diagnose(facts: &Facts) -> Report {
     }
     gaps.add_sections(&ctx);
     let gaps = gaps.finish();
-    let outbound = sections::outbound(&ctx);
+    let outbound = sections::outbound(&ctx, &findings);
     let snat = sections::snat(&ctx);
     let verdict = verdict(&ctx, &findings, &judged, &outbound, &snat);
     Report {

@@ -12,6 +12,7 @@ mod gaps;
 pub mod network;
 mod next_steps;
 pub mod outcome;
+mod path;
 pub mod report;
 pub mod rules;
 mod sections;

@@ -166,7 +166,12 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         public_ips: BTreeMap::new(),
         public_ip_prefixes: BTreeMap::new(),
         load_balancer: Datum::Absent,
-        scale_sets: Datum::Known(Vec::new()),
+        scale_sets: Datum::Known(
+            pools
+                .iter()
+                .map(|(name, used)| scale_set(name, used))
+                .collect(),
+        ),
         scale_set_nics: BTreeMap::new(),
         metrics: BTreeMap::new(),
         firewalls: BTreeMap::new(),
@@ -204,6 +209,20 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         .virtual_networks
         .insert(vnet_id(), Datum::Known(network));
     facts
+}
+
+fn scale_set(pool: &str, used: &str) -> ScaleSet {
+    ScaleSet {
+        id: id(
+            NODE_GROUP,
+            &format!("Microsoft.Compute/virtualMachineScaleSets/aks-{pool}-vmss"),
+        ),
+        pool_name: Some(pool.to_owned()),
+        capacity: Some(2),
+        nsg_ids: Vec::new(),
+        subnet_ids: vec![subnet_id(used)],
+        instance_public_ip: false,
+    }
 }
 
 fn endpoint(category: &str, domain: &str) -> EgressEndpoint {
@@ -384,6 +403,21 @@ pub fn with_firewall_route(mut facts: Facts) -> Facts {
     facts
 }
 
+/// Gives the network a gateway subnet, so that routes may be learned.
+pub fn with_gateway(facts: &mut Facts) {
+    vnet_mut(facts).subnet_ids.push(subnet_id("GatewaySubnet"));
+}
+
+/// The virtual network.
+pub fn vnet_mut(facts: &mut Facts) -> &mut VirtualNetwork {
+    known(
+        facts
+            .virtual_networks
+            .get_mut(&vnet_id())
+            .expect("every test cluster has one"),
+    )
+}
+
 /// A route.
 pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Route {
     Route {
@@ -394,7 +428,8 @@ pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Ro
     }
 }
 
-fn route_table(facts: &mut Facts, routes: Vec<Route>) {
+/// Puts a route table with these routes on every subnet.
+pub fn route_table(facts: &mut Facts, routes: Vec<Route>) {
     let table = id("rg-net", "Microsoft.Network/routeTables/rt-egress");
     for datum in facts.subnets.values_mut() {
         if let Datum::Known(subnet) = datum {

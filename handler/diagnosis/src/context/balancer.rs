@@ -1,6 +1,8 @@
 //! The AKS load balancer as a way out.
 
-use crate::facts::{Datum, Facts, Frontend, Id, LoadBalancer, Missing, OutboundRule, lookup};
+use crate::facts::{
+    Datum, Facts, Frontend, Id, LoadBalancer, Missing, NatGateway, OutboundRule, lookup,
+};
 use crate::snat::capacity::prefix_addresses;
 
 /// A frontend's public address.
@@ -91,6 +93,13 @@ impl<'f> Balancer<'f> {
         } else {
             self.public_ip(id)
         }
+    }
+
+    /// Addresses and prefixes of a NAT gateway.
+    pub(crate) fn of_gateway(self, gateway: &NatGateway) -> Vec<Address> {
+        let ips = gateway.public_ips.iter().map(|id| self.public_ip(id));
+        let prefixes = gateway.public_ip_prefixes.iter().map(|id| self.prefix(id));
+        ips.chain(prefixes).collect()
     }
 
     /// Addresses of all outbound rules, each frontend once.

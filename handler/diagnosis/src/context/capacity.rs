@@ -83,20 +83,7 @@ impl Context<'_> {
 
     /// IPv4 addresses of a NAT gateway.
     pub(crate) fn gateway_ips(&self, gateway: &NatGateway) -> Result<u64, Missing> {
-        count_ipv4(self.gateway_addresses(gateway))
-    }
-
-    /// Addresses and prefixes of a NAT gateway.
-    pub(crate) fn gateway_addresses(&self, gateway: &NatGateway) -> Vec<super::Address> {
-        let ips = gateway
-            .public_ips
-            .iter()
-            .map(|id| self.balancer.public_ip(id));
-        let prefixes = gateway
-            .public_ip_prefixes
-            .iter()
-            .map(|id| self.balancer.prefix(id));
-        ips.chain(prefixes).collect()
+        count_ipv4(self.balancer.of_gateway(gateway))
     }
 
     /// Capacity of a NAT gateway with this many addresses: shared by all nodes (R1.43).

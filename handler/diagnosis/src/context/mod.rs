@@ -2,19 +2,16 @@
 
 mod balancer;
 mod capacity;
-mod hop;
-mod method;
 mod snat;
 mod subnets;
 
 pub(crate) use balancer::{Address, Balancer, texts};
-pub(crate) use hop::{DefaultHop, is_pod_route};
-pub(crate) use method::Carrier;
 pub(crate) use snat::{Carriers, Device};
 pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
 
 use crate::commands::Az;
 use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};
+use crate::path::{Carrier, Path};
 use crate::snat::Demand;
 
 /// The facts and what several rules make of them.
@@ -25,8 +22,8 @@ pub struct Context<'f> {
     pub(crate) subnets: Subnets<'f>,
     /// The AKS load balancer.
     pub(crate) balancer: Balancer<'f>,
-    /// What carries each of `subnets.uses`, in the same order.
-    pub(crate) carriers: Vec<Carrier>,
+    /// The packet's path from each of `subnets.uses`, in the same order.
+    pub(crate) paths: Vec<Path<'f>>,
     /// The devices that translate, with their usage.
     pub(crate) snat: Carriers,
 }
@@ -36,17 +33,17 @@ impl<'f> Context<'f> {
     pub fn new(facts: &'f Facts) -> Self {
         let subnets = Subnets::of(facts);
         let balancer = Balancer { facts };
-        let carriers: Vec<Carrier> = subnets
+        let paths: Vec<Path<'f>> = subnets
             .uses
             .iter()
-            .map(|subnet| Carrier::of(facts, balancer, subnet))
+            .map(|used| Path::of(facts, balancer, used))
             .collect();
-        let snat = Carriers::of(facts, &subnets, &carriers);
+        let snat = Carriers::of(facts, &subnets, &paths);
         Self {
             facts,
             subnets,
             balancer,
-            carriers,
+            paths,
             snat,
         }
     }
@@ -89,7 +86,7 @@ impl<'f> Context<'f> {
 
     /// Each distinct subnet with what carries it.
     pub(crate) fn carried(&self) -> impl Iterator<Item = (&SubnetUse<'f>, &Carrier)> {
-        self.subnets.uses.iter().zip(&self.carriers)
+        self.paths.iter().map(|path| (&path.used, &path.carrier))
     }
 
     /// `az aks {verb}` on this cluster.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Carrier, Subnets};
+use super::Subnets;
 use crate::facts::{Datum, Facts, Id, Missing, OutboundType};
+use crate::path::Path;
 use crate::report::Method;
 use crate::snat::usage::{self, BackendPorts, Failures, Reading};
 
@@ -55,15 +56,15 @@ pub(crate) struct Carriers {
 }
 
 impl Carriers {
-    pub(crate) fn of(facts: &Facts, subnets: &Subnets<'_>, carriers: &[Carrier]) -> Self {
+    pub(crate) fn of(facts: &Facts, subnets: &Subnets<'_>, paths: &[Path<'_>]) -> Self {
         let declared = facts
             .cluster
             .network
             .as_ref()
             .and_then(|n| n.outbound_type.as_ref());
-        let any = |method| carriers.iter().any(|c| c.method == method);
+        let any = |method| paths.iter().any(|p| p.carrier.method == method);
         // Where the path is not known, the declared device is looked at all the same.
-        let open = carriers.is_empty() || any(Method::Unknown);
+        let open = paths.is_empty() || any(Method::Unknown);
         let mut found = Self::default();
         let balanced = any(Method::LoadBalancer);
         if balanced || (open && declared == Some(&OutboundType::LoadBalancer)) {

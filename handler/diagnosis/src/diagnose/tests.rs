@@ -104,7 +104,7 @@ fn r1_80_only_routes_of_the_pod_range_to_nodes_are_pod_routes() {
     ] {
         let route = route("r", prefix, NextHopType::VirtualAppliance, Some(hop));
         assert_eq!(
-            crate::context::is_pod_route(&facts, &route),
+            crate::path::is_pod_route(&facts, &route),
             expected,
             "{prefix} {hop}"
         );

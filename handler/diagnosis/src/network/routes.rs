@@ -61,6 +61,23 @@ pub enum Hop {
 }
 
 impl Hop {
+    /// Where a user-defined route sends a packet.
+    pub fn of(route: &Route) -> Self {
+        match &route.next_hop_type {
+            NextHopType::VirtualAppliance => Self::VirtualAppliance(
+                route
+                    .next_hop_ip
+                    .as_deref()
+                    .and_then(|ip| ip.trim().parse().ok()),
+            ),
+            NextHopType::VirtualNetworkGateway => Self::VirtualNetworkGateway,
+            NextHopType::VnetLocal => Self::VirtualNetwork,
+            NextHopType::Internet => Self::Internet,
+            NextHopType::None => Self::None,
+            NextHopType::Other(word) => Self::Other(word.clone()),
+        }
+    }
+
     /// Azure's word, as the precedence table takes it. Peerings and service endpoints have no user-defined equal and
     /// keep their own word (R3.13).
     pub fn next_hop_type(&self) -> NextHopType {

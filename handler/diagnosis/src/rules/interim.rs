@@ -4,10 +4,11 @@
 use ipnet::IpNet;
 
 use super::{Outcome, Step};
-use crate::context::{Context, DefaultHop, is_pod_route};
+use crate::context::Context;
 use crate::facts::{
     Access, Direction, Id, NetworkPlugin, NextHopType, OutboundType, RouteTable, lookup,
 };
+use crate::path::{DefaultRoute, is_pod_route};
 use crate::report::Method;
 
 /// A check without a finding code.
@@ -128,24 +129,29 @@ fn routes(ctx: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.subnets.missing());
     let kubenet = ctx.network().and_then(|n| n.plugin.as_ref()) == Some(&NetworkPlugin::Kubenet);
-    for ((used, subnet), carrier) in ctx
-        .subnets
-        .readable()
-        .map(|(used, subnet)| ((used, subnet), DefaultHop::of(ctx.facts, subnet)))
-    {
-        let label = used.label();
-        match carrier {
-            DefaultHop::UserRoutes(table) => outcome.undecided.push(format!("route table {} of {label} has routes of its own, which this version does not evaluate", table.name())),
-            DefaultHop::GatewayPossible(reason) => outcome.undecided.push(format!("{reason}, and routes that it announces cannot be read")),
-            DefaultHop::Unread(missing) => outcome.missing.push(missing),
-            DefaultHop::System if kubenet && subnet.route_table_id.is_none() => {
-                outcome.undecided.push(format!("{label} of a kubenet cluster has no route table"));
+    for path in &ctx.paths {
+        let label = path.used.label();
+        match &path.routes.default {
+            DefaultRoute::Open(reason) => outcome.undecided.push(reason.clone()),
+            DefaultRoute::Unread(missing) => outcome.missing.push(missing.clone()),
+            DefaultRoute::Halves { .. } => outcome.undecided.push(format!(
+                "the two default routes of {label} lead to different hops"
+            )),
+            DefaultRoute::Decided { .. } if kubenet && path.routes.table == Ok(None) => {
+                outcome
+                    .undecided
+                    .push(format!("{label} of a kubenet cluster has no route table"));
             }
-            DefaultHop::System => {}
+            DefaultRoute::Decided { .. } => {}
         }
-    }
-    if ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting) && !outcome.is_open() {
-        outcome.undecided.push("outbound type userDefinedRouting needs a default route to an appliance, and no route table has one".to_owned());
+        if let Some(route) = path
+            .routes
+            .diversions()
+            .into_iter()
+            .find(|route| !is_pod_route(ctx.facts, route))
+        {
+            outcome.undecided.push(format!("route {} of {label} leads {} to {}; whether a required endpoint lies there is not known", route.name, route.address_prefix, route.next_hop_type.as_str()));
+        }
     }
     outcome
 }
@@ -237,7 +243,10 @@ fn method(ctx: &Context<'_>) -> Outcome {
                     || carrier.method == Method::NatGateway
             }
             OutboundType::None | OutboundType::Block => carrier.method == Method::None,
-            _ => false,
+            _ => matches!(
+                carrier.method,
+                Method::AzureFirewall | Method::VirtualAppliance | Method::VirtualNetworkGateway
+            ),
         };
         if expected || carrier.missing.is_some() {
             continue;

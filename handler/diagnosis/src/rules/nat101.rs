@@ -2,8 +2,9 @@
 
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
-use crate::context::{Carrier, Context, DefaultHop, SubnetUse, pools_label};
+use crate::context::{Context, SubnetUse, pools_label};
 use crate::facts::{Id, OutboundType, Subnet};
+use crate::path::Carrier;
 use crate::report::{Confidence, Finding, Method, Remediation, Scope, Severity};
 
 /// A pool subnet without NAT gateway although the outbound type promises one.
@@ -114,23 +115,21 @@ fn judge(carrier: &Carrier) -> (Severity, Confidence, String) {
             Confidence::Certain,
             "nothing else carries its packets".to_owned(),
         ),
-        _ => match &carrier.hop {
-            Some(DefaultHop::UserRoutes(table)) => (
-                Severity::High,
-                Confidence::Likely,
-                format!("route table {} may lead its packets elsewhere", table.name()),
-            ),
-            Some(DefaultHop::GatewayPossible(reason)) => (
-                Severity::High,
-                Confidence::Likely,
-                format!("{reason}, which may carry its packets"),
-            ),
-            _ => (
-                Severity::Critical,
-                Confidence::Likely,
-                "whether anything else carries its packets could not be read".to_owned(),
-            ),
-        },
+        Method::VirtualAppliance | Method::AzureFirewall | Method::VirtualNetworkGateway => (
+            Severity::High,
+            Confidence::Certain,
+            format!("{}, which carries its packets", carrier.why),
+        ),
+        Method::Unknown if carrier.missing.is_none() => (
+            Severity::High,
+            Confidence::Likely,
+            format!("what carries its packets is not known: {}", carrier.why),
+        ),
+        Method::NatGateway | Method::Unknown => (
+            Severity::Critical,
+            Confidence::Likely,
+            "whether anything else carries its packets could not be read".to_owned(),
+        ),
     }
 }
 

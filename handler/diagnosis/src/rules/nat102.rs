@@ -46,7 +46,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
 }
 
 fn judge(ctx: &Context<'_>, gateway: &Gateway<'_, '_>, body: &NatGateway) -> Outcome {
-    let addresses = ctx.gateway_addresses(body);
+    let addresses = ctx.balancer.of_gateway(body);
     if addresses.iter().any(|a| matches!(a, Address::Alive { .. })) {
         return Outcome::passed();
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::context::{Carrier, Context, SubnetUse};
+use crate::context::{Context, SubnetUse};
 use crate::facts::{Id, Missing, NatGateway, lookup};
+use crate::path::Carrier;
 
 /// One NAT gateway with the pool subnets it is on.
 pub(super) struct Gateway<'c, 'f> {

@@ -41,7 +41,7 @@ fn item(ctx: &Context<'_>, id: &Id) -> NatGatewayItem {
     NatGatewayItem {
         id: id.clone(),
         sku: body.and_then(|b| b.sku.clone()),
-        public_ips: body.and_then(|b| texts(ctx.gateway_addresses(b)).ok()),
+        public_ips: body.and_then(|b| texts(ctx.balancer.of_gateway(b)).ok()),
         idle_timeout_in_minutes: body.and_then(|b| b.idle_timeout_minutes),
         zones: body.map(|b| b.zones.clone()),
     }

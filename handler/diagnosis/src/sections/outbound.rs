@@ -1,28 +1,33 @@
 //! `outbound`: declared against actual, subnet by subnet.
 
-use crate::context::{Carrier, Context, DefaultHop, SubnetUse, texts};
+use crate::context::{Context, texts};
 use crate::facts::{Id, OutboundType, lookup};
+use crate::network::nsg::{Origin, RuleName};
+use crate::network::routes::Hop;
+use crate::network::{Decision, Outcome};
+use crate::path::{DefaultRoute, Path as Walked, PoolParts, Reach, Summary, Via};
 use crate::report::{
-    Device, FinalState, Method, NextHop, Outbound, Path, RouteSource, Step, StepKind,
+    Device, Finding, Method, NextHop, Outbound, Path, RouteSource, Step, StepKind,
 };
 
-/// What carries each subnet, as far as it follows without evaluating routes.
-pub(crate) fn outbound(ctx: &Context<'_>) -> Outbound {
+/// The path of each subnet. Findings, in packet order, give a drop its cause.
+pub(crate) fn outbound(ctx: &Context<'_>, findings: &[Finding]) -> Outbound {
     Outbound {
         declared_type: ctx.outbound_type().map(|t| t.as_str().to_owned()),
         agrees_with_actual: agrees(ctx),
         paths: ctx
-            .carried()
-            .map(|(used, carrier)| path(ctx, used, carrier))
+            .paths
+            .iter()
+            .map(|walked| path(ctx, walked, findings))
             .collect(),
     }
 }
 
 fn agrees(ctx: &Context<'_>) -> Option<bool> {
     let declared = ctx.outbound_type()?;
-    let mut known = !ctx.carriers.is_empty() && ctx.subnets.unresolved.is_empty();
-    for carrier in &ctx.carriers {
-        let same = match (carrier.method, declared) {
+    let mut known = !ctx.paths.is_empty() && ctx.subnets.unresolved.is_empty();
+    for path in &ctx.paths {
+        let same = match (path.carrier.method, declared) {
             (Method::Unknown, _) | (_, OutboundType::Other(_)) => None,
             (method, OutboundType::LoadBalancer) => Some(method == Method::LoadBalancer),
             (method, OutboundType::None | OutboundType::Block) => Some(method == Method::None),
@@ -41,52 +46,180 @@ fn agrees(ctx: &Context<'_>) -> Option<bool> {
     known.then_some(true)
 }
 
-fn path(ctx: &Context<'_>, used: &SubnetUse<'_>, carrier: &Carrier) -> Path {
-    let final_state = match carrier.method {
-        Method::None => FinalState::Dropped,
-        Method::Unknown => FinalState::Undetermined,
-        _ => FinalState::Delivered,
-    };
+fn path(ctx: &Context<'_>, walked: &Walked<'_>, findings: &[Finding]) -> Path {
+    let carrier = &walked.carrier;
+    let device = carrier.device.as_ref();
+    Path {
+        node_pools: walked.used.pools.iter().map(|p| (*p).to_owned()).collect(),
+        scope: walked.used.scope,
+        subnet_id: Some(walked.used.id.clone()),
+        next_hop: next_hop(&walked.routes.default),
+        method: carrier.method,
+        device: device.map(|id| self::device(id, carrier.method)),
+        public_ips: public_ips(ctx, walked),
+        steps: steps(walked),
+        final_state: walked.internet.reach.final_state(),
+        cause: cause(walked, findings),
+    }
+}
+
+/// The steps of a packet to TCP 443 of a public address.
+fn steps(walked: &Walked<'_>) -> Vec<Step> {
+    let used = &walked.used;
+    let carrier = &walked.carrier;
     let mut steps = vec![step(
         StepKind::Start,
         Some(used.id),
         used.label(),
         format!("{} send from here", used.pools_label()),
     )];
-    let hop = next_hop(carrier.hop.as_ref());
-    if let Some(read) = &carrier.hop {
-        let why = match read {
-            DefaultHop::System => {
-                "no user route and no gateway: Azure's own default route".to_owned()
-            }
-            _ => carrier.why.clone(),
-        };
+    steps.extend(security_steps(walked));
+    steps.push(route_step(walked));
+    if let Some(via) = walked.routes.default.via()
+        && matches!(
+            via.hop,
+            Hop::VirtualAppliance(_) | Hop::VirtualNetworkGateway
+        )
+    {
         steps.push(step(
-            StepKind::Route,
-            hop.route_table_id.as_ref(),
-            hop.hop_type.clone(),
-            why,
+            StepKind::Hop,
+            carrier.device.as_ref(),
+            via.hop_label(),
+            "what is allowed there, and the address it leaves with, are up to this hop".to_owned(),
+        ));
+    } else if walked.internet.reach != Reach::DroppedByRoute {
+        steps.push(step(
+            StepKind::Snat,
+            carrier.device.as_ref(),
+            lower_first(&format!("{:?}", carrier.method)),
+            carrier.why.clone(),
         ));
     }
-    let decision = format!("{:?}", carrier.method);
+    let (decision, why) = match walked.internet.reach {
+        Reach::Delivered => ("delivered", "nothing on the path drops it"),
+        Reach::Forwarded => ("forwarded", "the next hop decides what follows"),
+        Reach::DroppedByRules => ("dropped", "network security groups deny it"),
+        Reach::DroppedByRoute => ("dropped", "the default route has next hop None"),
+        Reach::NoMethod => ("dropped", "no public address to leave with"),
+        Reach::Undetermined => (
+            "undetermined",
+            "a step above is not known or holds for a part only",
+        ),
+    };
     steps.push(step(
-        StepKind::Snat,
-        carrier.device.as_ref(),
-        lower_first(&decision),
-        carrier.why.clone(),
+        StepKind::Final,
+        None,
+        decision.to_owned(),
+        why.to_owned(),
     ));
-    Path {
-        node_pools: used.pools.iter().map(|p| (*p).to_owned()).collect(),
-        scope: used.scope,
-        subnet_id: Some(used.id.clone()),
-        next_hop: hop,
-        method: carrier.method,
-        device: carrier.device.as_ref().map(|id| device(id, carrier.method)),
-        public_ips: public_ips(ctx, carrier),
-        steps,
-        final_state,
-        cause: None,
+    steps
+}
+
+/// One step per security group: what it does with TCP 443 to public addresses, and by which rule.
+fn security_steps(walked: &Walked<'_>) -> Vec<Step> {
+    let security = &walked.security;
+    let rules = &walked.internet.rules;
+    let nic = security.nic.iter().zip(rules).map(|(group, parts)| {
+        let decisions = parts.parts.iter().map(|p| &p.nic).collect();
+        (&group.nsg, decisions)
+    });
+    let subnet = rules.iter().take(1).map(|parts: &PoolParts| {
+        let decisions = parts.parts.iter().map(|p| &p.subnet).collect();
+        (&security.subnet.nsg, decisions)
+    });
+    let groups: Vec<(_, Vec<&Decision<RuleName>>)> = nic.chain(subnet).collect();
+    groups
+        .into_iter()
+        .filter_map(|(nsg, decisions)| {
+            let id = match nsg {
+                Ok(None) => return None,
+                Ok(Some(id)) => Some(id),
+                Err(_) => None,
+            };
+            let outcome = Summary::of(decisions.iter().map(|d| d.outcome));
+            let mut names: Vec<String> = Vec::new();
+            for decision in decisions {
+                let name = rule_name(decision);
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            let why = match nsg {
+                Err(missing) => format!("{} could not be read", missing.what),
+                Ok(_) => format!("TCP 443 to public addresses: {}", names.join("; ")),
+            };
+            Some(step(StepKind::Nsg, id, outcome.as_str().to_owned(), why))
+        })
+        .collect()
+}
+
+/// `rule no-internet (priority 200, subnet level) denies`
+fn rule_name(decision: &Decision<RuleName>) -> String {
+    let name = |by: &RuleName| {
+        let level = match by.level {
+            crate::network::nsg::Level::Nic => "NIC",
+            crate::network::nsg::Level::Subnet => "subnet",
+        };
+        let kind = if by.origin == Origin::Default {
+            "default rule"
+        } else {
+            "rule"
+        };
+        let priority = by
+            .priority
+            .map_or(String::new(), |p| format!("priority {p}, "));
+        format!("{kind} {} ({priority}{level} level)", by.rule)
+    };
+    let verb = |outcome| match outcome {
+        Outcome::Allowed => "allows",
+        Outcome::Denied => "denies",
+        Outcome::Undecidable => "does something this version does not know",
+    };
+    let decided = format!("{} {}", name(&decision.by), verb(decision.otherwise));
+    match decision.open.first() {
+        Some(open) if decision.outcome == Outcome::Undecidable && open.rule != decision.by => {
+            format!(
+                "{decided}, unless {}, which {}, applies first",
+                name(&open.rule),
+                verb(open.outcome)
+            )
+        }
+        _ => decided,
     }
+}
+
+fn route_step(walked: &Walked<'_>) -> Step {
+    let table = walked.routes.table.as_ref().ok().copied().flatten();
+    let (decision, why) = match &walked.routes.default {
+        DefaultRoute::Decided { via, split } => {
+            let mut why = match via.source {
+                RouteSource::System => {
+                    "no user route and no gateway: Azure's own default route".to_owned()
+                }
+                _ => via.label(),
+            };
+            if *split {
+                why.push_str(", with a second route for the other half of the addresses");
+            }
+            (via.hop_label(), why)
+        }
+        DefaultRoute::Halves { low, high } => (
+            "unknown".to_owned(),
+            format!(
+                "{} leads to {}, {} to {}",
+                low.label(),
+                low.hop_label(),
+                high.label(),
+                high.hop_label()
+            ),
+        ),
+        DefaultRoute::Open(reason) => ("unknown".to_owned(), reason.clone()),
+        DefaultRoute::Unread(missing) => (
+            "unknown".to_owned(),
+            format!("{} could not be read", missing.what),
+        ),
+    };
+    step(StepKind::Route, table.map(|t| &t.id), decision, why)
 }
 
 fn step(kind: StepKind, resource: Option<&Id>, decision: String, why: String) -> Step {
@@ -106,26 +239,38 @@ fn lower_first(text: &str) -> String {
         .unwrap_or_default()
 }
 
-fn next_hop(hop: Option<&DefaultHop>) -> NextHop {
-    let (hop_type, source, table) = match hop {
-        Some(DefaultHop::System) => ("Internet", RouteSource::System, None),
-        Some(DefaultHop::UserRoutes(table)) => {
-            ("unknown", RouteSource::Unknown, Some(table.clone()))
-        }
-        _ => ("unknown", RouteSource::Unknown, None),
+fn next_hop(default: &DefaultRoute) -> NextHop {
+    let Some(Via {
+        hop,
+        source,
+        table,
+        name,
+    }) = default.via()
+    else {
+        return NextHop {
+            hop_type: "unknown".to_owned(),
+            ip_address: None,
+            source: RouteSource::Unknown,
+            route_table_id: None,
+            route_name: None,
+        };
     };
     NextHop {
-        hop_type: hop_type.to_owned(),
-        ip_address: None,
-        source,
-        route_table_id: table,
-        route_name: None,
+        hop_type: hop.next_hop_type().as_str().to_owned(),
+        ip_address: match hop {
+            Hop::VirtualAppliance(ip) => ip.map(|ip| ip.to_string()),
+            _ => None,
+        },
+        source: *source,
+        route_table_id: table.clone(),
+        route_name: name.clone(),
     }
 }
 
 fn device(id: &Id, method: Method) -> Device {
     let kind = match method {
         Method::NatGateway => "Microsoft.Network/natGateways",
+        Method::AzureFirewall => "Microsoft.Network/azureFirewalls",
         _ => "Microsoft.Network/loadBalancers",
     };
     Device {
@@ -135,14 +280,37 @@ fn device(id: &Id, method: Method) -> Device {
     }
 }
 
-fn public_ips(ctx: &Context<'_>, carrier: &Carrier) -> Option<Vec<String>> {
+fn public_ips(ctx: &Context<'_>, walked: &Walked<'_>) -> Option<Vec<String>> {
+    let carrier = &walked.carrier;
     match carrier.method {
         Method::LoadBalancer => texts(ctx.balancer.outbound_addresses().ok()?).ok(),
         Method::NatGateway => {
             let body = lookup(&ctx.facts.nat_gateways, carrier.device.as_ref()?).as_known()?;
-            texts(ctx.gateway_addresses(body)).ok()
+            texts(ctx.balancer.of_gateway(body)).ok()
         }
         Method::None => Some(Vec::new()),
         _ => None,
     }
+}
+
+/// The first finding in packet order that explains a drop.
+fn cause(walked: &Walked<'_>, findings: &[Finding]) -> Option<String> {
+    let explains = |code: &str| match walked.internet.reach {
+        Reach::DroppedByRules => code.starts_with("NSG1"),
+        Reach::DroppedByRoute => code == "OUT101",
+        Reach::NoMethod => matches!(
+            code,
+            "OUT106" | "OUT112" | "NAT101" | "NAT102" | "UDR101" | "UDR102"
+        ),
+        Reach::Delivered | Reach::Forwarded | Reach::Undetermined => false,
+    };
+    let affected = |finding: &&Finding| {
+        let mut pools = finding.affected.node_pools.iter();
+        finding.blocks_egress && pools.any(|pool| walked.used.pools.contains(&pool.as_str()))
+    };
+    findings
+        .iter()
+        .filter(affected)
+        .find(|finding| explains(&finding.code))
+        .map(|finding| finding.code.clone())
 }

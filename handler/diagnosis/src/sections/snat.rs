@@ -51,9 +51,9 @@ pub(crate) fn snat(ctx: &Context<'_>) -> Snat {
 /// One word for the devices; where the paths mix, what the outbound type declares.
 fn kind(ctx: &Context<'_>) -> SnatDevice {
     let mut kinds: Vec<SnatDevice> = ctx
-        .carriers
+        .paths
         .iter()
-        .map(|carrier| match carrier.method {
+        .map(|path| match path.carrier.method {
             Method::LoadBalancer => SnatDevice::LoadBalancer,
             Method::NatGateway => SnatDevice::NatGateway,
             Method::AzureFirewall => SnatDevice::AzureFirewall,

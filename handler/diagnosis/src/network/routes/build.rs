@@ -3,7 +3,7 @@
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{Bgp, EffectiveRoute, EffectiveRoutes, Hop, OpenRoute, RouteSource, SystemRoute};
-use crate::facts::{NextHopType, Peering, Route, RouteTable, ServiceEndpoint, VirtualNetwork};
+use crate::facts::{Peering, Route, RouteTable, ServiceEndpoint, VirtualNetwork};
 use crate::network::{AddressSet, AddressTerm, Doubt, Family, ServiceTags};
 
 /// What the effective routes of a subnet are computed from.
@@ -177,7 +177,7 @@ impl Gathered<'_> {
     }
 
     fn user(&mut self, route: &Route) {
-        let hop = user_hop(route);
+        let hop = Hop::of(route);
         let source = RouteSource::User;
         if let Ok(prefix) = route.address_prefix.trim().parse::<IpNet>() {
             self.add(&route.name, prefix, source, &hop);
@@ -253,22 +253,6 @@ impl Gathered<'_> {
                 self.add("", net.into(), source, &Hop::None);
             }
         }
-    }
-}
-
-fn user_hop(route: &Route) -> Hop {
-    match &route.next_hop_type {
-        NextHopType::VirtualAppliance => Hop::VirtualAppliance(
-            route
-                .next_hop_ip
-                .as_deref()
-                .and_then(|ip| ip.trim().parse().ok()),
-        ),
-        NextHopType::VirtualNetworkGateway => Hop::VirtualNetworkGateway,
-        NextHopType::VnetLocal => Hop::VirtualNetwork,
-        NextHopType::Internet => Hop::Internet,
-        NextHopType::None => Hop::None,
-        NextHopType::Other(word) => Hop::Other(word.clone()),
     }
 }
 

@@ -1,0 +1,147 @@
+//! What carries a subnet's packets to the internet, by the precedence table (R2.1, T1–T9).
+
+use super::DefaultRoute;
+use crate::context::{Balancer, SubnetUse};
+use crate::facts::{Facts, Id, Missing};
+use crate::network::method::{self, Inputs, carrier};
+use crate::report::{Method, Scope};
+
+/// What carries one subnet's packets.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Carrier {
+    pub(crate) method: Method,
+    /// The NAT gateway, load balancer or appliance.
+    pub(crate) device: Option<Id>,
+    /// How it was decided, in words.
+    pub(crate) why: String,
+    /// What was missing to decide.
+    pub(crate) missing: Option<Missing>,
+}
+
+impl Carrier {
+    pub(crate) fn of(
+        facts: &Facts,
+        balancer: Balancer<'_>,
+        used: &SubnetUse<'_>,
+        default: &DefaultRoute,
+    ) -> Self {
+        let via = match default {
+            DefaultRoute::Decided { via, .. } => via,
+            DefaultRoute::Unread(missing) => return Self::unread(missing.clone()),
+            DefaultRoute::Open(reason) => return Self::open(reason.clone()),
+            DefaultRoute::Halves { low, high } => {
+                return Self::open(format!(
+                    "{} leads to {} and {} to {}",
+                    low.label(),
+                    low.hop_label(),
+                    high.label(),
+                    high.hop_label()
+                ));
+            }
+        };
+        let subnet = match &used.subnet {
+            Ok(subnet) => *subnet,
+            Err(missing) => return Self::unread(missing.clone()),
+        };
+        let outbound_rule = balancer.usable();
+        let all_have_addresses = used
+            .pools_with_node_ips
+            .map(|with| used.scope == Scope::Node && with == used.pools.len());
+        let decided = carrier(&Inputs {
+            next_hop: Some(&via.hop.next_hop_type()),
+            nat_gateway: Some(subnet.nat_gateway_id.is_some()),
+            instance_public_ip: all_have_addresses,
+            outbound_rule: outbound_rule.as_ref().ok().copied(),
+            private_subnet: Some(subnet.default_outbound_access == Some(false)),
+            // AKS makes scale sets of mode Uniform; virtual machine pools get no default access either way known here.
+            flexible_scale_set: Some(false),
+        });
+        let method = match decided {
+            method::Carrier::Decided(method) => method,
+            method::Carrier::OneOf(_) => {
+                let missing = outbound_rule.err().unwrap_or_else(|| Missing {
+                    what: format!("agent pools of {}", used.label()),
+                    how: facts.agent_pools.status(),
+                });
+                return Self::unread(missing);
+            }
+            method::Carrier::PerDestination | method::Carrier::UnknownNextHop => {
+                return Self::open(format!(
+                    "{} leads to {}, which is no known way to the internet",
+                    via.label(),
+                    via.hop_label()
+                ));
+            }
+        };
+        let (method, device, why) = match method {
+            method::Method::VirtualAppliance => (
+                Method::VirtualAppliance,
+                None,
+                format!("{} leads to {}", via.label(), via.hop_label()),
+            ),
+            method::Method::VirtualNetworkGateway => (
+                Method::VirtualNetworkGateway,
+                None,
+                format!("{} leads to the virtual network gateway", via.label()),
+            ),
+            method::Method::Dropped => (
+                Method::None,
+                None,
+                format!("{} drops every packet (next hop None)", via.label()),
+            ),
+            method::Method::NatGateway => {
+                let id = subnet.nat_gateway_id.clone();
+                let name = id.as_ref().map_or("", Id::name).to_owned();
+                (
+                    Method::NatGateway,
+                    id,
+                    format!("NAT gateway {name} is on the subnet"),
+                )
+            }
+            method::Method::InstancePublicIp => (
+                Method::InstancePublicIp,
+                None,
+                "every node has a public IP address of its own".to_owned(),
+            ),
+            method::Method::LoadBalancer => (
+                Method::LoadBalancer,
+                facts.load_balancer.as_known().map(|lb| lb.id.clone()),
+                "the load balancer has an outbound rule with a public address".to_owned(),
+            ),
+            method::Method::DefaultOutboundAccess => (
+                Method::DefaultOutboundAccess,
+                None,
+                "no explicit method; Azure's default outbound access remains".to_owned(),
+            ),
+            method::Method::NoEgress => (
+                Method::None,
+                None,
+                "the subnet is private and no method gives egress".to_owned(),
+            ),
+        };
+        Self {
+            method,
+            device,
+            why,
+            missing: None,
+        }
+    }
+
+    fn open(why: String) -> Self {
+        Self {
+            method: Method::Unknown,
+            device: None,
+            why,
+            missing: None,
+        }
+    }
+
+    fn unread(missing: Missing) -> Self {
+        Self {
+            method: Method::Unknown,
+            device: None,
+            why: format!("{} could not be read", missing.what),
+            missing: Some(missing),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The packet's path from each distinct node and pod subnet: security groups at the NIC and the subnet, route, method,
+//! and what becomes of a packet to the internet. What could not be read is carried along as [`Missing`], never replaced.
+
+mod carrier;
+mod internet;
+mod kubenet;
+mod route;
+mod security;
+
+pub(crate) use carrier::Carrier;
+pub(crate) use internet::{Internet, Reach};
+pub(crate) use kubenet::is_pod_route;
+pub(crate) use route::{DefaultRoute, Routes, Via};
+pub(crate) use security::{PoolParts, Security, Summary};
+
+use crate::context::{Balancer, SubnetUse};
+use crate::facts::Facts;
+
+/// The way out of one subnet, for the packets of its nodes or of its pods.
+#[derive(Debug, Clone)]
+pub(crate) struct Path<'f> {
+    /// The subnet and the pools that use it.
+    pub(crate) used: SubnetUse<'f>,
+    /// Its effective routes and its default route.
+    pub(crate) routes: Routes<'f>,
+    /// The network security groups that its packets meet.
+    pub(crate) security: Security,
+    /// What carries its packets to the internet when nothing drops them.
+    pub(crate) carrier: Carrier,
+    /// What becomes of TCP 443 to public addresses.
+    pub(crate) internet: Internet,
+}
+
+impl<'f> Path<'f> {
+    /// Walks the path of one subnet.
+    pub(crate) fn of(facts: &'f Facts, balancer: Balancer<'f>, used: &SubnetUse<'f>) -> Self {
+        let routes = Routes::of(facts, used);
+        let security = Security::of(facts, used, &routes);
+        let carrier = Carrier::of(facts, balancer, used, &routes.default);
+        let internet = Internet::of(facts, balancer, &security, &carrier, &routes.default);
+        Self {
+            used: used.clone(),
+            routes,
+            security,
+            carrier,
+            internet,
+        }
+    }
+}
