@@ -418,6 +418,35 @@ pub fn vnet_mut(facts: &mut Facts) -> &mut VirtualNetwork {
     )
 }
 
+/// Id of the test route table.
+pub fn route_table_id() -> Id {
+    id("rg-net", "Microsoft.Network/routeTables/rt-egress")
+}
+
+/// The route table.
+pub fn route_table_mut(facts: &mut Facts) -> &mut RouteTable {
+    known(
+        facts
+            .route_tables
+            .get_mut(&route_table_id())
+            .expect("the test cluster has a route table"),
+    )
+}
+
+/// Moves pool `user` to a subnet `user` of its own, otherwise like `nodes`.
+pub fn split_pools(mut facts: Facts) -> Facts {
+    let body = Subnet {
+        id: subnet_id("user"),
+        address_prefixes: vec!["10.0.50.0/24".to_owned()],
+        ..subnet_mut(&mut facts, "nodes").clone()
+    };
+    facts.subnets.insert(subnet_id("user"), Datum::Known(body));
+    if let Some(subnets) = facts.pool_subnets.get_mut("user") {
+        subnets.node = Datum::Known(subnet_id("user"));
+    }
+    facts
+}
+
 /// A route.
 pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Route {
     Route {
@@ -430,7 +459,7 @@ pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Ro
 
 /// Puts a route table with these routes on every subnet.
 pub fn route_table(facts: &mut Facts, routes: Vec<Route>) {
-    let table = id("rg-net", "Microsoft.Network/routeTables/rt-egress");
+    let table = route_table_id();
     for datum in facts.subnets.values_mut() {
         if let Datum::Known(subnet) = datum {
             subnet.route_table_id = Some(table.clone());

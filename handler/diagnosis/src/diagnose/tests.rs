@@ -69,8 +69,6 @@ fn what_is_not_evaluated_is_never_healthy() {
     if let Some(Datum::Known(network)) = foreign_dns.virtual_networks.get_mut(&vnet_id()) {
         network.dns_servers = vec!["172.16.0.4".into()];
     }
-    let mut both = load_balancer();
-    subnet_mut(&mut both, "nodes").nat_gateway_id = Some(nat_id("ng1"));
     let mut no_type = load_balancer();
     network_mut(&mut no_type).outbound_type = None;
     let mut no_table = kubenet();
@@ -82,12 +80,10 @@ fn what_is_not_evaluated_is_never_healthy() {
     for (what, facts) in [
         ("gateway", gateway),
         ("dns", foreign_dns),
-        ("nat over lb", both),
         ("no type", no_type),
         ("kubenet without table", no_table),
         ("isolated without cache", no_cache),
         ("ranges", ranges),
-        ("route", with_firewall_route(nat_gateway())),
     ] {
         assert_eq!(diagnose(&facts).verdict.status, Status::Unknown, "{what}");
     }

@@ -10,7 +10,7 @@ mod security;
 pub(crate) use carrier::Carrier;
 pub(crate) use internet::{Internet, Reach};
 pub(crate) use kubenet::is_pod_route;
-pub(crate) use route::{DefaultRoute, Routes, Via};
+pub(crate) use route::{DefaultRoute, Routes, Via, gateway};
 pub(crate) use security::{PoolParts, Security, Summary};
 
 use crate::context::{Balancer, SubnetUse};

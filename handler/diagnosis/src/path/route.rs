@@ -139,7 +139,7 @@ fn table<'f>(facts: &'f Facts, used: &SubnetUse<'f>) -> Result<Option<&'f RouteT
 }
 
 /// Why a gateway may announce routes to this network.
-fn gateway(network: &VirtualNetwork) -> Option<String> {
+pub(crate) fn gateway(network: &VirtualNetwork) -> Option<String> {
     if Bgp::of(network, None) == Bgp::None {
         return None;
     }

@@ -5,11 +5,18 @@ use std::collections::BTreeMap;
 use super::Outcome;
 
 /// Consequence → the findings that explain it away.
-const EXPLAINED_BY: &[(&str, &[&str])] = &[(
-    "SNT108",
-    // Without a working method, or without nodes, no data points are what one expects.
-    &["CLS101", "OUT106", "NAT101", "NAT102", "NAT103"],
-)];
+const EXPLAINED_BY: &[(&str, &[&str])] = &[
+    // A load balancer without outbound rule is why its subnets have no method, or only the default one.
+    ("OUT111", &["OUT106"]),
+    ("OUT112", &["OUT106"]),
+    (
+        "SNT108",
+        // Without a working method, or without nodes, no data points are what one expects.
+        &[
+            "CLS101", "OUT101", "OUT106", "OUT112", "NAT101", "NAT102", "NAT103", "NAT104",
+        ],
+    ),
+];
 
 /// Drops the findings of consequences whose cause was found; their checks then do not apply, with the cause as reason.
 pub(crate) fn suppress(outcomes: &mut BTreeMap<&'static str, Outcome>) {

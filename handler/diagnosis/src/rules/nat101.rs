@@ -133,7 +133,8 @@ fn judge(carrier: &Carrier) -> (Severity, Confidence, String) {
     }
 }
 
-fn fixes(ctx: &Context<'_>, subnet: &Subnet) -> Vec<Remediation> {
+/// Ways to give a subnet its NAT gateway.
+pub(super) fn fixes(ctx: &Context<'_>, subnet: &Subnet) -> Vec<Remediation> {
     let network = subnet.id.parent();
     let sibling: Option<&Id> = ctx
         .subnets

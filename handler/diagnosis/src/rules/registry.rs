@@ -1,8 +1,9 @@
 //! The table of all rules, in packet order within their family.
 
 use super::{
-    Rule, cls101, cls102, cls103, cls104, nat101, nat102, nat103, nat105, nat106, nat107, out106,
-    out109, snt101, snt102, snt103, snt108,
+    Rule, cls101, cls102, cls103, cls104, nat101, nat102, nat103, nat104, nat105, nat106, nat107,
+    out101, out102, out103, out104, out105, out106, out109, out111, out112, snt101, snt102, snt103,
+    snt108, udr101, udr102, udr103, udr109,
 };
 
 /// Every rule.
@@ -11,14 +12,27 @@ pub const RULES: &[Rule] = &[
     cls102::RULE,
     cls103::RULE,
     cls104::RULE,
+    out101::RULE,
+    out102::RULE,
+    out103::RULE,
+    out104::RULE,
+    out105::RULE,
     out106::RULE,
     out109::RULE,
+    udr101::RULE,
+    udr102::RULE,
+    udr103::RULE,
+    udr109::RULE,
     nat101::RULE,
     nat102::RULE,
     nat103::RULE,
+    nat104::RULE,
     nat105::RULE,
     nat106::RULE,
     nat107::RULE,
+    // What follows from a method that lacks comes after what says which.
+    out111::RULE,
+    out112::RULE,
     snt101::RULE,
     snt102::RULE,
     snt103::RULE,

@@ -1,0 +1,116 @@
+//! OUT102: type loadBalancer, but the default route leads to an appliance.
+
+use super::routing::{by_default, delete, find, own_network};
+use super::{Docs, Outcome, Rule, Step};
+use crate::context::Context;
+use crate::facts::OutboundType;
+use crate::network::routes::Hop;
+use crate::report::{Remediation, Severity};
+
+/// Type loadBalancer, but the default route leads to an appliance.
+pub(super) const RULE: Rule = Rule {
+    code: "OUT102",
+    slug: "load-balancer-bypassed",
+    severity: Severity::High,
+    step: Step::Routes,
+    docs: Docs {
+        what: "For outbound type `loadBalancer`: whether the default route of a pool's subnet leads to a virtual appliance.",
+        why: "The packets leave by the appliance, not by the load balancer's outbound address. Answers of public Services \
+              take the other way and are dropped, allow-lists name an address that is not used, and the load balancer's \
+              SNAT metrics say nothing.",
+        evidence: "The route, its route table, the appliance's address and the subnets that use the table.",
+        fix: "Change the outbound type to `userDefinedRouting` when the appliance is wanted, else delete the route.",
+        how_sure: "Certain: a user route to an appliance comes before every other method (R2.1).",
+        references: &[
+            "https://learn.microsoft.com/azure/aks/egress-outboundtype",
+            "https://learn.microsoft.com/azure/virtual-network/virtual-networks-udr-overview",
+        ],
+    },
+    check,
+};
+
+fn check(ctx: &Context<'_>) -> Outcome {
+    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
+        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    }
+    let mut outcome = Outcome::passed();
+    for routed in by_default(ctx, &mut outcome, |via| {
+        matches!(via.hop, Hop::VirtualAppliance(_))
+    }) {
+        let mut found = RULE
+            .finding(format!(
+                "{} bypasses the load balancer: {} leads to {}",
+                routed.who(),
+                routed.via.label(),
+                routed.via.hop_label()
+            ))
+            .explain("Outbound type loadBalancer promises the load balancer's address. The route sends the packets to an appliance first, so they leave with another address, and answers of public Services return another way than the requests came.");
+        found = routed.show(found);
+        if own_network(ctx) {
+            found = found.fix(
+                Remediation::new("Declare what is the case: outbound type userDefinedRouting")
+                    .command(
+                        ctx.az_aks("update")
+                            .opt("--outbound-type", "userDefinedRouting")
+                            .build(),
+                    )
+                    .side_effect("Open connections break and the load balancer's outbound address is released: authorized IP ranges and allow-lists first")
+                    .undo(ctx.az_aks("update").opt("--outbound-type", "loadBalancer").build()),
+            );
+        }
+        if let Some((table, route)) = find(ctx, routed.via) {
+            found = found.fix(delete(
+                "Delete the route: packets then leave by the load balancer",
+                table,
+                route,
+            ));
+        }
+        outcome.findings.push(found);
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::NextHopType;
+    use crate::testing::{
+        codes, firewall_routing, kubenet, load_balancer, outcome, route, route_table,
+        with_firewall_route, with_gateway,
+    };
+
+    #[test]
+    fn r2_20_fires() {
+        let found = outcome(&RULE, &with_firewall_route(load_balancer()));
+        assert_eq!(codes(&found), ["OUT102"]);
+        let finding = &found.findings[0];
+        assert!(!finding.blocks_egress);
+        assert!(
+            finding
+                .title
+                .ends_with("leads to VirtualAppliance 10.1.0.4")
+        );
+        assert!(finding.remediation[0].commands[0].contains("--outbound-type userDefinedRouting"));
+        assert!(finding.remediation[1].commands[0].contains("route delete"));
+    }
+
+    #[test]
+    fn does_not_fire() {
+        assert_eq!(outcome(&RULE, &load_balancer()), Outcome::passed());
+        // Routes of pods to their nodes are no appliance (R1.80).
+        assert_eq!(outcome(&RULE, &kubenet()), Outcome::passed());
+        assert!(outcome(&RULE, &firewall_routing()).not_applicable.is_some());
+        // R2.23
+        let mut facts = load_balancer();
+        let internet = route("default", "0.0.0.0/0", NextHopType::Internet, None);
+        route_table(&mut facts, vec![internet]);
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+    }
+
+    #[test]
+    fn cannot_tell() {
+        let mut facts = load_balancer();
+        with_gateway(&mut facts);
+        assert!(outcome(&RULE, &facts).is_open());
+    }
+}

@@ -1,0 +1,392 @@
+//! What the route rules share: paths by their default route, and the commands that change routes.
+
+use super::Outcome;
+use crate::commands::Az;
+use crate::context::{Context, pools_label};
+use crate::facts::{Id, OutboundType, Route, RouteTable, lookup};
+use crate::network::routes::Hop;
+use crate::path::{DefaultRoute, Path, Via};
+use crate::report::{Finding, Remediation};
+
+/// Paths with the same default route.
+pub(super) struct Routed<'c, 'f> {
+    pub(super) via: &'c Via,
+    pub(super) paths: Vec<&'c Path<'f>>,
+    /// The route is for half of the addresses only, and the other half goes elsewhere.
+    pub(super) half: bool,
+}
+
+impl<'f> Routed<'_, 'f> {
+    /// Pools in name order.
+    pub(super) fn pools(&self) -> Vec<&'f str> {
+        pools(self.paths.iter().copied())
+    }
+
+    /// `Node pools a, b`
+    pub(super) fn who(&self) -> String {
+        super::out106::capital(&pools_label(&self.pools()))
+    }
+
+    /// Adds the route, the subnets and the pools to a finding.
+    pub(super) fn show(&self, mut found: Finding) -> Finding {
+        let value = Some(self.via.hop_label());
+        found = found.evidence(self.via.label(), self.via.table.as_ref(), value);
+        if self.half {
+            let text = "the route is for one half of all addresses; the other half goes elsewhere";
+            found = found.evidence(text, self.via.table.as_ref(), None);
+        }
+        if let Some(table) = &self.via.table {
+            found = found.resource(table);
+        }
+        show_subnets(found, &self.paths)
+    }
+}
+
+/// Pools of some paths, in name order.
+pub(super) fn pools<'c, 'f: 'c>(paths: impl IntoIterator<Item = &'c Path<'f>>) -> Vec<&'f str> {
+    let mut pools: Vec<&str> = paths
+        .into_iter()
+        .flat_map(|path| path.used.pools.iter().copied())
+        .collect();
+    pools.sort_unstable();
+    pools.dedup();
+    pools
+}
+
+/// Adds the subnets and pools of some paths to a finding.
+pub(super) fn show_subnets(mut found: Finding, paths: &[&Path<'_>]) -> Finding {
+    for path in paths {
+        found = found.resource(path.used.id);
+    }
+    found.pools(pools(paths.iter().copied()))
+}
+
+/// Paths whose default route is wanted, those with the same route together. Paths whose default route is not known
+/// leave the outcome open.
+pub(super) fn by_default<'c, 'f>(
+    ctx: &'c Context<'f>,
+    outcome: &mut Outcome,
+    wanted: impl Fn(&Via) -> bool,
+) -> Vec<Routed<'c, 'f>> {
+    let mut groups: Vec<Routed<'c, 'f>> = Vec::new();
+    let mut add = |via: &'c Via, path: &'c Path<'f>, half: bool| {
+        if !wanted(via) {
+            return;
+        }
+        match groups.iter_mut().find(|group| group.via == via) {
+            Some(group) => group.paths.push(path),
+            None => groups.push(Routed {
+                via,
+                paths: vec![path],
+                half,
+            }),
+        }
+    };
+    outcome
+        .missing
+        .extend(ctx.subnets.unresolved.iter().cloned());
+    for path in &ctx.paths {
+        match &path.routes.default {
+            DefaultRoute::Decided { via, .. } => add(via, path, false),
+            DefaultRoute::Halves { low, high } => {
+                add(low, path, true);
+                add(high, path, true);
+            }
+            DefaultRoute::Open(reason) => outcome
+                .undecided
+                .push(format!("{}: {reason}", path.used.label())),
+            DefaultRoute::Unread(missing) => outcome.missing.push(missing.clone()),
+        }
+    }
+    groups
+}
+
+/// Paths whose carrier is wanted. Paths whose carrier is not known leave the outcome open.
+pub(super) fn by_carrier<'c, 'f>(
+    ctx: &'c Context<'f>,
+    outcome: &mut Outcome,
+    wanted: impl Fn(&Path<'f>) -> bool,
+) -> Vec<&'c Path<'f>> {
+    outcome
+        .missing
+        .extend(ctx.subnets.unresolved.iter().cloned());
+    for path in &ctx.paths {
+        open_carrier(path, outcome);
+    }
+    ctx.paths.iter().filter(|path| wanted(path)).collect()
+}
+
+/// Leaves the outcome open where it is not known what carries a path.
+pub(super) fn open_carrier(path: &Path<'_>, outcome: &mut Outcome) {
+    let carrier = &path.carrier;
+    if let Some(missing) = &carrier.missing {
+        outcome.missing.push(missing.clone());
+    } else if carrier.method == crate::report::Method::Unknown {
+        outcome
+            .undecided
+            .push(format!("{}: {}", path.used.label(), carrier.why));
+    }
+}
+
+/// Whether the type wants no egress at all.
+pub(super) fn isolated(ctx: &Context<'_>) -> bool {
+    matches!(
+        ctx.outbound_type(),
+        Some(OutboundType::None | OutboundType::Block)
+    )
+}
+
+pub(super) fn is_udr(ctx: &Context<'_>) -> bool {
+    ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting)
+}
+
+/// Whether all pools use subnets that AKS does not manage itself (R1.70, R1.71).
+pub(super) fn own_network(ctx: &Context<'_>) -> bool {
+    let node_group = ctx.cluster().node_resource_group.as_deref();
+    let managed = |path: &Path<'_>| match (node_group, path.used.id.resource_group()) {
+        (Some(group), Some(of)) => group.eq_ignore_ascii_case(of),
+        _ => false,
+    };
+    !ctx.paths.iter().any(managed)
+}
+
+/// `az network route-table route {verb}`
+pub(super) fn az_route(verb: &str, table: &Id, name: &str) -> Az {
+    Az::new(&format!("network route-table route {verb}"))
+        .opt("--subscription", table.subscription().unwrap_or_default())
+        .opt(
+            "--resource-group",
+            table.resource_group().unwrap_or_default(),
+        )
+        .opt("--route-table-name", table.name())
+        .opt("--name", name)
+}
+
+/// The next hop options of a route.
+fn with_hop(az: Az, route: &Route) -> Az {
+    let az = az.opt("--next-hop-type", route.next_hop_type.as_str());
+    match &route.next_hop_ip {
+        Some(ip) => az.opt("--next-hop-ip-address", ip),
+        None => az,
+    }
+}
+
+/// The table and the route behind a default route.
+pub(super) fn find<'f>(ctx: &Context<'f>, via: &Via) -> Option<(&'f RouteTable, &'f Route)> {
+    let table = lookup(&ctx.facts.route_tables, via.table.as_ref()?).as_known()?;
+    let name = via.name.as_deref()?;
+    let route = table.routes.iter().find(|r| r.name == name)?;
+    Some((table, route))
+}
+
+/// Who else follows a change of this table.
+pub(super) fn shared(table: &RouteTable) -> String {
+    let names: Vec<&str> = table.subnet_ids.iter().map(Id::name).collect();
+    format!(
+        "Every subnet with route table {} follows: {}",
+        table.id.name(),
+        names.join(", ")
+    )
+}
+
+/// Deletes a route.
+pub(super) fn delete(summary: impl Into<String>, table: &RouteTable, route: &Route) -> Remediation {
+    Remediation::new(summary)
+        .command(az_route("delete", &table.id, &route.name).build())
+        .side_effect(shared(table))
+        .side_effect("Open connections break, and the egress address changes: authorized IP ranges and allow-lists elsewhere first")
+        .undo(
+            with_hop(
+                az_route("create", &table.id, &route.name)
+                    .opt("--address-prefix", &route.address_prefix),
+                route,
+            )
+            .build(),
+        )
+}
+
+/// Sends a route to an appliance.
+pub(super) fn to_appliance(ctx: &Context<'_>, table: &RouteTable, route: &Route) -> Remediation {
+    let (ip, known) = appliance(ctx);
+    let summary = if known {
+        format!(
+            "Send route {} to the appliance that the other route tables use",
+            route.name
+        )
+    } else {
+        format!(
+            "Send route {} to your firewall: put its private address in place of {ip}",
+            route.name
+        )
+    };
+    Remediation::new(summary)
+        .command(
+            az_route("update", &table.id, &route.name)
+                .opt("--next-hop-type", "VirtualAppliance")
+                .opt("--next-hop-ip-address", &ip)
+                .build(),
+        )
+        .side_effect(shared(table))
+        .side_effect("What the firewall does not allow stops working; open connections break")
+        .undo(with_hop(az_route("update", &table.id, &route.name), route).build())
+}
+
+/// Adds a default route to an appliance.
+pub(super) fn create_default(ctx: &Context<'_>, table: &RouteTable) -> Remediation {
+    let (ip, known) = appliance(ctx);
+    let summary = if known {
+        "Add a default route to the appliance that the other route tables use".to_owned()
+    } else {
+        format!("Add a default route to your firewall: put its private address in place of {ip}")
+    };
+    let name = "default-to-appliance";
+    Remediation::new(summary)
+        .command(
+            az_route("create", &table.id, name)
+                .opt("--address-prefix", "0.0.0.0/0")
+                .opt("--next-hop-type", "VirtualAppliance")
+                .opt("--next-hop-ip-address", &ip)
+                .build(),
+        )
+        .side_effect(shared(table))
+        .side_effect("What the firewall does not allow stops working; open connections break")
+        .undo(az_route("delete", &table.id, name).build())
+}
+
+/// The appliance that some pool's default route names; else a word to be replaced.
+fn appliance(ctx: &Context<'_>) -> (String, bool) {
+    let known = ctx
+        .paths
+        .iter()
+        .filter_map(|path| path.routes.default.via())
+        .find_map(|via| match via.hop {
+            Hop::VirtualAppliance(ip) => ip,
+            _ => None,
+        });
+    known.map_or_else(
+        || ("FIREWALL_PRIVATE_IP".to_owned(), false),
+        |ip| (ip.to_string(), true),
+    )
+}
+
+/// Whether the table has a default route, or both halves of one.
+pub(super) fn has_default(table: &RouteTable) -> bool {
+    let has = |prefix: &str| {
+        table
+            .routes
+            .iter()
+            .any(|r| r.address_prefix.trim() == prefix)
+    };
+    has("0.0.0.0/0") || (has("0.0.0.0/1") && has("128.0.0.0/1"))
+}
+
+/// A load balancing rule that translates outbound flows implicitly (R1.35).
+pub(super) fn implicit_rule<'f>(ctx: &Context<'f>) -> Option<&'f str> {
+    let lb = ctx.facts.load_balancer.as_known()?;
+    lb.rules
+        .iter()
+        .find(|rule| rule.disable_outbound_snat != Some(true))
+        .map(|rule| rule.name.as_str())
+}
+
+/// Ways to give subnets the method that the outbound type promises.
+pub(super) fn explicit_method(ctx: &Context<'_>, paths: &[&Path<'_>]) -> Vec<Remediation> {
+    let mut fixes: Vec<Remediation> = Vec::new();
+    for path in paths {
+        let table = path.routes.table.as_ref().ok().copied().flatten();
+        let new = match (ctx.outbound_type(), &path.used.subnet, table) {
+            (Some(OutboundType::UserDefinedRouting), _, Some(table)) if !has_default(table) => {
+                vec![create_default(ctx, table)]
+            }
+            (Some(OutboundType::UserDefinedRouting), _, Some(table)) => path
+                .routes
+                .default
+                .via()
+                .and_then(|via| find(ctx, via))
+                .map(|(_, route)| to_appliance(ctx, table, route))
+                .into_iter()
+                .collect(),
+            (Some(OutboundType::UserDefinedRouting), Ok(subnet), None) => {
+                vec![create_table(ctx, &subnet.id)]
+            }
+            (Some(OutboundType::LoadBalancer), _, _) => vec![
+                Remediation::new("Let AKS write its outbound rule again")
+                    .command(ctx.az_aks("update").build())
+                    .side_effect("AKS applies its own view of the load balancer: rules and frontends added by hand are removed")
+                    .undo("None needed: the call restores what the cluster's settings say"),
+            ],
+            (_, Ok(subnet), _) => super::nat101::fixes(ctx, subnet),
+            (_, Err(_), _) => Vec::new(),
+        };
+        fixes.extend(
+            new.into_iter()
+                .filter(|fix| !fixes.contains(fix))
+                .collect::<Vec<_>>(),
+        );
+    }
+    fixes
+}
+
+/// Gives a subnet a route table with a default route: the one that another pool subnet of the network uses, else a new
+/// one.
+pub(super) fn create_table(ctx: &Context<'_>, subnet: &Id) -> Remediation {
+    let network = subnet.parent();
+    let update = || super::nat101::subnet_update(subnet);
+    let sibling = ctx
+        .paths
+        .iter()
+        .filter(|path| path.used.id.parent() == network)
+        .filter_map(|path| path.routes.table.as_ref().ok().copied().flatten())
+        .find(|table| has_default(table));
+    let undo = format!("{} --remove routeTable", update().build());
+    if let Some(table) = sibling {
+        return Remediation::new(format!(
+            "Associate route table {} with the subnet",
+            table.id.name()
+        ))
+        .command(update().opt("--route-table", table.id.as_str()).build())
+        .side_effect("What the firewall does not allow stops working; open connections break")
+        .undo(undo);
+    }
+    let cluster = ctx.cluster();
+    let name = format!("{}-egress", cluster.name);
+    let group = subnet.resource_group().unwrap_or(&cluster.resource_group);
+    let subscription = subnet.subscription().unwrap_or(&cluster.subscription_id);
+    let az = |verb: &str| {
+        Az::new(verb)
+            .opt("--subscription", subscription)
+            .opt("--resource-group", group)
+    };
+    let (ip, _) = appliance(ctx);
+    Remediation::new(format!(
+        "Create a route table with a default route to your firewall ({ip}) and associate it"
+    ))
+    .command(
+        az("network route-table create")
+            .opt("--name", &name)
+            .build(),
+    )
+    .command(
+        az("network route-table route create")
+            .opt("--route-table-name", &name)
+            .opt("--name", "default")
+            .opt("--address-prefix", "0.0.0.0/0")
+            .opt("--next-hop-type", "VirtualAppliance")
+            .opt("--next-hop-ip-address", &ip)
+            .build(),
+    )
+    .command(update().opt("--route-table", &name).build())
+    .side_effect("What the firewall does not allow stops working; open connections break")
+    .undo(undo)
+}
+
+/// The table that keeps a gateway's routes from a subnet without default route, and the gateway (R2.45).
+pub(super) fn suppressed_gateway<'f>(path: &Path<'f>) -> Option<(&'f RouteTable, String)> {
+    let table = path.routes.table.as_ref().ok().copied().flatten()?;
+    let network = path.routes.network.as_ref().ok().copied()?;
+    let off = table.disable_bgp_route_propagation == Some(true);
+    if !off || has_default(table) {
+        return None;
+    }
+    Some((table, crate::path::gateway(network)?))
+}
