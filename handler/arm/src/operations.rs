@@ -40,6 +40,7 @@ const RESOURCES: &str = "2021-04-01";
 
 const CLUSTER: Option<&str> = Some("Microsoft.ContainerService/managedClusters");
 const GROUP: Option<&str> = Some("Microsoft.Resources/resourceGroups");
+const SUBSCRIPTION: Option<&str> = Some("Microsoft.Resources/subscriptions");
 
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident: $method:ident $provider:literal $version:ident, $target:expr, $suffix:literal, $action:literal;)*) => {
@@ -101,6 +102,30 @@ table! {
     /// The public IP prefixes of a resource group.
     PUBLIC_IP_PREFIXES_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/publicIPPrefixes",
         "Microsoft.Network/publicIPPrefixes/read";
+    /// An Azure Firewall with its classic rules.
+    AZURE_FIREWALL_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/azureFirewalls"), "",
+        "Microsoft.Network/azureFirewalls/read";
+    /// The Azure Firewalls of a subscription.
+    AZURE_FIREWALLS_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/azureFirewalls",
+        "Microsoft.Network/azureFirewalls/read";
+    /// A firewall policy without its rules.
+    FIREWALL_POLICY_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/firewallPolicies"), "",
+        "Microsoft.Network/firewallPolicies/read";
+    /// The firewall policies of a subscription.
+    FIREWALL_POLICIES_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/firewallPolicies",
+        "Microsoft.Network/firewallPolicies/read";
+    /// The rule collection groups of a firewall policy, its parents' left out.
+    RULE_COLLECTION_GROUPS_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/firewallPolicies"), "/ruleCollectionGroups",
+        "Microsoft.Network/firewallPolicies/ruleCollectionGroups/read";
+    /// An IP group.
+    IP_GROUP_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/ipGroups"), "",
+        "Microsoft.Network/ipGroups/read";
+    /// A network interface of a virtual machine.
+    NETWORK_INTERFACE_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/networkInterfaces"), "",
+        "Microsoft.Network/networkInterfaces/read";
+    /// What a virtual machine is doing, its power state among it.
+    VIRTUAL_MACHINE_INSTANCE_VIEW_GET: Get "Microsoft.Compute" COMPUTE, Some("Microsoft.Compute/virtualMachines"), "/instanceView",
+        "Microsoft.Compute/virtualMachines/instanceView/read";
     /// A load balancer.
     LOAD_BALANCER_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/loadBalancers"), "",
         "Microsoft.Network/loadBalancers/read";

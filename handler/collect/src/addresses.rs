@@ -110,6 +110,21 @@ pub(crate) async fn by_id(reader: Reader<'_>, ids: impl IntoIterator<Item = Id>)
     }
 }
 
+/// Addresses by the lists of their resource groups: a firewall may have hundreds.
+pub(crate) async fn by_group(reader: Reader<'_>, ids: &BTreeSet<Id>) -> Addresses {
+    let groups: BTreeSet<Id> = ids.iter().filter_map(group_of).collect();
+    let each = groups.iter().map(|group| async move {
+        let list = ips_of_group(reader, group).await;
+        let named = ids.iter().filter(|id| group_of(id).as_ref() == Some(group));
+        let named: Vec<(Id, Datum<PublicIp>)> = named.map(|id| (id.clone(), list.of(id))).collect();
+        named
+    });
+    Addresses {
+        ips: join_all(each).await.into_iter().flatten().collect(),
+        prefixes: BTreeMap::new(),
+    }
+}
+
 /// The addresses of a resource group.
 pub(crate) async fn ips_of_group(reader: Reader<'_>, group: &Id) -> Listing<PublicIp> {
     let answer = reader.list(&operations::PUBLIC_IPS_LIST, group).await;

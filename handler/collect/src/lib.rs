@@ -5,6 +5,7 @@
 
 mod addresses;
 mod convert;
+mod hops;
 mod metrics;
 mod networks;
 mod outcome;

@@ -8,6 +8,7 @@ use egress_diagnosis::facts::{AgentPool, Datum, Id, PoolSubnets, Subnet, Virtual
 use futures::future::join_all;
 
 use crate::convert;
+use crate::hops::segment::{Segment, segments};
 use crate::outcome::{Listing, converted, unknown};
 use crate::reader::Reader;
 
@@ -17,6 +18,8 @@ pub(crate) struct Networks {
     pub(crate) pool_subnets: BTreeMap<String, PoolSubnets>,
     pub(crate) vnets: BTreeMap<Id, Datum<VirtualNetwork>>,
     pub(crate) subnets: BTreeMap<Id, Datum<Subnet>>,
+    /// All subnets of these networks, not only the pools'.
+    pub(crate) segments: Vec<Segment>,
 }
 
 impl Networks {
@@ -64,6 +67,7 @@ pub(crate) async fn read(
     for network in own {
         all.vnets.extend(network.vnets);
         all.subnets.extend(network.subnets);
+        all.segments.extend(network.segments);
     }
     all.pool_subnets = pools
         .iter()
@@ -105,6 +109,7 @@ async fn read_network(reader: Reader<'_>, network: Id, wanted: BTreeSet<Id>) -> 
     };
     Networks {
         pool_subnets: BTreeMap::new(),
+        segments: segments(&answer),
         vnets: BTreeMap::from([(network, converted(answer, convert::virtual_network))]),
         subnets,
     }
@@ -161,6 +166,7 @@ async fn read_aks_network(reader: Reader<'_>, node_group: Option<&Id>) -> (Datum
         Datum::Known(id) => BTreeMap::from([(id.clone(), inline.of(id))]),
         _ => BTreeMap::new(),
     };
+    let segments = segments(&answer);
     let vnets = convert::id(&network.id)
         .map(|id| (id, converted(answer, convert::virtual_network)))
         .into_iter()
@@ -169,6 +175,7 @@ async fn read_aks_network(reader: Reader<'_>, node_group: Option<&Id>) -> (Datum
         pool_subnets: BTreeMap::new(),
         vnets,
         subnets,
+        segments,
     };
     (subnet, networks)
 }

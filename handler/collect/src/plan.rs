@@ -6,6 +6,9 @@
 //! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups |
 //! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
 //!
+//! Where a default route leads to an appliance, its owner is looked for as described in `hops`: with outbound type
+//! `userDefinedRouting` from wave 3 on, else from wave 4 on.
+//!
 //! A wave is added only where Azure's answers force it: a cluster body without agent pools (the pool list comes first), a
 //! virtual network that may not be read (its subnets are asked one by one), a NAT gateway with an address in yet another
 //! resource group.
@@ -15,8 +18,8 @@ use std::sync::Arc;
 
 use egress_arm::{ArmError, model, operations};
 use egress_diagnosis::facts::{
-    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, NatGateway, Nsg, PublicIp,
-    ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
+    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, NatGateway, Nsg,
+    OutboundType, PublicIp, ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
 };
 use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt, try_join};
@@ -24,6 +27,7 @@ use futures::{FutureExt, try_join};
 use crate::Request;
 use crate::addresses::{self, Addresses};
 use crate::convert;
+use crate::hops::{self, Hops};
 use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
 use crate::networks::{self, Networks};
 use crate::outcome::{Listing, converted, converted_list};
@@ -59,7 +63,7 @@ async fn egress_endpoints(reader: Reader<'_>, request: &Request) -> Datum<Vec<Eg
 }
 
 /// A read whose answer more than one other read waits for.
-type Once<'a, T> = Shared<BoxFuture<'a, Arc<T>>>;
+pub(crate) type Once<'a, T> = Shared<BoxFuture<'a, Arc<T>>>;
 
 fn once<'a, T: 'a>(read: impl Future<Output = T> + Send + 'a) -> Once<'a, T> {
     read.map(Arc::new).boxed().shared()
@@ -90,6 +94,7 @@ async fn of_cluster(
     let load_balancer = once(load_balancer(reader, group));
     let node_ips = once(node_group_ips(reader, group));
     let own_addresses = once(addresses::by_id(reader, named_elsewhere));
+    let tables = once(route_tables(pools.clone()));
 
     // Needs one of these, each as soon as it is there.
     let next = reader.next_wave();
@@ -106,7 +111,7 @@ async fn of_cluster(
     };
     let of_subnets = async {
         futures::join!(
-            route_tables(pools.clone()),
+            hops(&cluster, pools.clone(), tables.clone(), group),
             nsgs(pools.clone(), scale_sets.clone()),
             gateways(pools.clone(), group, own_addresses.clone()),
             metrics_of_gateways(&cluster, pools.clone()),
@@ -115,11 +120,12 @@ async fn of_cluster(
     let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
     let (node_resource_group, node_ips, own_addresses, scale_set_nics, frontends, mut metrics) =
         of_group;
-    let (route_tables, nsgs, gateways, gateway_metrics) = of_subnets;
+    let (hops, nsgs, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
 
     // All of these have ended by now.
     let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
+    let tables = tables.await;
     let named = named
         .iter()
         .chain(&frontends.named)
@@ -129,6 +135,14 @@ async fn of_cluster(
     addresses.extend((*own_addresses).clone());
     addresses.extend(frontends.elsewhere);
     addresses.extend(gateways.elsewhere);
+    addresses.extend(hops.addresses);
+    // What was read for a pool stands.
+    let mut virtual_networks = hops.vnets;
+    virtual_networks.extend(pools.networks.vnets.clone());
+    let mut subnets = hops.subnets;
+    subnets.extend(pools.networks.subnets.clone());
+    let mut nat_gateways = hops.nat_gateways;
+    nat_gateways.extend(gateways.by_id);
 
     Facts {
         asked_at: request.asked_at,
@@ -137,17 +151,22 @@ async fn of_cluster(
         egress_endpoints: Datum::not_asked("read beside the cluster"),
         node_resource_group,
         pool_subnets: pools.networks.pool_subnets.clone(),
-        virtual_networks: pools.networks.vnets.clone(),
-        subnets: pools.networks.subnets.clone(),
-        route_tables,
+        virtual_networks,
+        subnets,
+        route_tables: (*tables).clone(),
         nsgs,
-        nat_gateways: gateways.by_id,
+        nat_gateways,
         public_ips: addresses.ips,
         public_ip_prefixes: addresses.prefixes,
         load_balancer: (*load_balancer).clone(),
         scale_sets: (*scale_sets).clone(),
         scale_set_nics,
         metrics,
+        firewalls: hops.firewalls,
+        firewall_policies: hops.policies,
+        rule_collection_groups: hops.groups,
+        ip_groups: hops.ip_groups,
+        hops: hops.owners,
         cluster,
     }
 }
@@ -298,6 +317,22 @@ async fn route_tables(pools: Once<'_, PoolNetworks<'_>>) -> BTreeMap<Id, Datum<R
         (id, converted(answer, convert::route_table))
     });
     join_all(each).await.into_iter().collect()
+}
+
+/// The owners of the addresses that default routes lead to.
+async fn hops(
+    cluster: &Cluster,
+    pools: Once<'_, PoolNetworks<'_>>,
+    tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
+    group: Option<&Id>,
+) -> Hops {
+    let pools = pools.await;
+    let outbound = cluster
+        .network
+        .as_ref()
+        .and_then(|n| n.outbound_type.as_ref());
+    let expected = outbound == Some(&OutboundType::UserDefinedRouting);
+    hops::read(pools.next, &pools.networks, tables, expected, group).await
 }
 
 /// The groups of the subnets, and those that only the scale sets' models name.

@@ -174,6 +174,11 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         ),
         scale_set_nics: BTreeMap::new(),
         metrics: BTreeMap::new(),
+        firewalls: BTreeMap::new(),
+        firewall_policies: BTreeMap::new(),
+        rule_collection_groups: BTreeMap::new(),
+        ip_groups: BTreeMap::new(),
+        hops: BTreeMap::new(),
     };
     facts.window.start = START
         .saturating_sub(SignedDuration::from_hours(6))

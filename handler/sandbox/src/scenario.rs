@@ -50,6 +50,15 @@ pub(crate) struct Scenario {
     /// Azure Firewalls by name.
     #[serde(default)]
     pub(crate) firewalls: BTreeMap<String, Firewall>,
+    /// IP groups by name.
+    #[serde(default)]
+    pub(crate) ip_groups: BTreeMap<String, IpGroup>,
+    /// Virtual machines that forward packets, by name.
+    #[serde(default)]
+    pub(crate) appliances: BTreeMap<String, Appliance>,
+    /// Internal load balancers before them, by name.
+    #[serde(default)]
+    pub(crate) internal_load_balancers: BTreeMap<String, InternalLoadBalancer>,
     /// Metric series that differ from the quiet defaults.
     #[serde(default)]
     pub(crate) metrics: Vec<Metric>,
@@ -358,8 +367,8 @@ pub(crate) struct PublicIpPrefix {
     pub(crate) zones: Vec<String>,
 }
 
-/// `[firewalls.<name>]`: an Azure Firewall in the subnet `AzureFirewallSubnet` of `network`, with a policy that
-/// admits the FQDN tag `AzureKubernetesService` for every source.
+/// `[firewalls.<name>]`: an Azure Firewall in the subnet `AzureFirewallSubnet` of `network`, with a policy. Without
+/// `rules` the policy admits the FQDN tag `AzureKubernetesService` for every source.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Firewall {
@@ -369,8 +378,115 @@ pub(crate) struct Firewall {
     pub(crate) ips: Vec<String>,
     #[serde(default = "standard")]
     pub(crate) tier: String,
+    #[serde(default = "succeeded")]
+    pub(crate) provisioning_state: String,
+    /// A deallocated firewall keeps its rules and has no IP configuration.
+    #[serde(default)]
+    pub(crate) deallocated: bool,
     /// Name of its policy; default `<name>-policy`.
     pub(crate) policy: Option<String>,
+    /// The policy's rules, each in a collection of its own, first come first.
+    pub(crate) rules: Option<Vec<FirewallRule>>,
+    /// Rules of a parent policy, which come before all others.
+    #[serde(default)]
+    pub(crate) parent_rules: Vec<FirewallRule>,
+    #[serde(default = "yes")]
+    pub(crate) dns_proxy: bool,
+    /// `snat.privateRanges`.
+    #[serde(default)]
+    pub(crate) private_ranges: Vec<String>,
+}
+
+/// `{ name = "aks", fqdns = ["*.azmk8s.io"] }` is an application rule on ports 80 and 443,
+/// `{ name = "api", to = ["AzureCloud"], ports = ["443"] }` a network rule.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FirewallRule {
+    pub(crate) name: String,
+    #[serde(default = "allow")]
+    pub(crate) action: String,
+    #[serde(default = "anywhere")]
+    pub(crate) from: Vec<String>,
+    /// Names under `[ip_groups]`, in place of `from`.
+    #[serde(default)]
+    pub(crate) from_groups: Vec<String>,
+    /// Target FQDNs.
+    #[serde(default)]
+    pub(crate) fqdns: Vec<String>,
+    /// FQDN tags.
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+    /// Destination addresses or service tags.
+    #[serde(default)]
+    pub(crate) to: Vec<String>,
+    /// Destination FQDNs of a network rule.
+    #[serde(default)]
+    pub(crate) to_fqdns: Vec<String>,
+    #[serde(default = "tcp")]
+    pub(crate) protocols: Vec<String>,
+    #[serde(default)]
+    pub(crate) ports: Vec<String>,
+}
+
+/// `[ip_groups.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IpGroup {
+    pub(crate) resource_group: Option<String>,
+    pub(crate) addresses: Vec<String>,
+}
+
+/// `[appliances.<name>]`: a virtual machine that forwards packets, with one network interface `<name>-nic`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Appliance {
+    pub(crate) resource_group: Option<String>,
+    /// `<network>/<subnet>`.
+    pub(crate) subnet: String,
+    pub(crate) private_ip: String,
+    #[serde(default = "yes")]
+    pub(crate) forwarding: bool,
+    #[serde(default = "running")]
+    pub(crate) power_state: String,
+}
+
+/// `[internal_load_balancers.<name>]`: a private frontend before appliances.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InternalLoadBalancer {
+    pub(crate) resource_group: Option<String>,
+    /// `<network>/<subnet>`.
+    pub(crate) subnet: String,
+    pub(crate) private_ip: String,
+    /// Names under `[appliances]`.
+    #[serde(default)]
+    pub(crate) backends: Vec<String>,
+    #[serde(default = "yes")]
+    pub(crate) ha_ports: bool,
+}
+
+fn allow() -> String {
+    "Allow".into()
+}
+
+fn anywhere() -> Vec<String> {
+    vec!["*".into()]
+}
+
+fn tcp() -> Vec<String> {
+    vec!["TCP".into()]
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn running() -> String {
+    "running".into()
+}
+
+fn succeeded() -> String {
+    "Succeeded".into()
 }
 
 fn standard() -> String {

@@ -10,6 +10,8 @@ pub type ScaleSet = Resource<ScaleSetProperties>;
 pub type NicConfiguration = Resource<NicConfigurationProperties>;
 /// An IP configuration, of a model or of a NIC.
 pub type NicIpConfiguration = Resource<NicIpConfigurationProperties>;
+/// A NIC of a virtual machine.
+pub type NetworkInterface = Resource<NetworkInterfaceProperties>;
 /// A NIC of a scale set instance.
 pub type ScaleSetNic = Resource<ScaleSetNicProperties>;
 
@@ -56,5 +58,24 @@ arm_objects! {
         ip_configurations: List<NicIpConfiguration>,
         #[serde(rename = "enableIPForwarding")]
         enable_ip_forwarding: Field<bool>,
+    }
+
+    /// `properties` of a virtual machine's NIC.
+    NetworkInterfaceProperties {
+        virtual_machine: Part<Reference>,
+        network_security_group: Part<Reference>,
+        ip_configurations: List<NicIpConfiguration>,
+        #[serde(rename = "enableIPForwarding")]
+        enable_ip_forwarding: Field<bool>,
+    }
+
+    /// A virtual machine's instance view.
+    InstanceView {
+        statuses: List<InstanceStatus>,
+    }
+
+    /// A status of a virtual machine, e.g. `PowerState/running`.
+    InstanceStatus {
+        code: Field<String>,
     }
 }

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod compute;
+mod firewall;
 mod load_balancer;
 mod metrics;
 mod network;
@@ -22,9 +23,17 @@ pub use cluster::{
     UpgradeSettings, WorkloadAutoScalerProfile,
 };
 pub use compute::{
-    NicConfiguration, NicConfigurationProperties, NicIpConfiguration, NicIpConfigurationProperties,
+    InstanceStatus, InstanceView, NetworkInterface, NetworkInterfaceProperties, NicConfiguration,
+    NicConfigurationProperties, NicIpConfiguration, NicIpConfigurationProperties,
     PublicIpConfiguration, ScaleSet, ScaleSetNetworkProfile, ScaleSetNic, ScaleSetNicProperties,
     ScaleSetProperties, VirtualMachineProfile,
+};
+pub use firewall::{
+    AzureFirewall, AzureFirewallProperties, ClassicCollection, ClassicCollectionProperties,
+    CollectionAction, DnsSettings, FirewallIpConfiguration, FirewallIpConfigurationProperties,
+    FirewallPolicy, FirewallPolicyProperties, FirewallRule, HubIpAddresses, HubPublicIp,
+    HubPublicIps, IpGroup, IpGroupProperties, PolicySnat, RuleCollection, RuleCollectionGroup,
+    RuleCollectionGroupProperties, RuleProtocol, ThreatIntelWhitelist, TransportSecurity,
 };
 pub use load_balancer::{
     BackendPool, BackendPoolProperties, FrontendIpConfiguration, FrontendProperties, LoadBalancer,

@@ -57,7 +57,7 @@ arm_objects! {
         use_remote_gateways: Field<bool>,
     }
 
-    /// `properties` of a subnet. Its `ipConfigurations` are left out: thousands of ids that nothing here needs.
+    /// `properties` of a subnet. `ipConfigurations` names whatever has an address in it.
     SubnetProperties {
         address_prefix: Field<String>,
         address_prefixes: List<String>,
@@ -67,6 +67,7 @@ arm_objects! {
         service_endpoints: List<ServiceEndpoint>,
         default_outbound_access: Field<bool>,
         delegations: List<Delegation>,
+        ip_configurations: List<Reference>,
     }
 
     /// A service endpoint of a subnet.

@@ -1,7 +1,7 @@
 //! The node resource group and the scale sets in it.
 
 use egress_arm::model;
-use egress_diagnosis::facts::{Id, ResourceGroup, ScaleSet, ScaleSetNic};
+use egress_diagnosis::facts::{Datum, HopNic, Id, ResourceGroup, ScaleSet, ScaleSetNic};
 
 use super::{all, id};
 
@@ -73,6 +73,33 @@ pub(crate) fn scale_set_nic(answer: &model::ScaleSetNic) -> Option<ScaleSetNic> 
     })
 }
 
+/// A NIC of a virtual machine with the addresses it holds.
+pub(crate) fn hop_nic(answer: &model::NetworkInterface) -> Option<(HopNic, Vec<String>)> {
+    let p = answer.properties.as_ref()?;
+    let ips = all(&p.ip_configurations, |ip| ip.properties.0.clone())?;
+    let nic = HopNic {
+        id: id(&answer.id)?,
+        ip_forwarding: *p.enable_ip_forwarding,
+        vm_id: id(&p.virtual_machine.id),
+        power: Datum::not_asked("the interface belongs to no virtual machine"),
+    };
+    let addresses = ips
+        .iter()
+        .filter_map(|ip| ip.private_ip_address.0.clone())
+        .collect();
+    Some((nic, addresses))
+}
+
+/// The word behind `PowerState/` in a virtual machine's instance view, in lower case; `None` without one.
+pub(crate) fn power_state(answer: &model::InstanceView) -> Option<String> {
+    let codes = all(&answer.statuses, |status| status.code.0.clone())?;
+    codes.iter().find_map(|code| {
+        let (kind, state) = code.split_once('/')?;
+        kind.eq_ignore_ascii_case("PowerState")
+            .then(|| state.to_ascii_lowercase())
+    })
+}
+
 fn push_new(ids: &mut Vec<Id>, id: Option<Id>) {
     if let Some(id) = id.filter(|id| !ids.contains(id)) {
         ids.push(id);
@@ -99,6 +126,28 @@ mod tests {
         assert_eq!(set.nsg_ids, [Id::new("/nsg")]);
         assert_eq!(set.subnet_ids, [Id::new("/s1")]);
         assert!(set.instance_public_ip);
+    }
+
+    #[test]
+    fn r2_38_a_machines_nic_and_power_state() {
+        let (nic, addresses) = hop_nic(
+            &serde_json::from_str(
+                r#"{"id":"/nic","properties":{"virtualMachine":{"id":"/vm"},"enableIPForwarding":"False","ipConfigurations":[
+                    {"properties":{"privateIPAddress":"10.1.1.4"}}]}}"#,
+            )
+            .unwrap(),
+        )
+        .unwrap();
+        assert_eq!(nic.ip_forwarding, Some(false));
+        assert_eq!(nic.vm_id, Some(Id::new("/vm")));
+        assert_eq!(addresses, ["10.1.1.4"]);
+        let power = |codes: &str| {
+            power_state(&serde_json::from_str(&format!(r#"{{"statuses":{codes}}}"#)).unwrap())
+        };
+        let running = r#"[{"code":"ProvisioningState/succeeded"},{"code":"powerstate/Running"}]"#;
+        assert_eq!(power(running).as_deref(), Some("running"));
+        assert_eq!(power(r#"[{"code":"ProvisioningState/succeeded"}]"#), None);
+        assert_eq!(power("7"), None);
     }
 
     #[test]

@@ -85,6 +85,11 @@ pub(super) fn facts() -> Facts {
         scale_sets: Datum::not_asked("test"),
         scale_set_nics: BTreeMap::new(),
         metrics: BTreeMap::new(),
+        firewalls: BTreeMap::new(),
+        firewall_policies: BTreeMap::new(),
+        rule_collection_groups: BTreeMap::new(),
+        ip_groups: BTreeMap::new(),
+        hops: BTreeMap::new(),
     }
 }
 

@@ -8,12 +8,14 @@ mod compute;
 mod datum;
 mod features;
 mod firewall;
+mod hop;
 mod id;
 mod load_balancer;
 mod metrics;
 mod network;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -29,6 +31,7 @@ pub use firewall::{
     NetworkRule, RuleAction, RuleCollection, RuleCollectionGroup, RuleCollectionRules,
     ThreatIntelMode,
 };
+pub use hop::{HopNic, HopOwner};
 pub use id::Id;
 pub use load_balancer::{BackendPool, Frontend, LoadBalancer, LoadBalancingRule, OutboundRule};
 pub use metrics::{Metric, MetricAggregation, Point, ResourceMetrics, Series, Window};
@@ -69,7 +72,7 @@ pub struct Facts {
     pub node_resource_group: Datum<ResourceGroup>,
     /// Subnet ids of each pool after AKS-managed networks were resolved: pool name → (node subnet, pod subnet).
     pub pool_subnets: BTreeMap<String, PoolSubnets>,
-    /// Virtual networks by id.
+    /// Virtual networks by id: the pools', and peered ones where a next hop was looked for.
     pub virtual_networks: BTreeMap<Id, Datum<VirtualNetwork>>,
     /// Node and pod subnets (and others that were needed) by id.
     pub subnets: BTreeMap<Id, Datum<Subnet>>,
@@ -91,6 +94,17 @@ pub struct Facts {
     pub scale_set_nics: BTreeMap<Id, Datum<Vec<ScaleSetNic>>>,
     /// Metrics by resource and metric name.
     pub metrics: ResourceMetrics,
+    /// Azure Firewalls of the pools' networks and of those peered with them, of hubs that own a next hop, and deallocated
+    /// ones in these networks' resource groups; by id.
+    pub firewalls: BTreeMap<Id, Datum<AzureFirewall>>,
+    /// Policies of the firewalls that own a next hop, and their parents, by id.
+    pub firewall_policies: BTreeMap<Id, Datum<FirewallPolicy>>,
+    /// Rule collection groups of these policies, by policy id.
+    pub rule_collection_groups: BTreeMap<Id, Datum<Vec<RuleCollectionGroup>>>,
+    /// IP groups that their rules name, by id.
+    pub ip_groups: BTreeMap<Id, Datum<IpGroup>>,
+    /// Who owns the address of each default route that leads to a virtual appliance.
+    pub hops: BTreeMap<IpAddr, Datum<HopOwner>>,
 }
 
 /// The subnets one agent pool uses.

@@ -2,6 +2,8 @@
 
 /// Types the sandbox knows, with Azure's casing.
 const TYPES: &[&str] = &[
+    "Microsoft.Compute/virtualMachines",
+    "Microsoft.Compute/virtualMachines/instanceView",
     "Microsoft.Compute/virtualMachineScaleSets",
     "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",

@@ -1,142 +1,237 @@
-//! Azure Firewalls with a policy that admits what AKS needs.
+//! Azure Firewalls, their policies with rules, and IP groups.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Resource,
     names::id,
-    network::{child, resource},
+    network::{child, refs, resource},
     plan::Plan,
 };
-use crate::Error;
+use crate::{
+    Error,
+    scenario::{Firewall, FirewallRule},
+};
 
 const KIND: &str = "Microsoft.Network/azureFirewalls";
 const POLICY: &str = "Microsoft.Network/firewallPolicies";
+const CONFIGURATIONS: &str = "azureFirewallIpConfigurations";
 
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
+    for (name, group) in &plan.scenario.ip_groups {
+        let own = plan.group_of(group.resource_group.as_ref());
+        let properties =
+            json!({ "ipAddresses": group.addresses, "firewalls": [], "firewallPolicies": [] });
+        let kind = "Microsoft.Network/ipGroups";
+        out.push(resource(plan, own, kind, name, properties));
+    }
     for (name, firewall) in &plan.scenario.firewalls {
-        let key = format!("firewalls.{name}");
-        let group = plan.group_of(firewall.resource_group.as_ref());
-        let subnet = plan.subnet_id(
-            &format!("{key}.network"),
-            &format!("{}/AzureFirewallSubnet", firewall.network),
-        )?;
-        let policy_name = firewall
-            .policy
-            .clone()
-            .unwrap_or_else(|| format!("{name}-policy"));
-        let policy_id = id(group, POLICY, &policy_name);
-        let own = id(group, KIND, name);
-        let ips = plan.references(&format!("{key}.ips"), "public_ips", &firewall.ips)?;
-        let configurations: Vec<_> = ips
-            .iter()
-            .enumerate()
-            .map(|(index, ip)| {
-                let mut properties = json!({
-                    "privateIPAllocationMethod": "Dynamic",
-                    "publicIPAddress": { "id": ip },
-                });
-                // Only the first configuration names the subnet and the private address.
-                if index == 0 {
-                    properties["subnet"] = json!({ "id": subnet });
-                    properties["privateIPAddress"] = json!(firewall.private_ip);
-                }
-                child(
-                    &own,
-                    "azureFirewallIpConfigurations",
-                    KIND,
-                    &format!("ipconfig{index}"),
-                    properties,
-                )
-            })
-            .collect();
-        out.push(resource(
-            plan,
-            group,
-            KIND,
-            name,
-            json!({
-                "sku": { "name": "AZFW_VNet", "tier": firewall.tier },
-                "threatIntelMode": "Alert",
-                "additionalProperties": {},
-                "ipConfigurations": configurations,
-                "networkRuleCollections": [],
-                "applicationRuleCollections": [],
-                "natRuleCollections": [],
-                "firewallPolicy": { "id": policy_id },
-            }),
-        ));
-        let group_id = format!("{policy_id}/ruleCollectionGroups/aks-egress");
-        out.push(resource(
-            plan,
-            group,
-            POLICY,
-            &policy_name,
-            json!({
-                "sku": { "tier": firewall.tier },
-                "threatIntelMode": "Alert",
-                "dnsSettings": { "servers": [], "enableProxy": true },
-                "childPolicies": [],
-                "ruleCollectionGroups": [{ "id": group_id }],
-                "firewalls": [{ "id": own }],
-            }),
-        ));
-        out.push(Resource {
-            kind: format!("{POLICY}/ruleCollectionGroups"),
-            body: rule_collection_group(&policy_id),
-            id: group_id,
-            series: Vec::new(),
-        });
+        expand_firewall(plan, name, firewall, out)?;
     }
     Ok(())
 }
 
-fn rule_collection_group(policy_id: &str) -> serde_json::Value {
-    child(
-        policy_id,
-        "ruleCollectionGroups",
-        POLICY,
-        "aks-egress",
+/// The IP configurations of firewalls in `<network>/<subnet>`.
+pub(super) fn ip_configurations_in(plan: &Plan, subnet: &str) -> Vec<String> {
+    let firewalls = plan.scenario.firewalls.iter();
+    firewalls
+        .filter(|(_, firewall)| {
+            !firewall.deallocated
+                && !firewall.ips.is_empty()
+                && format!("{}/AzureFirewallSubnet", firewall.network) == subnet
+        })
+        .map(|(name, firewall)| {
+            let own = id(plan.group_of(firewall.resource_group.as_ref()), KIND, name);
+            format!("{own}/{CONFIGURATIONS}/ipconfig0")
+        })
+        .collect()
+}
+
+fn expand_firewall(
+    plan: &Plan,
+    name: &str,
+    firewall: &Firewall,
+    out: &mut Vec<Resource>,
+) -> Result<(), Error> {
+    let key = format!("firewalls.{name}");
+    let group = plan.group_of(firewall.resource_group.as_ref());
+    let subnet = plan.subnet_id(
+        &format!("{key}.network"),
+        &format!("{}/AzureFirewallSubnet", firewall.network),
+    )?;
+    let policy_name = firewall
+        .policy
+        .clone()
+        .unwrap_or_else(|| format!("{name}-policy"));
+    let policy_id = id(group, POLICY, &policy_name);
+    let own = id(group, KIND, name);
+    let mut ips = plan.references(&format!("{key}.ips"), "public_ips", &firewall.ips)?;
+    if firewall.deallocated {
+        ips.clear();
+    }
+    let configurations: Vec<_> = ips
+        .iter()
+        .enumerate()
+        .map(|(index, ip)| {
+            let mut properties = json!({
+                "privateIPAllocationMethod": "Dynamic",
+                "publicIPAddress": { "id": ip },
+            });
+            // Only the first configuration names the subnet and the private address.
+            if index == 0 {
+                properties["subnet"] = json!({ "id": subnet });
+                properties["privateIPAddress"] = json!(firewall.private_ip);
+            }
+            child(
+                &own,
+                CONFIGURATIONS,
+                KIND,
+                &format!("ipconfig{index}"),
+                properties,
+            )
+        })
+        .collect();
+    out.push(resource(
+        plan,
+        group,
+        KIND,
+        name,
         json!({
-            "priority": 200,
-            "ruleCollections": [
-                {
-                    "ruleCollectionType": "FirewallPolicyFilterRuleCollection",
-                    "name": "aks-network",
-                    "priority": 100,
-                    "action": { "type": "Allow" },
-                    "rules": [
-                        {
-                            "ruleType": "NetworkRule", "name": "time", "ipProtocols": ["UDP"],
-                            "sourceAddresses": ["*"], "sourceIpGroups": [], "destinationAddresses": [],
-                            "destinationIpGroups": [], "destinationFqdns": ["ntp.ubuntu.com"],
-                            "destinationPorts": ["123"],
-                        },
-                        {
-                            "ruleType": "NetworkRule", "name": "api-server", "ipProtocols": ["TCP", "UDP"],
-                            "sourceAddresses": ["*"], "sourceIpGroups": [],
-                            "destinationAddresses": ["AzureCloud"], "destinationIpGroups": [],
-                            "destinationFqdns": [], "destinationPorts": ["443", "9000", "1194"],
-                        },
-                    ],
-                },
-                {
-                    "ruleCollectionType": "FirewallPolicyFilterRuleCollection",
-                    "name": "aks-fqdn",
-                    "priority": 200,
-                    "action": { "type": "Allow" },
-                    "rules": [{
-                        "ruleType": "ApplicationRule", "name": "aks",
-                        "protocols": [
-                            { "protocolType": "Http", "port": 80 },
-                            { "protocolType": "Https", "port": 443 },
-                        ],
-                        "fqdnTags": ["AzureKubernetesService"], "webCategories": [], "targetFqdns": [],
-                        "targetUrls": [], "terminateTLS": false, "sourceAddresses": ["*"],
-                        "destinationAddresses": [], "sourceIpGroups": [], "httpHeadersToInsert": [],
-                    }],
-                },
-            ],
+            "sku": { "name": "AZFW_VNet", "tier": firewall.tier },
+            "provisioningState": firewall.provisioning_state,
+            "threatIntelMode": "Alert",
+            "additionalProperties": {},
+            "ipConfigurations": configurations,
+            "networkRuleCollections": [],
+            "applicationRuleCollections": [],
+            "natRuleCollections": [],
+            "firewallPolicy": { "id": policy_id },
         }),
-    )
+    ));
+    let parent = (!firewall.parent_rules.is_empty()).then(|| format!("{policy_name}-parent"));
+    if let Some(parent) = &parent {
+        let properties = policy_properties(firewall);
+        out.push(resource(plan, group, POLICY, parent, properties));
+        let parent_id = id(group, POLICY, parent);
+        out.push(rule_group(plan, &key, &parent_id, &firewall.parent_rules)?);
+    }
+    let rules = firewall.rules.clone().unwrap_or_else(aks_rules);
+    let rule_group = rule_group(plan, &key, &policy_id, &rules)?;
+    let mut properties = policy_properties(firewall);
+    properties["ruleCollectionGroups"] = json!([{ "id": rule_group.id }]);
+    properties["firewalls"] = json!([{ "id": own }]);
+    if let Some(parent) = &parent {
+        properties["basePolicy"] = json!({ "id": id(group, POLICY, parent) });
+    }
+    if !firewall.private_ranges.is_empty() {
+        properties["snat"] = json!({ "privateRanges": firewall.private_ranges });
+    }
+    out.push(resource(plan, group, POLICY, &policy_name, properties));
+    out.push(rule_group);
+    Ok(())
+}
+
+fn policy_properties(firewall: &Firewall) -> Value {
+    json!({
+        "sku": { "tier": firewall.tier },
+        "threatIntelMode": "Alert",
+        "dnsSettings": { "servers": [], "enableProxy": firewall.dns_proxy },
+        "childPolicies": [],
+        "ruleCollectionGroups": [],
+        "firewalls": [],
+    })
+}
+
+/// What AKS's documentation asks for.
+fn aks_rules() -> Vec<FirewallRule> {
+    let rule = |name: &str| FirewallRule {
+        name: name.into(),
+        action: "Allow".into(),
+        from: vec!["*".into()],
+        from_groups: Vec::new(),
+        fqdns: Vec::new(),
+        tags: Vec::new(),
+        to: Vec::new(),
+        to_fqdns: Vec::new(),
+        protocols: vec!["TCP".into()],
+        ports: Vec::new(),
+    };
+    vec![
+        FirewallRule {
+            to_fqdns: vec!["ntp.ubuntu.com".into()],
+            protocols: vec!["UDP".into()],
+            ports: vec!["123".into()],
+            ..rule("time")
+        },
+        FirewallRule {
+            to: vec!["AzureCloud".into()],
+            protocols: vec!["TCP".into(), "UDP".into()],
+            ports: vec!["443".into(), "9000".into(), "1194".into()],
+            ..rule("api-server")
+        },
+        FirewallRule {
+            tags: vec!["AzureKubernetesService".into()],
+            ..rule("aks")
+        },
+    ]
+}
+
+fn rule_group(
+    plan: &Plan,
+    key: &str,
+    policy_id: &str,
+    rules: &[FirewallRule],
+) -> Result<Resource, Error> {
+    let mut collections = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let groups = plan.references(&format!("{key}.rules"), "ip_groups", &rule.from_groups)?;
+        collections.push(json!({
+            "ruleCollectionType": "FirewallPolicyFilterRuleCollection",
+            "name": format!("{}-rules", rule.name),
+            "priority": 100 * (index + 1),
+            "action": { "type": rule.action },
+            "rules": [rule_body(rule, &groups)],
+        }));
+    }
+    Ok(Resource {
+        kind: format!("{POLICY}/ruleCollectionGroups"),
+        id: format!("{policy_id}/ruleCollectionGroups/aks-egress"),
+        body: child(
+            policy_id,
+            "ruleCollectionGroups",
+            POLICY,
+            "aks-egress",
+            json!({ "priority": 200, "ruleCollections": collections }),
+        ),
+        series: Vec::new(),
+    })
+}
+
+fn rule_body(rule: &FirewallRule, groups: &[String]) -> Value {
+    let from: &[String] = if groups.is_empty() { &rule.from } else { &[] };
+    if rule.to.is_empty() && rule.to_fqdns.is_empty() {
+        return json!({
+            "ruleType": "ApplicationRule", "name": rule.name,
+            "protocols": [
+                { "protocolType": "Http", "port": 80 },
+                { "protocolType": "Https", "port": 443 },
+            ],
+            "fqdnTags": rule.tags, "webCategories": [], "targetFqdns": rule.fqdns,
+            "targetUrls": [], "terminateTLS": false, "sourceAddresses": from,
+            "destinationAddresses": [], "sourceIpGroups": groups, "httpHeadersToInsert": [],
+        });
+    }
+    json!({
+        "ruleType": "NetworkRule", "name": rule.name, "ipProtocols": rule.protocols,
+        "sourceAddresses": from, "sourceIpGroups": groups, "destinationAddresses": rule.to,
+        "destinationIpGroups": [], "destinationFqdns": rule.to_fqdns, "destinationPorts": rule.ports,
+    })
+}
+
+/// `[{"id": …}]` of everything that has an address in `<network>/<subnet>`.
+pub(super) fn occupants(plan: &Plan, subnet: &str) -> Option<Value> {
+    let mut all = super::compute::ip_configurations_in(plan, subnet);
+    all.extend(ip_configurations_in(plan, subnet));
+    all.extend(super::appliance::ip_configurations_in(plan, subnet));
+    (!all.is_empty()).then(|| refs(&all))
 }

@@ -1,5 +1,6 @@
 //! From a scenario to the ARM resources it stands for.
 
+mod appliance;
 mod cluster;
 mod compute;
 mod firewall;
@@ -59,9 +60,11 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
     network::expand(&plan, &mut resources)?;
     public_ip::expand(&plan, &mut resources);
     firewall::expand(&plan, &mut resources)?;
+    let views = appliance::expand(&plan, &mut resources)?;
     load_balancer::expand(&plan, &mut resources)?;
     compute::expand(&plan, &mut resources)?;
-    let documents = cluster::expand(&plan, &mut resources)?;
+    let mut documents = cluster::expand(&plan, &mut resources)?;
+    documents.extend(views);
     series::attach(&plan, &mut resources)?;
     for gone in plan.deleted_ids()? {
         resources.retain(|resource| !resource.id.eq_ignore_ascii_case(&gone));

@@ -191,9 +191,8 @@ fn subnet_properties(
             .map(|service| json!({ "service": service, "locations": ["*"], "provisioningState": "Succeeded" }))
             .collect();
     }
-    let configurations = super::compute::ip_configurations_in(plan, &format!("{network}/{name}"));
-    if !configurations.is_empty() {
-        properties["ipConfigurations"] = refs(&configurations);
+    if let Some(occupants) = super::firewall::occupants(plan, &format!("{network}/{name}")) {
+        properties["ipConfigurations"] = occupants;
     }
     Ok(properties)
 }

@@ -165,7 +165,15 @@ impl Plan {
                     .values()
                     .map(|it| &it.resource_group),
             )
-            .chain(scenario.firewalls.values().map(|it| &it.resource_group));
+            .chain(scenario.firewalls.values().map(|it| &it.resource_group))
+            .chain(scenario.ip_groups.values().map(|it| &it.resource_group))
+            .chain(scenario.appliances.values().map(|it| &it.resource_group))
+            .chain(
+                scenario
+                    .internal_load_balancers
+                    .values()
+                    .map(|it| &it.resource_group),
+            );
         own.chain(named.flatten().cloned()).collect()
     }
 
@@ -260,6 +268,10 @@ impl Plan {
             "firewalls" => network(
                 "azureFirewalls",
                 scenario.firewalls.get(name).map(|it| &it.resource_group),
+            ),
+            "ip_groups" => network(
+                "ipGroups",
+                scenario.ip_groups.get(name).map(|it| &it.resource_group),
             ),
             _ => {
                 return Err(self.error(format!(
