@@ -2,7 +2,7 @@
 
 use super::DefaultRoute;
 use crate::context::{Balancer, SubnetUse};
-use crate::facts::{Facts, Id, Missing};
+use crate::facts::{Facts, Id, Missing, OutboundType};
 use crate::network::method::{self, Inputs, carrier};
 use crate::report::{Method, Scope};
 
@@ -16,6 +16,23 @@ pub(crate) struct Carrier {
     pub(crate) why: String,
     /// What was missing to decide.
     pub(crate) missing: Option<Missing>,
+}
+
+/// What may carry packets without any of the methods of the precedence table.
+fn unmodelled(facts: &Facts) -> Option<String> {
+    let network = facts.cluster.network.as_ref()?;
+    if let Some(OutboundType::Other(name)) = &network.outbound_type {
+        return Some(format!(
+            "outbound type {name} is not known to this version and may bring a method of its own (R1.60)"
+        ));
+    }
+    network
+        .load_balancer_sku
+        .as_deref()
+        .filter(|sku| sku.eq_ignore_ascii_case("basic"))
+        .map(|_| {
+            "a Basic load balancer translates addresses without outbound rules (R1.61)".to_owned()
+        })
 }
 
 impl Carrier {
@@ -73,6 +90,13 @@ impl Carrier {
                 ));
             }
         };
+        if matches!(
+            method,
+            method::Method::DefaultOutboundAccess | method::Method::NoEgress
+        ) && let Some(why) = unmodelled(facts)
+        {
+            return Self::open(why);
+        }
         let (method, device, why) = match method {
             method::Method::VirtualAppliance => (
                 Method::VirtualAppliance,
@@ -143,5 +167,33 @@ impl Carrier {
             why: format!("{} could not be read", missing.what),
             missing: Some(missing),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::facts::{Datum, OutboundType};
+    use crate::testing::{load_balancer, network_mut};
+
+    fn found(facts: &crate::facts::Facts) -> bool {
+        let report = crate::diagnose(facts);
+        report.findings.iter().any(|f| f.code == "OUT111")
+    }
+
+    #[test]
+    fn r1_60_an_unknown_outbound_type_is_no_default_outbound_access() {
+        let mut facts = load_balancer();
+        facts.load_balancer = Datum::Absent;
+        assert!(found(&facts));
+        network_mut(&mut facts).outbound_type = Some(OutboundType::Other("someFutureType".into()));
+        assert!(!found(&facts));
+    }
+
+    #[test]
+    fn r1_61_a_basic_load_balancer_is_no_default_outbound_access() {
+        let mut facts = load_balancer();
+        facts.load_balancer = Datum::Absent;
+        network_mut(&mut facts).load_balancer_sku = Some("Basic".into());
+        assert!(!found(&facts));
     }
 }
