@@ -1,8 +1,8 @@
 //! What carries a subnet's packets to the internet, by the precedence table (R2.1, T1–T9).
 
-use super::DefaultRoute;
+use super::{DefaultRoute, Via};
 use crate::context::{Balancer, SubnetUse};
-use crate::facts::{Facts, Id, Missing, OutboundType};
+use crate::facts::{Facts, Id, Missing, OutboundType, Subnet};
 use crate::network::method::{self, Inputs, carrier};
 use crate::report::{Method, Scope};
 
@@ -97,52 +97,7 @@ impl Carrier {
         {
             return Self::open(why);
         }
-        let (method, device, why) = match method {
-            method::Method::VirtualAppliance => (
-                Method::VirtualAppliance,
-                None,
-                format!("{} leads to {}", via.label(), via.hop_label()),
-            ),
-            method::Method::VirtualNetworkGateway => (
-                Method::VirtualNetworkGateway,
-                None,
-                format!("{} leads to the virtual network gateway", via.label()),
-            ),
-            method::Method::Dropped => (
-                Method::None,
-                None,
-                format!("{} drops every packet (next hop None)", via.label()),
-            ),
-            method::Method::NatGateway => {
-                let id = subnet.nat_gateway_id.clone();
-                let name = id.as_ref().map_or("", Id::name).to_owned();
-                (
-                    Method::NatGateway,
-                    id,
-                    format!("NAT gateway {name} is on the subnet"),
-                )
-            }
-            method::Method::InstancePublicIp => (
-                Method::InstancePublicIp,
-                None,
-                "every node has a public IP address of its own".to_owned(),
-            ),
-            method::Method::LoadBalancer => (
-                Method::LoadBalancer,
-                facts.load_balancer.as_known().map(|lb| lb.id.clone()),
-                "the load balancer has an outbound rule with a public address".to_owned(),
-            ),
-            method::Method::DefaultOutboundAccess => (
-                Method::DefaultOutboundAccess,
-                None,
-                "no explicit method; Azure's default outbound access remains".to_owned(),
-            ),
-            method::Method::NoEgress => (
-                Method::None,
-                None,
-                "the subnet is private and no method gives egress".to_owned(),
-            ),
-        };
+        let (method, device, why) = named(method, facts, subnet, via);
         Self {
             method,
             device,
@@ -170,14 +125,69 @@ impl Carrier {
     }
 }
 
+/// The report's word for a method of the precedence table, its device, and how it came to be chosen.
+fn named(
+    method: method::Method,
+    facts: &Facts,
+    subnet: &Subnet,
+    via: &Via,
+) -> (Method, Option<Id>, String) {
+    match method {
+        method::Method::VirtualAppliance => (
+            Method::VirtualAppliance,
+            None,
+            format!("{} leads to {}", via.label(), via.hop_label()),
+        ),
+        method::Method::VirtualNetworkGateway => (
+            Method::VirtualNetworkGateway,
+            None,
+            format!("{} leads to the virtual network gateway", via.label()),
+        ),
+        method::Method::Dropped => (
+            Method::None,
+            None,
+            format!("{} drops every packet (next hop None)", via.label()),
+        ),
+        method::Method::NatGateway => {
+            let id = subnet.nat_gateway_id.clone();
+            let name = id.as_ref().map_or("", Id::name).to_owned();
+            (
+                Method::NatGateway,
+                id,
+                format!("NAT gateway {name} is on the subnet"),
+            )
+        }
+        method::Method::InstancePublicIp => (
+            Method::InstancePublicIp,
+            None,
+            "every node has a public IP address of its own".to_owned(),
+        ),
+        method::Method::LoadBalancer => (
+            Method::LoadBalancer,
+            facts.load_balancer.as_known().map(|lb| lb.id.clone()),
+            "the load balancer has an outbound rule with a public address".to_owned(),
+        ),
+        method::Method::DefaultOutboundAccess => (
+            Method::DefaultOutboundAccess,
+            None,
+            "no explicit method; Azure's default outbound access remains".to_owned(),
+        ),
+        method::Method::NoEgress => (
+            Method::None,
+            None,
+            "the subnet is private and no method gives egress".to_owned(),
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::facts::{Datum, OutboundType};
-    use crate::testing::{load_balancer, network_mut};
+    use crate::facts::{Datum, Facts, OutboundType};
+    use crate::rules::find;
+    use crate::testing::{codes, load_balancer, network_mut, outcome};
 
-    fn found(facts: &crate::facts::Facts) -> bool {
-        let report = crate::diagnose(facts);
-        report.findings.iter().any(|f| f.code == "OUT111")
+    fn found(facts: &Facts) -> bool {
+        codes(&outcome(find("OUT111").unwrap(), facts)) == ["OUT111"]
     }
 
     #[test]
