@@ -32,7 +32,6 @@ pub(crate) struct Security {
     /// The addresses that send: the subnet's (R4.6).
     pub(crate) sources: AddressSet,
     /// What tags mean here; for rules that evaluate more than outbound traffic.
-    #[allow(dead_code, reason = "for the security group rules")]
     pub(crate) tags: TagContext,
 }
 
