@@ -477,6 +477,39 @@ pub fn split_pools(mut facts: Facts) -> Facts {
     facts
 }
 
+/// Id of a network security group.
+pub fn nsg_id(name: &str) -> Id {
+    id(
+        "rg-net",
+        &format!("Microsoft.Network/networkSecurityGroups/{name}"),
+    )
+}
+
+/// Puts a group `nsg` on a subnet whose rule `no-internet` denies this port to the internet.
+pub fn deny_internet(facts: &mut Facts, name: &str, port: &str) {
+    subnet_mut(facts, name).nsg_id = Some(nsg_id("nsg"));
+    let rule = SecurityRule {
+        name: "no-internet".to_owned(),
+        priority: 200,
+        direction: Some(Direction::Outbound),
+        access: Some(Access::Deny),
+        protocol: "*".to_owned(),
+        sources: vec!["*".to_owned()],
+        source_asgs: Vec::new(),
+        source_ports: vec!["*".to_owned()],
+        destinations: vec!["Internet".to_owned()],
+        destination_asgs: Vec::new(),
+        destination_ports: vec![port.to_owned()],
+    };
+    let body = Nsg {
+        id: nsg_id("nsg"),
+        rules: vec![rule],
+        default_rules: Vec::new(),
+        aks_managed: false,
+    };
+    facts.nsgs.insert(nsg_id("nsg"), Datum::Known(body));
+}
+
 /// A route.
 pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Route {
     Route {
@@ -637,14 +670,6 @@ pub fn outcome(rule: &Rule, facts: &Facts) -> Outcome {
 /// Codes of an outcome's findings.
 pub fn codes(outcome: &Outcome) -> Vec<&str> {
     outcome.findings.iter().map(|f| f.code.as_str()).collect()
-}
-
-/// Id of a network security group in the group of the test network.
-pub fn nsg_id(name: &str) -> Id {
-    id(
-        "rg-net",
-        &format!("Microsoft.Network/networkSecurityGroups/{name}"),
-    )
 }
 
 /// An outbound rule from anywhere.

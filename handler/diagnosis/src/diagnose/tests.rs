@@ -270,3 +270,95 @@ fn the_same_facts_give_the_same_bytes() {
         assert_eq!(once, again);
     }
 }
+
+fn steps(report: &Report) -> Vec<(crate::report::StepKind, &str)> {
+    let path = &report.outbound.paths[0];
+    path.steps
+        .iter()
+        .map(|step| (step.kind, step.decision.as_str()))
+        .collect()
+}
+
+#[test]
+fn the_walk_through_an_appliance_ends_forwarded_and_names_the_route() {
+    use crate::report::{FinalState, StepKind};
+    let report = diagnose(&firewall_routing());
+    let path = &report.outbound.paths[0];
+    assert_eq!(
+        steps(&report)[1..],
+        [
+            (StepKind::Route, "VirtualAppliance 10.1.0.4"),
+            (StepKind::Hop, "VirtualAppliance 10.1.0.4"),
+            (StepKind::Final, "forwarded"),
+        ]
+    );
+    assert_eq!(path.final_state, FinalState::Forwarded);
+    assert_eq!(path.next_hop.route_name.as_deref(), Some("default"));
+    assert_eq!(path.next_hop.ip_address.as_deref(), Some("10.1.0.4"));
+    assert_eq!(
+        path.public_ips, None,
+        "the appliance's address is not known"
+    );
+}
+
+#[test]
+fn r4_30_a_security_group_that_denies_443_drops_the_packet_and_the_step_names_its_rule() {
+    use crate::report::{FinalState, StepKind};
+    let mut facts = load_balancer();
+    deny_internet(&mut facts, "nodes", "443");
+    let report = diagnose(&facts);
+    let path = &report.outbound.paths[0];
+    assert_eq!(path.final_state, FinalState::Dropped);
+    assert_eq!(path.method, Method::LoadBalancer, "what would carry it");
+    let step = path.steps.iter().find(|s| s.kind == StepKind::Nsg).unwrap();
+    assert_eq!(step.decision, "denied");
+    assert_eq!(step.resource_id, Some(nsg_id("nsg")));
+    assert!(
+        step.why
+            .contains("rule no-internet (priority 200, subnet level) denies"),
+        "{}",
+        step.why
+    );
+    // Another port leaves 443 open.
+    let mut facts = load_balancer();
+    deny_internet(&mut facts, "nodes", "25");
+    let report = diagnose(&facts);
+    assert_eq!(report.outbound.paths[0].final_state, FinalState::Delivered);
+}
+
+#[test]
+fn an_unread_security_group_leaves_the_end_undetermined() {
+    let mut facts = load_balancer();
+    deny_internet(&mut facts, "nodes", "25");
+    facts.nsgs.clear();
+    let report = diagnose(&facts);
+    let path = &report.outbound.paths[0];
+    assert_eq!(path.final_state, crate::report::FinalState::Undetermined);
+    assert_ne!(report.verdict.status, Status::Healthy);
+}
+
+#[test]
+fn an_unreachable_hop_drops_and_gives_the_cause() {
+    let mut facts = firewall_routing();
+    route_table_mut(&mut facts).routes[0].next_hop_ip = Some("172.20.0.4".into());
+    let report = diagnose(&facts);
+    let path = &report.outbound.paths[0];
+    assert_eq!(path.final_state, crate::report::FinalState::Dropped);
+    assert_eq!(path.cause.as_deref(), Some("UDR104"));
+    assert_eq!(report.verdict.status, Status::Blocked);
+}
+
+#[test]
+fn a_user_default_decides_whatever_a_gateway_announces() {
+    let mut facts = with_firewall_route(load_balancer());
+    with_gateway(&mut facts);
+    let report = diagnose(&facts);
+    assert_eq!(report.outbound.paths[0].method, Method::VirtualAppliance);
+    // A network that could not be read does not matter either.
+    facts
+        .virtual_networks
+        .insert(vnet_id(), Datum::not_asked("test"));
+    let report = diagnose(&facts);
+    assert_eq!(report.outbound.paths[0].method, Method::VirtualAppliance);
+    assert!(report.findings.iter().any(|f| f.code == "OUT102"));
+}

@@ -183,27 +183,31 @@ fn named(
 #[cfg(test)]
 mod tests {
     use crate::facts::{Datum, Facts, OutboundType};
-    use crate::rules::find;
-    use crate::testing::{codes, load_balancer, network_mut, outcome};
+    use crate::report::Method;
+    use crate::testing::{load_balancer, network_mut};
 
-    fn found(facts: &Facts) -> bool {
-        codes(&outcome(find("OUT111").unwrap(), facts)) == ["OUT111"]
+    fn without_load_balancer() -> Facts {
+        let mut facts = load_balancer();
+        facts.load_balancer = Datum::Absent;
+        facts
+    }
+
+    fn method(facts: &Facts) -> Method {
+        crate::diagnose(facts).outbound.paths[0].method
     }
 
     #[test]
-    fn r1_60_an_unknown_outbound_type_is_no_default_outbound_access() {
-        let mut facts = load_balancer();
-        facts.load_balancer = Datum::Absent;
-        assert!(found(&facts));
+    fn r1_60_an_unknown_outbound_type_may_carry_by_a_method_of_its_own() {
+        let mut facts = without_load_balancer();
+        assert_ne!(method(&facts), Method::Unknown);
         network_mut(&mut facts).outbound_type = Some(OutboundType::Other("someFutureType".into()));
-        assert!(!found(&facts));
+        assert_eq!(method(&facts), Method::Unknown);
     }
 
     #[test]
-    fn r1_61_a_basic_load_balancer_is_no_default_outbound_access() {
-        let mut facts = load_balancer();
-        facts.load_balancer = Datum::Absent;
+    fn r1_61_a_basic_load_balancer_carries_without_outbound_rules() {
+        let mut facts = without_load_balancer();
         network_mut(&mut facts).load_balancer_sku = Some("Basic".into());
-        assert!(!found(&facts));
+        assert_eq!(method(&facts), Method::Unknown);
     }
 }

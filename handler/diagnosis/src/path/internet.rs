@@ -1,10 +1,15 @@
 //! What becomes of TCP 443 to the internet (probe P1, R4.30).
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::{Carrier, DefaultRoute, PoolParts, Security, Summary};
 use crate::context::Balancer;
 use crate::facts::{Facts, lookup};
 use crate::network::{AddressSet, Family, PortSet, Protocol};
 use crate::report::{FinalState, Method};
+
+/// The host's virtual address: Azure DNS and health probes.
+const PLATFORM: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
 
 /// Where a packet to the internet ends, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub(crate) enum Reach {
     DroppedByRules,
     /// The default route drops it.
     DroppedByRoute,
+    /// The next hop cannot be reached.
+    DroppedAtHop,
     /// No method gives it a public address.
     NoMethod,
     /// Not enough is known.
@@ -29,7 +36,9 @@ impl Reach {
         match self {
             Self::Delivered => FinalState::Delivered,
             Self::Forwarded => FinalState::Forwarded,
-            Self::DroppedByRules | Self::DroppedByRoute | Self::NoMethod => FinalState::Dropped,
+            Self::DroppedByRules | Self::DroppedByRoute | Self::DroppedAtHop | Self::NoMethod => {
+                FinalState::Dropped
+            }
             Self::Undetermined => FinalState::Undetermined,
         }
     }
@@ -51,7 +60,13 @@ impl Internet {
         carrier: &Carrier,
         default: &DefaultRoute,
     ) -> Self {
-        let public = AddressSet::public().of(Family::V4);
+        // The platform's own address is public in form only, and security groups spare it (R4.10).
+        let space = &security.tags.space;
+        let public = AddressSet::public()
+            .of(Family::V4)
+            .difference(&PLATFORM.into())
+            .difference(&space.own)
+            .difference(&space.peered);
         let rules = security.evaluate(&public, Protocol::Tcp, PortSet::one(443));
         let all = |wanted: Summary| rules.iter().all(|pool| pool.summary() == wanted);
         let reach = if !rules.is_empty() && all(Summary::Denied) {

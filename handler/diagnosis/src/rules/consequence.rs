@@ -6,9 +6,11 @@ use super::Outcome;
 
 /// Consequence → the findings that explain it away.
 const EXPLAINED_BY: &[(&str, &[&str])] = &[
+    // A basic load balancer has no outbound rules; it translates implicitly.
+    ("OUT106", &["CLS104"]),
     // A load balancer without outbound rule is why its subnets have no method, or only the default one.
-    ("OUT111", &["OUT106"]),
-    ("OUT112", &["OUT106"]),
+    ("OUT111", &["CLS104", "OUT106"]),
+    ("OUT112", &["CLS104", "OUT106"]),
     (
         "SNT108",
         // Without a working method, or without nodes, no data points are what one expects.

@@ -32,6 +32,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
     if isolated(ctx) {
         return Outcome::not_applicable("the outbound type wants no egress; OUT113 looks at it");
     }
+    if !super::routing::known_type(ctx) {
+        return Outcome::undecided("what an unknown outbound type brings along is not known");
+    }
     let mut outcome = Outcome::passed();
     let paths = by_carrier(ctx, &mut outcome, |path| {
         path.carrier.method == Method::DefaultOutboundAccess
@@ -102,6 +105,13 @@ mod tests {
             subnet_id("user"),
             denied("Microsoft.Network/virtualNetworks/subnets/read"),
         );
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
+        // R1.60: a newer type may bring a method that this version does not know.
+        let mut facts = without_gateway();
+        subnet_mut(&mut facts, "user").default_outbound_access = None;
+        crate::testing::network_mut(&mut facts).outbound_type =
+            Some(crate::facts::OutboundType::Other("newer".to_owned()));
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty() && open.is_open());
     }

@@ -42,6 +42,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
     if isolated(ctx) {
         return Outcome::not_applicable("the outbound type wants no egress");
     }
+    if !super::routing::known_type(ctx) {
+        return Outcome::undecided("what an unknown outbound type brings along is not known");
+    }
     let mut outcome = Outcome::passed();
     let paths = by_carrier(ctx, &mut outcome, stranded);
     if paths.is_empty() {

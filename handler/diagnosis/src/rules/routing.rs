@@ -138,6 +138,11 @@ pub(super) fn isolated(ctx: &Context<'_>) -> bool {
     )
 }
 
+/// Whether the outbound type is one that this version knows.
+pub(super) fn known_type(ctx: &Context<'_>) -> bool {
+    !matches!(ctx.outbound_type(), None | Some(OutboundType::Other(_)))
+}
+
 pub(super) fn is_udr(ctx: &Context<'_>) -> bool {
     ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting)
 }

@@ -49,6 +49,7 @@ fn agrees(ctx: &Context<'_>) -> Option<bool> {
 fn path(ctx: &Context<'_>, walked: &Walked<'_>, findings: &[Finding]) -> Path {
     let carrier = &walked.carrier;
     let device = carrier.device.as_ref();
+    let reach = reach(walked, findings);
     Path {
         node_pools: walked.used.pools.iter().map(|p| (*p).to_owned()).collect(),
         scope: walked.used.scope,
@@ -57,14 +58,25 @@ fn path(ctx: &Context<'_>, walked: &Walked<'_>, findings: &[Finding]) -> Path {
         method: carrier.method,
         device: device.map(|id| self::device(id, carrier.method)),
         public_ips: public_ips(ctx, walked),
-        steps: steps(walked),
-        final_state: walked.internet.reach.final_state(),
-        cause: cause(walked, findings),
+        steps: steps(walked, reach),
+        final_state: reach.final_state(),
+        cause: cause(walked, reach, findings),
+    }
+}
+
+/// Where a packet ends: what is handed to a hop that the rules found unreachable does not arrive.
+fn reach(walked: &Walked<'_>, findings: &[Finding]) -> Reach {
+    let unreachable = findings.iter().any(|finding| {
+        finding.code == "UDR104" && finding.affected.resource_ids.contains(walked.used.id)
+    });
+    match walked.internet.reach {
+        Reach::Forwarded if unreachable => Reach::DroppedAtHop,
+        other => other,
     }
 }
 
 /// The steps of a packet to TCP 443 of a public address.
-fn steps(walked: &Walked<'_>) -> Vec<Step> {
+fn steps(walked: &Walked<'_>, reach: Reach) -> Vec<Step> {
     let used = &walked.used;
     let carrier = &walked.carrier;
     let mut steps = vec![step(
@@ -87,7 +99,7 @@ fn steps(walked: &Walked<'_>) -> Vec<Step> {
             via.hop_label(),
             "what is allowed there, and the address it leaves with, are up to this hop".to_owned(),
         ));
-    } else if walked.internet.reach != Reach::DroppedByRoute {
+    } else if reach != Reach::DroppedByRoute {
         steps.push(step(
             StepKind::Snat,
             carrier.device.as_ref(),
@@ -95,12 +107,20 @@ fn steps(walked: &Walked<'_>) -> Vec<Step> {
             carrier.why.clone(),
         ));
     }
-    let (decision, why) = match walked.internet.reach {
+    let (decision, why) = match reach {
         Reach::Delivered => ("delivered", "nothing on the path drops it"),
         Reach::Forwarded => ("forwarded", "the next hop decides what follows"),
         Reach::DroppedByRules => ("dropped", "network security groups deny it"),
         Reach::DroppedByRoute => ("dropped", "the default route has next hop None"),
-        Reach::NoMethod => ("dropped", "no public address to leave with"),
+        Reach::DroppedAtHop => (
+            "dropped",
+            "the next hop cannot be reached from this network",
+        ),
+        Reach::NoMethod if carrier.method == Method::None => ("dropped", carrier.why.as_str()),
+        Reach::NoMethod => ("dropped", "the device has no public address to leave with"),
+        Reach::Undetermined if carrier.method == Method::Unknown => {
+            ("undetermined", carrier.why.as_str())
+        }
         Reach::Undetermined => (
             "undetermined",
             "a step above is not known or holds for a part only",
@@ -295,10 +315,11 @@ pub(crate) fn public_ips(ctx: &Context<'_>, walked: &Walked<'_>) -> Option<Vec<S
 }
 
 /// The first finding in packet order that explains a drop.
-fn cause(walked: &Walked<'_>, findings: &[Finding]) -> Option<String> {
-    let explains = |code: &str| match walked.internet.reach {
+fn cause(walked: &Walked<'_>, reach: Reach, findings: &[Finding]) -> Option<String> {
+    let explains = |code: &str| match reach {
         Reach::DroppedByRules => code.starts_with("NSG1"),
         Reach::DroppedByRoute => code == "OUT101",
+        Reach::DroppedAtHop => code == "UDR104",
         Reach::NoMethod => matches!(
             code,
             "OUT106" | "OUT112" | "NAT101" | "NAT102" | "UDR101" | "UDR102"
