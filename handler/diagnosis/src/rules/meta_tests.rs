@@ -22,6 +22,7 @@ const CATALOGUE: &[(&str, &str, Severity)] = &[
     ("NSG105", "intra-cluster-denied", Critical),
     ("NSG106", "pod-cidr-denied", High),
     ("NSG107", "allow-list-missing-dependency", High),
+    ("NSG108", "time-or-tunnel-denied", High),
     ("NSG111", "undecidable-rule", Info),
     ("OUT101", "default-route-blackhole", Critical),
     ("OUT102", "load-balancer-bypassed", High),

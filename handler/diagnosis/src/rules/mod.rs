@@ -32,6 +32,7 @@ mod nsg104;
 mod nsg105;
 mod nsg106;
 mod nsg107;
+mod nsg108;
 mod nsg111;
 mod nsg_fix;
 mod nsg_hits;

@@ -2,10 +2,10 @@
 
 use super::{
     Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, nat101, nat102, nat103,
-    nat104, nat105, nat106, nat107, nsg101, nsg102, nsg103, nsg104, nsg105, nsg106, nsg107, nsg111,
-    out101, out102, out103, out104, out105, out106, out109, out110, out111, out112, out113, out114,
-    out115, snt101, snt102, snt103, snt108, udr101, udr102, udr103, udr104, udr105, udr106, udr109,
-    udr110, udr112,
+    nat104, nat105, nat106, nat107, nsg101, nsg102, nsg103, nsg104, nsg105, nsg106, nsg107, nsg108,
+    nsg111, out101, out102, out103, out104, out105, out106, out109, out110, out111, out112, out113,
+    out114, out115, snt101, snt102, snt103, snt108, udr101, udr102, udr103, udr104, udr105, udr106,
+    udr109, udr110, udr112,
 };
 
 /// Every rule.
@@ -23,6 +23,7 @@ pub const RULES: &[Rule] = &[
     nsg105::RULE,
     nsg106::RULE,
     nsg107::RULE,
+    nsg108::RULE,
     nsg111::RULE,
     out101::RULE,
     out102::RULE,

@@ -15,6 +15,8 @@ pub(crate) enum Service {
     ApiServer,
     /// Storage accounts; a dependency of other tags only (R4.16).
     Storage,
+    /// A time server: a host outside Azure, which no service tag holds.
+    Time,
 }
 
 /// Whether a service tag holds a service's addresses.
@@ -46,6 +48,7 @@ impl Service {
             Self::Identity => "Microsoft Entra ID sign-in",
             Self::ApiServer => "the API server",
             Self::Storage => "Azure Storage",
+            Self::Time => "the time server",
         }
     }
 
@@ -61,6 +64,7 @@ impl Service {
                 |region| format!("AzureCloud.{region}"),
             ),
             Self::Storage => "Storage".to_owned(),
+            Self::Time => "Internet".to_owned(),
         }
     }
 
@@ -68,6 +72,9 @@ impl Service {
     /// service that is not regional they leave it open.
     pub(crate) fn held_by(self, tag: &str, location: Option<&str>) -> Holds {
         let tag = tag.trim();
+        if self == Self::Time {
+            return Holds::No;
+        }
         if tag.eq_ignore_ascii_case(&self.tag(location)) {
             return Holds::Yes;
         }
