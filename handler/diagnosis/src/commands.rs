@@ -26,6 +26,12 @@ impl Az {
         Self(format!("{} {name}{tie}{}", self.0, quote(value)))
     }
 
+    /// A further value of the option before.
+    #[must_use]
+    pub(crate) fn value(self, value: &str) -> Self {
+        Self(format!("{} {}", self.0, quote(value)))
+    }
+
     /// An option with a number.
     #[must_use]
     pub(crate) fn number(self, name: &str, value: u64) -> Self {

@@ -12,6 +12,8 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "cluster-stopped",
     "connections-failing",
     "failed-provisioning",
+    "firewall-deallocated",
+    "firewall-denies-mcr",
     "healthy-kubenet",
     "healthy-lb-overlay",
     "healthy-managed-nat",
@@ -26,12 +28,14 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "nat-zone-mismatch",
     "no-rights-on-node-rg",
     "no-traffic-seen",
+    "nva-forwarding-off",
     "outbound-ip-deleted",
     "outbound-rule-missing",
     "snat-exhausted-one-node",
     "snat-nearly-exhausted",
     "throttled",
     "unknown-outbound-type",
+    "wrong-next-hop-ip",
 ];
 
 #[cfg(test)]

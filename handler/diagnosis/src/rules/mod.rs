@@ -8,10 +8,17 @@ mod registry;
 
 pub(crate) mod interim;
 
+pub(crate) mod appliance;
 mod cls101;
 mod cls102;
 mod cls103;
 mod cls104;
+mod fwl101;
+mod fwl102;
+mod fwl103;
+mod fwl104;
+mod fwl105;
+mod fwl108;
 mod nat101;
 mod nat102;
 mod nat103;

@@ -1,9 +1,9 @@
 //! The table of all rules, in packet order within their family.
 
 use super::{
-    Rule, cls101, cls102, cls103, cls104, nat101, nat102, nat103, nat104, nat105, nat106, nat107,
-    out101, out102, out103, out104, out105, out106, out109, out111, out112, snt101, snt102, snt103,
-    snt108, udr101, udr102, udr103, udr109,
+    Rule, cls101, cls102, cls103, cls104, fwl101, fwl102, fwl103, fwl104, fwl105, fwl108, nat101,
+    nat102, nat103, nat104, nat105, nat106, nat107, out101, out102, out103, out104, out105, out106,
+    out109, out111, out112, snt101, snt102, snt103, snt108, udr101, udr102, udr103, udr109,
 };
 
 /// Every rule.
@@ -23,6 +23,12 @@ pub const RULES: &[Rule] = &[
     udr102::RULE,
     udr103::RULE,
     udr109::RULE,
+    fwl101::RULE,
+    fwl102::RULE,
+    fwl103::RULE,
+    fwl104::RULE,
+    fwl105::RULE,
+    fwl108::RULE,
     nat101::RULE,
     nat102::RULE,
     nat103::RULE,
