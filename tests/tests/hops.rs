@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egress_arm::{Client, ClientSettings, Cloud, Endpoints, Identity, ResourceId, Secret, Trust};
 use egress_collect::{Request, collect};
-use egress_diagnosis::facts::{Datum, Facts, HopOwner, Window};
+use egress_diagnosis::facts::{Datum, Facts, HopOwner, Id, Window};
 use egress_sandbox::{Call, Options, Sandbox, Scenarios, waves};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -132,7 +132,7 @@ async fn a_firewall_with_its_parent_policy_and_ip_groups_takes_five_waves() {
             .all(|group| group.as_known().is_some())
     );
     assert_eq!(facts.ip_groups.len(), 1);
-    let addresses: Vec<&str> = facts.public_ips.keys().map(|id| id.name()).collect();
+    let addresses: Vec<&str> = facts.public_ips.keys().map(Id::name).collect();
     assert!(addresses.contains(&"pip-fw") && addresses.contains(&"pip-ng"));
     assert_eq!(facts.nat_gateways.len(), 1);
     assert!(

@@ -37,6 +37,12 @@ impl Az {
         }
     }
 
+    /// A further value of the option before.
+    #[must_use]
+    pub(crate) fn value(self, value: &str) -> Self {
+        Self(format!("{} {}", self.0, quote(value)))
+    }
+
     /// An option with a number.
     #[must_use]
     pub(crate) fn number(self, name: &str, value: u64) -> Self {

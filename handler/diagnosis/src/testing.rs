@@ -421,6 +421,125 @@ pub fn isolated() -> Facts {
     facts
 }
 
+/// Id of the test firewall.
+pub fn firewall_id() -> Id {
+    id("rg-hub", "Microsoft.Network/azureFirewalls/fw")
+}
+
+/// Id of the subnet that the test firewall is in.
+pub fn firewall_subnet_id() -> Id {
+    id(
+        "rg-hub",
+        "Microsoft.Network/virtualNetworks/hub/subnets/AzureFirewallSubnet",
+    )
+}
+
+/// Id of the test firewall's policy.
+pub fn policy_id() -> Id {
+    id("rg-hub", "Microsoft.Network/firewallPolicies/fw-policy")
+}
+
+/// Type userDefinedRouting with a default route whose hop has this owner.
+pub fn with_hop(owner: Datum<HopOwner>) -> Facts {
+    let mut facts = firewall_routing();
+    let hop = "10.1.0.4".parse().expect("an address");
+    facts.hops.insert(hop, owner);
+    facts
+}
+
+/// The network interface of a virtual machine.
+pub fn hop_nic(ip_forwarding: Option<bool>, power: &str) -> HopNic {
+    HopNic {
+        id: id("rg-hub", "Microsoft.Network/networkInterfaces/nva-nic"),
+        ip_forwarding,
+        vm_id: Some(id("rg-hub", "Microsoft.Compute/virtualMachines/nva")),
+        power: Datum::Known(power.to_owned()),
+    }
+}
+
+/// Healthy: type userDefinedRouting through Azure Firewall `fw`, whose policy admits the tag AzureKubernetesService.
+pub fn firewalled() -> Facts {
+    let mut facts = with_hop(Datum::Known(HopOwner::AzureFirewall(firewall_id())));
+    facts.cluster.api_server.fqdn = Some("shop-1.hcp.westeurope.azmk8s.io".to_owned());
+    let firewall = AzureFirewall {
+        id: firewall_id(),
+        sku: Some("AZFW_VNet".to_owned()),
+        tier: Some("Standard".to_owned()),
+        provisioning_state: Some("Succeeded".to_owned()),
+        private_ips: vec!["10.1.0.4".to_owned()],
+        public_ip_ids: vec![public_ip_id("fw-1")],
+        hub_public_ips: Vec::new(),
+        subnet_id: Some(firewall_subnet_id()),
+        virtual_hub_id: None,
+        policy_id: Some(policy_id()),
+        classic_collections: Vec::new(),
+        threat_intel: None,
+        private_ranges: Vec::new(),
+        dns_proxy: None,
+    };
+    public_ip(&mut facts, "fw-1", "20.5.5.5");
+    facts
+        .firewalls
+        .insert(firewall_id(), Datum::Known(firewall));
+    let policy = FirewallPolicy {
+        id: policy_id(),
+        base_policy_id: None,
+        threat_intel: Some(ThreatIntelMode::Alert),
+        threat_intel_allowed_fqdns: Vec::new(),
+        dns_proxy: Some(true),
+        private_ranges: Vec::new(),
+        tls_inspection: false,
+    };
+    facts
+        .firewall_policies
+        .insert(policy_id(), Datum::Known(policy));
+    let rule = ApplicationRule {
+        name: "aks".to_owned(),
+        protocols: vec![
+            ("Http".to_owned(), Some(80)),
+            ("Https".to_owned(), Some(443)),
+        ],
+        sources: vec!["*".to_owned()],
+        targets: vec![ApplicationTarget::FqdnTag(
+            "AzureKubernetesService".to_owned(),
+        )],
+        ..ApplicationRule::default()
+    };
+    let rules = RuleCollectionRules {
+        application: vec![rule],
+        ..RuleCollectionRules::default()
+    };
+    firewall_rules(&mut facts, RuleAction::Allow, rules);
+    facts
+}
+
+/// Gives the test firewall's policy this collection alone.
+pub fn firewall_rules(facts: &mut Facts, action: RuleAction, rules: RuleCollectionRules) {
+    let group = RuleCollectionGroup {
+        id: Id::new(format!("{}/ruleCollectionGroups/egress", policy_id())),
+        priority: Some(200),
+        collections: vec![RuleCollection {
+            name: "egress-rules".to_owned(),
+            priority: Some(300),
+            action: Some(action),
+            rules,
+        }],
+    };
+    facts
+        .rule_collection_groups
+        .insert(policy_id(), Datum::Known(vec![group]));
+}
+
+/// The test firewall.
+pub fn firewall_mut(facts: &mut Facts) -> &mut AzureFirewall {
+    known(
+        facts
+            .firewalls
+            .get_mut(&firewall_id())
+            .expect("the test cluster has a firewall"),
+    )
+}
+
 /// The same cluster with a route table on every subnet whose default leads to a firewall.
 pub fn with_firewall_route(mut facts: Facts) -> Facts {
     let routes = vec![route(

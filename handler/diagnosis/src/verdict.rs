@@ -141,6 +141,7 @@ fn healthy(ctx: &Context<'_>, outbound: &Outbound, snat: &Snat) -> String {
             match (path.method, &path.device) {
                 (Method::LoadBalancer, Some(d)) => format!("load balancer {}{ips}", d.name),
                 (Method::NatGateway, Some(d)) => format!("NAT gateway {}{ips}", d.name),
+                (Method::AzureFirewall, Some(d)) => format!("Azure Firewall {}{ips}", d.name),
                 _ => String::new(),
             }
         })

@@ -15,6 +15,8 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "connections-failing",
     "default-route-blackhole",
     "failed-provisioning",
+    "firewall-deallocated",
+    "firewall-denies-mcr",
     "forced-tunnel",
     "healthy-kubenet",
     "healthy-lb-overlay",
@@ -42,6 +44,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "nsg-denies-custom-dns",
     "nsg-denies-internet",
     "nsg-denies-platform-dns",
+    "nva-forwarding-off",
     "outbound-ip-deleted",
     "outbound-rule-missing",
     "snat-exhausted-one-node",
@@ -56,6 +59,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "udr-without-default-route",
     "udr-without-route-table",
     "unknown-outbound-type",
+    "wrong-next-hop-ip",
 ];
 
 #[cfg(test)]

@@ -40,11 +40,11 @@ fn the_headline_names_the_way_out() {
 }
 
 #[test]
-fn routing_through_a_firewall_is_unknown_and_says_what_is_not_evaluated() {
+fn routing_through_an_appliance_that_was_not_found_is_unknown_and_says_so() {
     let report = diagnose(&firewall_routing());
     assert_eq!(report.verdict.status, Status::Unknown);
     assert!(
-        report.verdict.headline.contains("route table rt-egress"),
+        report.verdict.headline.contains("next hop 10.1.0.4"),
         "{}",
         report.verdict.headline
     );

@@ -1,9 +1,11 @@
 //! Checks that stand in for the parts of the path that are not evaluated yet. Each passes only where there is nothing to
 //! evaluate; anything else is left open, so that it can never look healthy.
 
+use super::appliance::Appliance;
 use super::{Outcome, Step};
 use crate::context::Context;
-use crate::facts::{Id, NextHopType, OutboundType, RouteTable, lookup};
+use crate::facts::{HopOwner, NextHopType, OutboundType};
+use crate::network::routes::Hop;
 use crate::path::{DefaultRoute, is_pod_route};
 
 /// A check without a finding code.
@@ -56,56 +58,62 @@ fn routes(ctx: &Context<'_>) -> Outcome {
     outcome
 }
 
+/// Whether what the next hops let through is known: an Azure Firewall's rules are evaluated by FWL108, nobody else's are.
 fn firewall(ctx: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.subnets.missing());
-    let mut tables: Vec<&Id> = ctx
-        .subnets
-        .readable()
-        .filter_map(|(_, s)| s.route_table_id.as_ref())
-        .collect();
-    tables.sort();
-    tables.dedup();
-    for id in tables {
-        match lookup(&ctx.facts.route_tables, id).known(|| format!("route table {}", id.name())) {
-            Err(missing) => outcome.missing.push(missing),
-            Ok(table) => outcome.undecided.extend(appliance(ctx, table)),
+    let appliances = Appliance::all(ctx);
+    for appliance in &appliances {
+        let hop = appliance.address;
+        match &appliance.owner {
+            Err(missing) => outcome.missing.push(missing.clone()),
+            // Whether it serves and what it denies are findings of their own.
+            Ok(HopOwner::AzureFirewall(_)) => {}
+            Ok(HopOwner::VirtualMachineNic(nic)) => outcome.undecided.push(format!(
+                "what the appliance behind network interface {} ({hop}) allows cannot be read from Azure",
+                nic.id.name()
+            )),
+            Ok(HopOwner::InternalLoadBalancer(balancer)) => outcome.undecided.push(format!(
+                "what the appliances behind load balancer {} ({hop}) allow cannot be read from Azure",
+                balancer.id.name()
+            )),
+            Ok(HopOwner::Nobody { .. }) => outcome
+                .undecided
+                .push(format!("nothing that owns next hop {hop} was found")),
         }
     }
-    if ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting) && !outcome.is_open() {
+    for path in &ctx.paths {
+        let Some(via) = path.routes.default.via() else {
+            outcome.undecided.push(format!(
+                "where the default route of {} leads is not known",
+                path.used.label()
+            ));
+            continue;
+        };
+        if matches!(
+            via.hop,
+            Hop::VirtualNetworkGateway | Hop::VirtualAppliance(None)
+        ) {
+            outcome.undecided.push(format!(
+                "{} leads to {}, behind which nothing is known",
+                via.label(),
+                via.hop_label()
+            ));
+        }
+    }
+    if appliances.is_empty()
+        && ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting)
+        && !outcome.is_open()
+    {
         outcome.undecided.push(
             "outbound type userDefinedRouting hands traffic to an appliance that is not known"
                 .to_owned(),
         );
     }
-    if outcome.is_open() {
-        outcome
-    } else {
-        Outcome::not_applicable("no route sends traffic to an appliance")
+    if appliances.is_empty() && !outcome.is_open() {
+        return Outcome::not_applicable("no route sends traffic to an appliance");
     }
-}
-
-fn appliance(ctx: &Context<'_>, table: &RouteTable) -> Option<String> {
-    let elsewhere = |hop: &NextHopType| {
-        !matches!(
-            hop,
-            NextHopType::Internet | NextHopType::VnetLocal | NextHopType::None
-        )
-    };
-    let route = table
-        .routes
-        .iter()
-        .find(|route| elsewhere(&route.next_hop_type) && !is_pod_route(ctx.facts, route))?;
-    let hop = route
-        .next_hop_ip
-        .as_deref()
-        .unwrap_or(route.next_hop_type.as_str());
-    Some(format!(
-        "route {} of route table {} sends {} to {hop}; what is allowed there is not evaluated by this version",
-        route.name,
-        table.id.name(),
-        route.address_prefix
-    ))
+    outcome
 }
 
 /// Without a known outbound type nothing says what should carry the packets.

@@ -1,11 +1,11 @@
 //! The table of all rules, in packet order within their family.
 
 use super::{
-    Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, nat101, nat102, nat103,
-    nat104, nat105, nat106, nat107, nsg101, nsg102, nsg103, nsg104, nsg105, nsg106, nsg107, nsg108,
-    nsg111, out101, out102, out103, out104, out105, out106, out109, out110, out111, out112, out113,
-    out114, out115, snt101, snt102, snt103, snt108, udr101, udr102, udr103, udr104, udr105, udr106,
-    udr109, udr110, udr112,
+    Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, fwl101, fwl102, fwl103,
+    fwl104, fwl105, fwl108, nat101, nat102, nat103, nat104, nat105, nat106, nat107, nsg101, nsg102,
+    nsg103, nsg104, nsg105, nsg106, nsg107, nsg108, nsg111, out101, out102, out103, out104, out105,
+    out106, out109, out110, out111, out112, out113, out114, out115, snt101, snt102, snt103, snt108,
+    udr101, udr102, udr103, udr104, udr105, udr106, udr109, udr110, udr112,
 };
 
 /// Every rule.
@@ -41,6 +41,12 @@ pub const RULES: &[Rule] = &[
     udr109::RULE,
     udr110::RULE,
     udr112::RULE,
+    fwl101::RULE,
+    fwl102::RULE,
+    fwl103::RULE,
+    fwl104::RULE,
+    fwl105::RULE,
+    fwl108::RULE,
     nat101::RULE,
     nat102::RULE,
     nat103::RULE,

@@ -1,7 +1,7 @@
 //! `outbound`: declared against actual, subnet by subnet.
 
 use crate::context::{Context, texts};
-use crate::facts::{Id, OutboundType, lookup};
+use crate::facts::{AzureFirewall, HopOwner, Id, OutboundType, lookup};
 use crate::network::nsg::{Origin, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{Decision, Outcome};
@@ -48,16 +48,23 @@ fn agrees(ctx: &Context<'_>) -> Option<bool> {
 
 fn path(ctx: &Context<'_>, walked: &Walked<'_>, findings: &[Finding]) -> Path {
     let carrier = &walked.carrier;
-    let device = carrier.device.as_ref();
+    let firewall = firewall(ctx, walked);
+    let (method, device) = match firewall {
+        Some(firewall) => (Method::AzureFirewall, Some(&firewall.id)),
+        None => (carrier.method, carrier.device.as_ref()),
+    };
     let reach = reach(walked, findings);
     Path {
         node_pools: walked.used.pools.iter().map(|p| (*p).to_owned()).collect(),
         scope: walked.used.scope,
         subnet_id: Some(walked.used.id.clone()),
         next_hop: next_hop(&walked.routes.default),
-        method: carrier.method,
-        device: device.map(|id| self::device(id, carrier.method)),
-        public_ips: public_ips(ctx, walked),
+        method,
+        device: device.map(|id| self::device(id, method)),
+        public_ips: match firewall {
+            Some(firewall) => firewall_ips(ctx, firewall),
+            None => public_ips(ctx, walked),
+        },
         steps: steps(walked, reach),
         final_state: reach.final_state(),
         cause: cause(walked, reach, findings),
@@ -298,6 +305,33 @@ fn device(id: &Id, method: Method) -> Device {
         kind: kind.to_owned(),
         name: id.name().to_owned(),
     }
+}
+
+/// The Azure Firewall at the default route's hop, when it could be read.
+fn firewall<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f AzureFirewall> {
+    let Hop::VirtualAppliance(Some(address)) = walked.routes.default.via()?.hop else {
+        return None;
+    };
+    match ctx.facts.hops.get(&address)?.as_known()? {
+        HopOwner::AzureFirewall(id) => lookup(&ctx.facts.firewalls, id).as_known(),
+        _ => None,
+    }
+}
+
+/// The addresses that a firewall's traffic leaves with: those of a NAT gateway on its subnet, else its own.
+fn firewall_ips(ctx: &Context<'_>, firewall: &AzureFirewall) -> Option<Vec<String>> {
+    if let Some(subnet) = &firewall.subnet_id {
+        let subnet = lookup(&ctx.facts.subnets, subnet).as_known()?;
+        if let Some(gateway) = &subnet.nat_gateway_id {
+            let gateway = lookup(&ctx.facts.nat_gateways, gateway).as_known()?;
+            return texts(ctx.balancer.of_gateway(gateway)).ok();
+        }
+    }
+    let own = firewall.public_ip_ids.iter();
+    let own = own.map(|id| ctx.balancer.public_ip(id)).collect();
+    let mut addresses = texts(own).ok()?;
+    addresses.extend(firewall.hub_public_ips.clone());
+    Some(addresses)
 }
 
 /// The addresses that the internet sees; `None` when not known.
