@@ -11,6 +11,8 @@ const EXPLAINED_BY: &[(&str, &[&str])] = &[
     // A load balancer without outbound rule is why its subnets have no method, or only the default one.
     ("OUT111", &["CLS104", "OUT106"]),
     ("OUT112", &["CLS104", "OUT106"]),
+    // An address that no network reaches has no owner anybody could find.
+    ("FWL105", &["UDR104"]),
     (
         "SNT108",
         // Without a working method, or without nodes, no data points are what one expects.

@@ -119,6 +119,13 @@ fn evaluate(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, firewall: &AzureFi
         tags: &service_tags,
         fqdn_tags: &tags,
     });
+    // Allowed is not delivered: a private source address does not come back from the internet (R5.19).
+    if rules.never_snats() == Some(true) {
+        outcome.undecided.push(format!(
+            "Azure Firewall {} translates no address, its private ranges hold 0.0.0.0/0; whether something behind it does is not known",
+            firewall.id.name()
+        ));
+    }
     let mut denied: Vec<Denied<'_>> = Vec::new();
     let mut open: Vec<String> = Vec::new();
     for endpoint in &needed.endpoints {
@@ -602,6 +609,16 @@ mod tests {
             }],
             ..RuleCollectionRules::default()
         }
+    }
+
+    #[test]
+    fn r5_19_a_firewall_that_never_translates_is_not_called_fine() {
+        let mut facts = firewalled();
+        assert!(!outcome(&RULE, &facts).is_open());
+        if let Some(Datum::Known(policy)) = facts.firewall_policies.get_mut(&policy_id()) {
+            policy.private_ranges = vec!["0.0.0.0/0".to_owned()];
+        }
+        assert!(outcome(&RULE, &facts).is_open());
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use super::appliance::Appliance;
 use super::{Outcome, Step};
 use crate::context::Context;
-use crate::facts::{HopOwner, NextHopType, OutboundType};
+use crate::facts::{HopOwner, NetworkPlugin, NextHopType, OutboundType, Route};
 use crate::network::routes::Hop;
-use crate::path::{DefaultRoute, is_pod_route};
+use crate::path::{DefaultRoute, Path, is_pod_route};
 
 /// A check without a finding code.
 pub(crate) struct Interim {
@@ -54,8 +54,29 @@ fn routes(ctx: &Context<'_>) -> Outcome {
                 route.next_hop_type.as_str()
             ));
         }
+        if let Some(route) = foreign_pod_route(ctx, path) {
+            outcome.undecided.push(format!(
+                "route {} of {label} leads {} to {}, which is no node of this cluster; whether another cluster shares \
+                 the route table is not known",
+                route.name,
+                route.address_prefix,
+                route.next_hop_ip.as_deref().unwrap_or("no address"),
+            ));
+        }
     }
     outcome
+}
+
+/// A route of the form that AKS writes for a kubenet node (R1.80), but for none of this cluster's nodes.
+fn foreign_pod_route<'f>(ctx: &Context<'f>, path: &Path<'f>) -> Option<&'f Route> {
+    let kubenet = ctx.network()?.plugin == Some(NetworkPlugin::Kubenet);
+    let table = path.routes.table.as_ref().ok().copied().flatten()?;
+    table.routes.iter().find(|route| {
+        kubenet
+            && route.next_hop_type == NextHopType::VirtualAppliance
+            && route.address_prefix.ends_with("/24")
+            && !is_pod_route(ctx.facts, route)
+    })
 }
 
 /// Whether what the next hops let through is known: an Azure Firewall's rules are evaluated by FWL108, nobody else's are.
@@ -124,5 +145,33 @@ fn method(ctx: &Context<'_>) -> Outcome {
             Outcome::undecided(format!("outbound type {word} is not known to this version"))
         }
         Some(_) => Outcome::passed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Datum;
+    use crate::testing::{kubenet, route};
+
+    fn open(facts: &crate::facts::Facts) -> bool {
+        routes(&Context::new(facts)).is_open()
+    }
+
+    #[test]
+    fn r2_46_pod_routes_of_another_cluster_are_not_overlooked() {
+        let mut facts = kubenet();
+        assert!(!open(&facts));
+        for table in facts.route_tables.values_mut() {
+            if let Datum::Known(table) = table {
+                table.routes.push(route(
+                    "aks-other-12345678-vmss000000",
+                    "10.245.7.0/24",
+                    NextHopType::VirtualAppliance,
+                    Some("10.77.0.9"),
+                ));
+            }
+        }
+        assert!(open(&facts));
     }
 }

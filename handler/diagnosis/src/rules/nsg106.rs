@@ -64,7 +64,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 };
                 hits.add(&guard, rule, RULE.severity, true, word);
             }
-            note(&mut outcome.undecided, result.open);
+            // The default rules let an overlay work, whatever tag VirtualNetwork holds: only a rule somebody wrote counts.
+            note(&mut outcome.undecided, result.open_to_custom);
         }
     }
     let finding = |hit: &Hit| finding(ctx, hit, &ranges);
@@ -131,6 +132,14 @@ mod tests {
             assert_eq!(codes(&found), ["NSG106"], "{to}");
             assert!(found.findings[0].title.contains("10.244.0.0/16"));
         }
+    }
+
+    #[test]
+    fn r1_83_default_rules_alone_leave_nothing_open_under_a_default_route() {
+        let facts = crate::testing::firewall_routing();
+        let outcome = outcome(&RULE, &facts);
+        assert!(outcome.undecided.is_empty(), "{:?}", outcome.undecided);
+        assert!(outcome.findings.is_empty());
     }
 
     #[test]

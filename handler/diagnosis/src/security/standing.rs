@@ -7,7 +7,7 @@ use super::guard::Guard;
 use super::service::Holds;
 use crate::facts::{Direction, Id};
 use crate::network::nsg::{FlowClass, Origin, Part, RuleName};
-use crate::network::{AddressSet, Doubt, Family, Open, Outcome, PortSet, Protocol};
+use crate::network::{AddressSet, Decision, Doubt, Family, Open, Outcome, PortSet, Protocol};
 
 /// A rule that denies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,13 @@ impl Guard<'_, '_> {
             match part.decision.outcome {
                 Outcome::Allowed => {}
                 Outcome::Denied => result.denied.push(part),
-                Outcome::Undecidable => result.open.extend(open_words(&part.decision.open)),
+                Outcome::Undecidable => {
+                    let words = open_words(&part.decision.open);
+                    if custom_may_deny(&part.decision) {
+                        result.open_to_custom.extend(words.iter().cloned());
+                    }
+                    result.open.extend(words);
+                }
             }
         }
         result
@@ -79,6 +85,16 @@ pub(crate) struct Addressed {
     pub(crate) denied: Vec<Part>,
     /// Why parts are not decided; nothing for a group that could not be read, which is noted elsewhere.
     pub(crate) open: Vec<String>,
+    /// Those of them that a rule somebody wrote may turn out to drop.
+    pub(crate) open_to_custom: Vec<String>,
+}
+
+/// Whether one of the rules that may decide is a denial somebody wrote.
+fn custom_may_deny(decision: &Decision<RuleName>) -> bool {
+    let denies =
+        |rule: &RuleName, outcome| rule.origin == Origin::Custom && outcome != Outcome::Allowed;
+    denies(&decision.by, decision.otherwise)
+        || decision.open.iter().any(|o| denies(&o.rule, o.outcome))
 }
 
 impl Addressed {
