@@ -1,5 +1,5 @@
 //! The managed cluster and its agent pools, as `Microsoft.ContainerService/managedClusters` describes them
-//! (arm-apis §1).
+//! (`Microsoft.ContainerService`).
 
 use super::Id;
 

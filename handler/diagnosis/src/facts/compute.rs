@@ -1,4 +1,4 @@
-//! The node resource group and the scale sets in it (arm-apis §3, §2 "VMSS NICs").
+//! The node resource group and the scale sets in it (`Microsoft.Compute`).
 
 use std::collections::BTreeMap;
 

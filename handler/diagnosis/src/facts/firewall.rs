@@ -1,4 +1,4 @@
-//! Azure Firewall, its policies and IP groups (arm-apis §2, semantics section 5).
+//! Azure Firewall, its policies and IP groups (`Microsoft.Network`).
 
 use super::Id;
 

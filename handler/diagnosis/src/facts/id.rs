@@ -1,4 +1,4 @@
-//! ARM resource ids as facts carry them: ARM's own casing kept, compared without case (arm-apis §0).
+//! ARM resource ids as facts carry them: ARM's own casing kept, compared without case.
 
 use std::cmp::Ordering;
 use std::fmt;

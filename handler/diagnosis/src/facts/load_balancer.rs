@@ -1,4 +1,4 @@
-//! The AKS load balancer `kubernetes` (R1.28, arm-apis §2).
+//! The AKS load balancer `kubernetes` (R1.28).
 
 use super::Id;
 

@@ -1,4 +1,4 @@
-//! Azure Monitor metrics as read for one window (arm-apis §4, §11).
+//! Azure Monitor metrics as read for one window (`Microsoft.Insights`).
 
 use std::collections::BTreeMap;
 

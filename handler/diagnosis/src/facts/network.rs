@@ -1,4 +1,4 @@
-//! Virtual networks and what is attached to their subnets (arm-apis §2).
+//! Virtual networks and what is attached to their subnets (`Microsoft.Network`).
 
 use super::Id;
 

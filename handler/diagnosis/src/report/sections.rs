@@ -222,6 +222,8 @@ pub struct EgressEndpointItem {
     pub port: Option<u16>,
     /// `Https`, `Http`, `TCP`, `UDP`.
     pub protocol: Option<String>,
+    /// Which list names it.
+    pub source: EndpointSource,
     /// Who needs it.
     pub need: Need,
     /// Over all pools.

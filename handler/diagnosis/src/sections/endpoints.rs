@@ -58,6 +58,7 @@ fn item(
         domain_name: endpoint.domain_name,
         port: endpoint.port,
         protocol: endpoint.protocol.map(|p| p.as_str().to_owned()),
+        source: endpoint.source,
         need: endpoint.need,
         verdict: overall(&by_pool, complete),
         by_pool,
