@@ -11,13 +11,29 @@ pub struct Release {
     pub hello: PathBuf,
 }
 
+const OF_THIS_PACKAGE: [&str; 7] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+    "CARGO_MANIFEST_LINKS",
+];
+
 /// Builds both and says where they are.
 ///
 /// # Panics
 /// When cargo fails.
 pub fn release() -> Release {
     let build = |arguments: &[&str]| {
-        let status = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo tells a bench about its package would make build scripts that watch it run again, and everything
+        // that depends on them be built anew.
+        for name in OF_THIS_PACKAGE {
+            cargo.env_remove(name);
+        }
+        let status = cargo
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .args(["build", "--release", "--quiet"])
             .args(arguments)
