@@ -76,7 +76,7 @@ impl Sandbox {
         let router = Router::new()
             .fallback(handle)
             .with_state(Arc::clone(&arm))
-            .layer(CompressionLayer::new());
+            .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest));
         let identity = Endpoint {
             tokens,
             header: identity_header.clone(),
