@@ -8,12 +8,34 @@ use egress_arm::{Client, ClientSettings, Cloud, Endpoints, Identity, ResourceId,
 use egress_collect::{Collected, Request, collect};
 use egress_diagnosis::facts::Window;
 use egress_diagnosis::report::{CheckStatus, Report};
-use egress_sandbox::{Call, Options, Sandbox, waves};
+use egress_sandbox::{Call, Cluster, Options, Sandbox, Scenarios, waves};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 async fn sandbox(options: Options) -> Sandbox {
     Sandbox::start(options).await.expect("the sandbox starts")
+}
+
+/// The clusters that come with the sandbox, and those of `tests/scenarios`: near misses, and what cannot be told.
+async fn sandboxes() -> [Sandbox; 2] {
+    let near_misses = Options {
+        scenarios: Scenarios::Dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios").into()),
+        ..Options::default()
+    };
+    [
+        sandbox(Options::default()).await,
+        sandbox(near_misses).await,
+    ]
+}
+
+async fn diagnosed(sandbox: &Sandbox) -> Vec<(Cluster, Report)> {
+    let client = client(sandbox);
+    let mut reports = Vec::new();
+    for cluster in sandbox.clusters() {
+        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
+        reports.push((cluster.clone(), report));
+    }
+    reports
 }
 
 fn client(sandbox: &Sandbox) -> Client {
@@ -49,29 +71,54 @@ fn codes(report: &Report) -> BTreeSet<String> {
     report.findings.iter().map(|f| f.code.clone()).collect()
 }
 
-#[tokio::test]
-async fn every_scenario_gets_the_verdict_and_findings_it_describes() {
-    let sandbox = sandbox(Options::default()).await;
-    let client = client(&sandbox);
+fn status_of(report: &Report, code: &str) -> Option<CheckStatus> {
+    let check = report.checks.iter().find(|check| check.id == code)?;
+    Some(check.status)
+}
+
+/// Where the report is not what the scenario's file says.
+fn differences(cluster: &Cluster, report: &Report) -> Vec<String> {
     let mut wrong = Vec::new();
-    for cluster in sandbox.clusters() {
-        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
-        let status = serde_json::to_value(report.verdict.status).expect("a status");
-        let expected: BTreeSet<String> = cluster.expected_findings.iter().cloned().collect();
-        if let Some(expected) = &cluster.expected_status
-            && status.as_str() != Some(expected)
-        {
+    let status = serde_json::to_value(report.verdict.status).expect("a status");
+    if let Some(expected) = &cluster.expected_status
+        && status.as_str() != Some(expected)
+    {
+        wrong.push(format!("{status} instead of {expected}"));
+    }
+    let expected: BTreeSet<String> = cluster.expected_findings.iter().cloned().collect();
+    if codes(report) != expected {
+        wrong.push(format!("{:?} instead of {expected:?}", codes(report)));
+    }
+    let near_misses = cluster
+        .near_misses
+        .iter()
+        .map(|code| (code, CheckStatus::Passed));
+    let cannot_tell = cluster
+        .cannot_tell
+        .iter()
+        .map(|code| (code, CheckStatus::Unknown));
+    for (code, expected) in near_misses.chain(cannot_tell) {
+        let status = status_of(report, code);
+        if status != Some(expected) {
             wrong.push(format!(
-                "{}: {status} instead of {expected}",
-                cluster.scenario
+                "check {code} is {status:?} instead of {expected:?}"
             ));
         }
-        if codes(&report) != expected {
-            wrong.push(format!(
-                "{}: {:?} instead of {expected:?}",
-                cluster.scenario,
-                codes(&report)
-            ));
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn every_scenario_gets_the_verdict_findings_and_checks_it_describes() {
+    let mut wrong = Vec::new();
+    for sandbox in sandboxes().await {
+        for (cluster, report) in diagnosed(&sandbox).await {
+            let found = differences(&cluster, &report);
+            wrong.extend(
+                found
+                    .into_iter()
+                    .map(|what| format!("{}: {what}", cluster.scenario)),
+            );
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -79,39 +126,33 @@ async fn every_scenario_gets_the_verdict_and_findings_it_describes() {
 
 #[tokio::test]
 async fn every_scenario_gives_the_report_that_was_reviewed() {
-    let sandbox = sandbox(Options::default()).await;
-    let client = client(&sandbox);
-    for cluster in sandbox.clusters() {
-        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
-        insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, description => cluster.description.clone() }, {
-            insta::assert_json_snapshot!(format!("{}.report", cluster.scenario), report);
-        });
+    for sandbox in sandboxes().await {
+        for (cluster, report) in diagnosed(&sandbox).await {
+            insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, description => cluster.description.clone() }, {
+                insta::assert_json_snapshot!(format!("{}.report", cluster.scenario), report);
+            });
+        }
     }
 }
 
 #[tokio::test]
 async fn healthy_clusters_raise_nothing_above_info_and_leave_nothing_open() {
-    let sandbox = sandbox(Options::default()).await;
-    let client = client(&sandbox);
-    let healthy = sandbox
-        .clusters()
-        .iter()
-        .filter(|c| c.expected_status.as_deref() == Some("healthy"));
-    for cluster in healthy {
-        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
-        assert!(report.verdict.complete, "{}", cluster.scenario);
-        assert!(
-            report.gaps.is_empty(),
-            "{}: {:?}",
-            cluster.scenario,
-            report.gaps
-        );
-        let open = report
-            .checks
+    for sandbox in sandboxes().await {
+        let reports = diagnosed(&sandbox).await;
+        let healthy = reports
             .iter()
-            .filter(|c| c.status == CheckStatus::Unknown)
-            .count();
-        assert_eq!(open, 0, "{}", cluster.scenario);
+            .filter(|(cluster, _)| cluster.expected_status.as_deref() == Some("healthy"));
+        for (cluster, report) in healthy {
+            let name = &cluster.scenario;
+            assert!(report.verdict.complete, "{name}");
+            assert!(report.gaps.is_empty(), "{name}: {:?}", report.gaps);
+            let open = report
+                .checks
+                .iter()
+                .filter(|check| check.status == CheckStatus::Unknown)
+                .count();
+            assert_eq!(open, 0, "{name}");
+        }
     }
 }
 

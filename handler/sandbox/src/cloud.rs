@@ -23,6 +23,10 @@ pub struct Cluster {
     pub expected_status: Option<String>,
     /// Codes of the findings that a correct diagnosis raises, as far as the scenario names them.
     pub expected_findings: Vec<String>,
+    /// Codes of findings that a correct diagnosis leaves out although little is missing for them.
+    pub near_misses: Vec<String>,
+    /// Codes of findings of which a correct diagnosis says that it cannot tell.
+    pub cannot_tell: Vec<String>,
 }
 
 /// A resource group with the faults that lie on it.
@@ -100,6 +104,8 @@ impl Cloud {
             description: expanded.description,
             expected_status: expanded.expect,
             expected_findings: expanded.findings,
+            near_misses: expanded.near_misses,
+            cannot_tell: expanded.cannot_tell,
         });
         Ok(())
     }

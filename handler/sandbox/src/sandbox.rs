@@ -2,13 +2,13 @@
 
 use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::{Router, middleware::from_fn_with_state, routing::get};
 use tokio::{net::TcpListener, sync::watch};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
     Call, Cluster, Error,
-    arm::{Arm, handle},
+    arm::{Arm, handle, paced},
     builtin,
     cloud::Cloud,
     expand::guid,
@@ -76,7 +76,8 @@ impl Sandbox {
         let router = Router::new()
             .fallback(handle)
             .with_state(Arc::clone(&arm))
-            .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest));
+            .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest))
+            .layer(from_fn_with_state(Arc::clone(&arm), paced));
         let identity = Endpoint {
             tokens,
             header: identity_header.clone(),

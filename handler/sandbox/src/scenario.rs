@@ -20,6 +20,12 @@ pub(crate) struct Scenario {
     /// Codes of the findings a correct diagnosis raises above `info`, or the `info` one the scenario is about.
     #[serde(default)]
     pub(crate) findings: Vec<String>,
+    /// Codes whose check passes although little is missing for the finding.
+    #[serde(default)]
+    pub(crate) near_misses: Vec<String>,
+    /// Codes whose check has to stay open, because what decides it cannot be read or is not said.
+    #[serde(default)]
+    pub(crate) cannot_tell: Vec<String>,
     /// The managed cluster.
     #[serde(default)]
     pub(crate) cluster: Cluster,
@@ -65,6 +71,9 @@ pub(crate) struct Scenario {
     /// How answers go wrong.
     #[serde(default)]
     pub(crate) faults: Vec<Fault>,
+    /// What resources' bodies lack or carry otherwise than this format could say.
+    #[serde(default)]
+    pub(crate) edits: Vec<Edit>,
     /// Resources that others still refer to but that no longer exist, as `public_ips/<name>`.
     #[serde(default)]
     pub(crate) deleted: Vec<String>,
@@ -566,6 +575,20 @@ pub(crate) struct Fault {
     pub(crate) truncate: bool,
     /// How often per path; default: once for `retry_after`, else always.
     pub(crate) times: Option<u32>,
+}
+
+/// `[[edits]]`: changes the body of each resource whose id ends in `resource`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Edit {
+    /// The end of the id, in any case, e.g. `routeTables/rt-egress`.
+    pub(crate) resource: String,
+    /// JSON pointers of what is taken out, e.g. `/properties/routes`.
+    #[serde(default)]
+    pub(crate) remove: Vec<String>,
+    /// What is put at a JSON pointer whose parent exists.
+    #[serde(default)]
+    pub(crate) set: BTreeMap<String, serde_json::Value>,
 }
 
 impl Scenario {

@@ -10,13 +10,15 @@ use std::{
 };
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
     response::Response,
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     answer::Answer,
@@ -68,29 +70,43 @@ impl Arm {
     }
 }
 
-/// Answers any request to the ARM endpoint.
-pub(crate) async fn handle(State(arm): State<Arc<Arm>>, request: Request) -> Response {
-    let path = percent_decode_str(request.uri().path())
+/// Logs a request and lets its answer leave when the latency is over. The answer is made, and compressed, in the second
+/// half of it: what this simulation itself takes is not Azure's time, and requests sent together have all arrived by then.
+pub(crate) async fn paced(State(arm): State<Arc<Arm>>, request: Request, next: Next) -> Response {
+    let arrived = Instant::now();
+    let (path, query) = asked(request.uri());
+    let entry = arm.log.start(request.method().to_string(), path, query);
+    tokio::time::sleep_until(arrived + arm.latency / 2).await;
+    let (mut parts, body) = next.run(request).await.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| {
+        parts.status = StatusCode::INTERNAL_SERVER_ERROR;
+        Bytes::new()
+    });
+    tokio::time::sleep_until(arrived + arm.latency).await;
+    entry.finish(parts.status.as_u16());
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// Path and query, decoded.
+fn asked(uri: &Uri) -> (String, Vec<(String, String)>) {
+    let path = percent_decode_str(uri.path())
         .decode_utf8_lossy()
         .into_owned();
-    let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect();
-    let entry = arm
-        .log
-        .start(request.method().to_string(), path.clone(), query.clone());
-    if !arm.latency.is_zero() {
-        tokio::time::sleep(arm.latency).await;
-    }
+    let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .into_owned()
+        .collect();
+    (path, query)
+}
+
+/// Answers any request to the ARM endpoint.
+pub(crate) async fn handle(State(arm): State<Arc<Arm>>, request: Request) -> Response {
+    let (path, query) = asked(request.uri());
     let query = query
         .into_iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), value))
         .collect();
     let reply = reply(&arm, request.method(), request.headers(), &path, &query).await;
-    let response = response(&arm, request.headers(), &reply);
-    entry.finish(response.status().as_u16());
-    response
+    response(&arm, request.headers(), &reply)
 }
 
 struct Reply {

@@ -6,4 +6,4 @@ mod handler;
 mod path;
 mod read;
 
-pub(crate) use handler::{Arm, handle};
+pub(crate) use handler::{Arm, handle, paced};

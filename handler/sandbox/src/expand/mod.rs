@@ -3,6 +3,7 @@
 mod appliance;
 mod cluster;
 mod compute;
+mod edit;
 mod firewall;
 mod load_balancer;
 mod managed;
@@ -43,6 +44,8 @@ pub(crate) struct Expanded {
     pub(crate) description: String,
     pub(crate) expect: Option<String>,
     pub(crate) findings: Vec<String>,
+    pub(crate) near_misses: Vec<String>,
+    pub(crate) cannot_tell: Vec<String>,
     pub(crate) cluster_id: String,
     pub(crate) node_group: String,
     /// Name and body.
@@ -66,6 +69,9 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
     let mut documents = cluster::expand(&plan, &mut resources)?;
     documents.extend(views);
     series::attach(&plan, &mut resources)?;
+    for edit in &plan.scenario.edits {
+        edit::apply(file, edit, &mut resources)?;
+    }
     for gone in plan.deleted_ids()? {
         resources.retain(|resource| !resource.id.eq_ignore_ascii_case(&gone));
     }
@@ -82,6 +88,8 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
         description: plan.scenario.description.clone(),
         expect: plan.scenario.expect.clone(),
         findings: plan.scenario.findings.clone(),
+        near_misses: plan.scenario.near_misses.clone(),
+        cannot_tell: plan.scenario.cannot_tell.clone(),
         cluster_id: plan.cluster_id(),
         node_group: plan.node_group.clone(),
         groups,
