@@ -105,6 +105,7 @@ impl Running {
 async fn waiting(handler: &Path, scenario: &str) {
     let running = Running::start(handler, scenario, LATENCY).await;
     let first = running.report().await;
+    let connections = running.sandbox.connections();
     let mut times = Vec::new();
     let mut depth = 0;
     let mut calls = 0;
@@ -117,7 +118,8 @@ async fn waiting(handler: &Path, scenario: &str) {
     times.sort();
     let median = times[times.len() / 2];
     let ratio = median.as_secs_f64() / (LATENCY.as_secs_f64() * depth as f64);
-    let connections = running.sandbox.connections();
+    // The first report's, and whatever was opened since the log was last cleared.
+    let connections = connections + running.sandbox.connections();
     println!(
         "{scenario}: {calls} calls in {depth} waves on {connections} connection(s); median {median:?} = {ratio:.3} × the \
          waves' own time; first report {first:?}"

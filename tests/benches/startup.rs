@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 200;
 const LIMIT: f64 = 1.3;
 
 fn main() {

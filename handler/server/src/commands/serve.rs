@@ -65,16 +65,8 @@ async fn run(options: &Serve, port: u16, process: &Process, terminal: Terminal) 
             Err(fault) => return output::failure(&fault, Exit::NoInput),
         },
     };
-    if let (Ok(address), true) = (listener.local_addr(), terminal.stderr && !under_host) {
-        output::note(&welcome(address, simulated.as_ref()));
-    }
-    tracing::info!(
-        port,
-        version = env!("CARGO_PKG_VERSION"),
-        "listening on 127.0.0.1"
-    );
     let router = app(simulated.as_ref()).router();
-
+    let address = listener.local_addr();
     let (drain, draining) = oneshot::channel::<()>();
     let listener = listener.tap_io(|connection| {
         // Answers are small; waiting for more to send only delays them. Not being able to is no fault.
@@ -84,7 +76,16 @@ async fn run(options: &Serve, port: u16, process: &Process, terminal: Terminal) 
         // An error means that the sender is gone, which is a stop as well.
         let _ = draining.await;
     });
-    let mut server = std::pin::pin!(server.into_future());
+    let mut server = tokio::spawn(server.into_future());
+    // Said while the first request may already be under way.
+    if let (Ok(address), true) = (address, terminal.stderr && !under_host) {
+        output::note(&welcome(address, simulated.as_ref()));
+    }
+    tracing::info!(
+        port,
+        version = env!("CARGO_PKG_VERSION"),
+        "listening on 127.0.0.1"
+    );
     let exit = tokio::select! {
         ended = &mut server => {
             tracing::error!("stopped serving: {ended:?}");
