@@ -75,7 +75,7 @@ fn build(settings: &ClientSettings) -> Result<Pipeline, ArmError> {
     let transport = Arc::new(transport);
     let credential = Arc::new(SharedCredential::new(
         settings.identity.clone(),
-        endpoints.authority(),
+        endpoints.authority().to_owned(),
         Arc::clone(&transport),
     ));
     let refused = RefusedToken(Arc::clone(&credential));

@@ -38,6 +38,7 @@ pub struct Endpoints {
     cloud: Cloud,
     arm: String,
     arm_audience: String,
+    authority: String,
     /// Whether `arm` is the cloud's own endpoint, whose regional hosts long-running operations may point to.
     own_arm: bool,
 }
@@ -67,6 +68,7 @@ impl Endpoints {
             cloud,
             arm_audience: arm.clone(),
             arm,
+            authority: authority(cloud).to_owned(),
             own_arm: true,
         }
     }
@@ -76,20 +78,23 @@ impl Endpoints {
     /// # Errors
     /// [`EndpointError`] unless it is an https origin.
     pub fn with_arm_endpoint(self, endpoint: &str) -> Result<Self, EndpointError> {
-        let url = Url::parse(endpoint).map_err(|_| EndpointError::NotAUrl(endpoint.to_owned()))?;
-        if url.scheme() != "https" {
-            return Err(EndpointError::NotHttps(endpoint.to_owned()));
-        }
-        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if !bare || !is_anonymous(&url) {
-            return Err(EndpointError::MoreThanOrigin(endpoint.to_owned()));
-        }
-        let arm = url.origin().ascii_serialization();
+        let arm = origin(endpoint)?;
         Ok(Self {
-            cloud: self.cloud,
             own_arm: arm == format!("https://{}", arm_host(self.cloud)),
             arm_audience: arm.clone(),
             arm,
+            ..self
+        })
+    }
+
+    /// The same with another login endpoint for service principals and workload identities.
+    ///
+    /// # Errors
+    /// [`EndpointError`] unless it is an https origin.
+    pub fn with_authority(self, endpoint: &str) -> Result<Self, EndpointError> {
+        Ok(Self {
+            authority: origin(endpoint)?,
+            ..self
         })
     }
 
@@ -122,13 +127,9 @@ impl Endpoints {
         format!("{}/.default", self.arm_audience)
     }
 
-    /// Where service principals get their tokens.
-    pub fn authority(&self) -> &'static str {
-        match self.cloud {
-            Cloud::Public => "https://login.microsoftonline.com",
-            Cloud::China => "https://login.chinacloudapi.cn",
-            Cloud::UsGov => "https://login.microsoftonline.us",
-        }
+    /// Where service principals and workload identities get their tokens, without a slash at the end.
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// The metrics data plane, with `{region}` to fill in. `None` where no host is documented.
@@ -178,6 +179,27 @@ impl Endpoints {
     }
 }
 
+/// The origin that this text is, and nothing more than an origin.
+fn origin(text: &str) -> Result<String, EndpointError> {
+    let url = Url::parse(text).map_err(|_| EndpointError::NotAUrl(text.to_owned()))?;
+    if url.scheme() != "https" {
+        return Err(EndpointError::NotHttps(text.to_owned()));
+    }
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !bare || !is_anonymous(&url) {
+        return Err(EndpointError::MoreThanOrigin(text.to_owned()));
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+fn authority(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Public => "https://login.microsoftonline.com",
+        Cloud::China => "https://login.chinacloudapi.cn",
+        Cloud::UsGov => "https://login.microsoftonline.us",
+    }
+}
+
 fn arm_host(cloud: Cloud) -> &'static str {
     match cloud {
         Cloud::Public => "management.azure.com",
@@ -206,14 +228,14 @@ mod tests {
             (
                 endpoints.arm().to_owned(),
                 endpoints.arm_scope(),
-                endpoints.authority(),
+                endpoints.authority().to_owned(),
             )
         };
-        let expected = |arm: &str, authority: &'static str| {
+        let expected = |arm: &str, authority: &str| {
             (
                 format!("https://{arm}"),
                 format!("https://{arm}/.default"),
-                authority,
+                authority.to_owned(),
             )
         };
         assert_eq!(

@@ -25,7 +25,7 @@ const RENEW_BEFORE_EXPIRY: Duration = Duration::minutes(5);
 #[derive(Debug)]
 pub(crate) struct SharedCredential {
     identity: Identity,
-    authority: &'static str,
+    authority: String,
     transport: Arc<ReqwestTransport>,
     state: Mutex<State>,
 }
@@ -39,7 +39,7 @@ struct State {
 impl SharedCredential {
     pub(crate) fn new(
         identity: Identity,
-        authority: &'static str,
+        authority: String,
         transport: Arc<ReqwestTransport>,
     ) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl SharedCredential {
 
     fn client_options(&self) -> ClientOptions {
         let mut cloud = CustomConfiguration::default();
-        self.authority.clone_into(&mut cloud.authority_host);
+        cloud.authority_host.clone_from(&self.authority);
         ClientOptions {
             transport: Some(transport::as_option(&self.transport)),
             cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),

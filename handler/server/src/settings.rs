@@ -16,7 +16,8 @@ use tracing::Level;
 /// Everything the environment says. Secrets in it are not shown by `Debug`.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The cloud's endpoints, `EGRESS_CLOUD`, with `EGRESS_ARM_ENDPOINT` and `EGRESS_ARM_AUDIENCE` in their place.
+    /// The cloud's endpoints, `EGRESS_CLOUD`, with `EGRESS_ARM_ENDPOINT`, `EGRESS_ARM_AUDIENCE` and `AZURE_AUTHORITY_HOST` in
+    /// their place.
     pub(crate) endpoints: Endpoints,
     /// Who asks Azure, from `IDENTITY_ENDPOINT` and `AZURE_*`.
     pub(crate) identity: Identity,
@@ -132,6 +133,15 @@ fn endpoints(reader: &mut Reader<'_>) -> Endpoints {
             Err(_) => reader.fault(
                 "EGRESS_ARM_ENDPOINT",
                 "must be https://, a host and perhaps a port, such as https://management.azure.com",
+            ),
+        }
+    }
+    if let Some(text) = reader.text("AZURE_AUTHORITY_HOST") {
+        match endpoints.clone().with_authority(&text) {
+            Ok(changed) => endpoints = changed,
+            Err(_) => reader.fault(
+                "AZURE_AUTHORITY_HOST",
+                "must be https:// and a host, such as https://login.microsoftonline.com",
             ),
         }
     }
@@ -292,6 +302,7 @@ mod tests {
             ("EGRESS_CLOUD", "mars", "public, china or usgov"),
             ("EGRESS_ARM_ENDPOINT", "http://localhost:1", "https://"),
             ("EGRESS_ARM_AUDIENCE", "no audience", "audience such as"),
+            ("AZURE_AUTHORITY_HOST", "http://login", "https://"),
             (
                 "EGRESS_DEADLINE_SECONDS",
                 "soon",

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod developer;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod long_running;
@@ -12,5 +14,7 @@ mod managed_identity;
 mod recordings;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod service_principal;
 #[cfg(test)]
 mod support;
