@@ -1,13 +1,15 @@
 //! FWL111: the Azure Firewall never translates to its public address (R5.19).
 
+use ipnet::IpNet;
+
 use super::appliance::Appliance;
 use super::firewall_fix;
 use super::inspection::Inspection;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::{AzureFirewall, lookup};
-use crate::network::Outcome as Fate;
 use crate::network::firewall::Stage;
+use crate::network::{AddressSet, Outcome as Fate};
 use crate::report::{Confidence, Finding, Need, Remediation, Severity};
 
 /// The rule.
@@ -39,6 +41,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let firewall = inspection.firewall;
         let name = firewall.id.name();
         match inspection.rules.never_snats() {
+            Some(false) if holds_much(ranges(ctx, firewall)) => Outcome::undecided(format!(
+                "Azure Firewall {name} takes large parts of the internet for private; whether endpoints that network \
+                 rules allow are among them is not known"
+            )),
             Some(false) => Outcome::passed(),
             None => match policy_missing(ctx, firewall) {
                 Some(missing) => Outcome::missing(missing),
@@ -76,6 +82,15 @@ fn translates_elsewhere(
     };
     let subnet = lookup(&ctx.facts.subnets, id).known(|| format!("subnet {}", id.name()))?;
     Ok(subnet.route_table_id.is_some())
+}
+
+/// Whether ranges hold more of the internet than a company owns.
+fn holds_much(ranges: &[String]) -> bool {
+    let public = AddressSet::public();
+    let mut prefixes = ranges
+        .iter()
+        .filter_map(|text| text.trim().parse::<IpNet>().ok());
+    prefixes.any(|prefix| prefix.prefix_len() < 8 && public.intersects(&prefix.into()))
 }
 
 /// The private ranges of the policy, or of the firewall without one.
@@ -192,7 +207,7 @@ mod tests {
         for some in [
             &[][..],
             &["IANAPrivateRanges"],
-            &["10.0.0.0/8", "0.0.0.0/1"],
+            &["10.0.0.0/8", "20.30.0.0/16"],
             &["255.255.255.255/32"],
         ] {
             assert_eq!(outcome(&RULE, &ranges(some)), Outcome::passed(), "{some:?}");
@@ -205,7 +220,9 @@ mod tests {
 
     #[test]
     fn cannot_tell() {
-        assert!(outcome(&RULE, &ranges(&["everything"])).is_open());
+        for unclear in ["everything", "0.0.0.0/1"] {
+            assert!(outcome(&RULE, &ranges(&[unclear])).is_open(), "{unclear}");
+        }
         let mut unread = ranges(&[]);
         let refused = denied("Microsoft.Network/firewallPolicies/read");
         unread.firewall_policies.insert(policy_id(), refused);

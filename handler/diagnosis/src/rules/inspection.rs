@@ -312,3 +312,145 @@ pub(super) fn named(mut names: Vec<String>) -> String {
         n => format!("{} and {n} more", first.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fwl108, fwl109};
+    use super::*;
+    use crate::facts::{Facts, RuleAction, RuleCollectionGroup, RuleCollectionRules};
+    use crate::testing::{
+        admits, codes, firewall_rules, firewalled, network_rule, outcome, policy_id, policy_mut,
+        subnet_mut,
+    };
+
+    /// Everything is allowed, but first comes a network rule that denies, changed into something odd.
+    fn odd(change: impl FnOnce(&mut RuleCollectionRules)) -> Facts {
+        let mut facts = firewalled();
+        let mut odd = network_rule(&["*"], "TCP", "443");
+        change(&mut odd);
+        firewall_rules(&mut facts, RuleAction::Deny, odd);
+        let Some(Datum::Known(groups)) = facts.rule_collection_groups.remove(&policy_id()) else {
+            panic!("the test policy has rules")
+        };
+        firewall_rules(&mut facts, RuleAction::Allow, admits(&["*"], "*"));
+        if let Some(Datum::Known(all)) = facts.rule_collection_groups.get_mut(&policy_id()) {
+            all.extend(groups.into_iter().map(|group| RuleCollectionGroup {
+                priority: Some(100),
+                ..group
+            }));
+        }
+        facts
+    }
+
+    /// Neither a denial nor a passed check.
+    fn assert_open(facts: &Facts, what: &str) {
+        for rule in [&fwl108::RULE, &fwl109::RULE] {
+            let open = outcome(rule, facts);
+            assert!(open.findings.is_empty(), "{}: {what}: {open:?}", rule.code);
+            assert!(open.is_open(), "{}: {what}", rule.code);
+        }
+    }
+
+    #[test]
+    fn r5_21_fields_that_cannot_be_read_neither_deny_nor_pass() {
+        let texts = |texts: &[&str]| -> Vec<String> { texts.iter().map(|&t| t.into()).collect() };
+        type Change<'a> = (&'a str, Box<dyn FnOnce(&mut RuleCollectionRules)>);
+        let changes: [Change<'_>; 9] = [
+            (
+                "no prefix",
+                Box::new(move |r| r.network[0].destinations = texts(&["20.0.0.0/33"])),
+            ),
+            (
+                "no destination",
+                Box::new(|r| r.network[0].destinations.clear()),
+            ),
+            ("no source", Box::new(|r| r.network[0].sources.clear())),
+            (
+                "source that is none",
+                Box::new(move |r| r.network[0].sources = texts(&["10.0.0.0/8x"])),
+            ),
+            (
+                "ports out of order",
+                Box::new(move |r| r.network[0].destination_ports = texts(&["9000-400"])),
+            ),
+            (
+                "no port",
+                Box::new(|r| r.network[0].destination_ports.clear()),
+            ),
+            (
+                "unknown protocol",
+                Box::new(move |r| r.network[0].protocols = texts(&["QUIC"])),
+            ),
+            ("no protocol", Box::new(|r| r.network[0].protocols.clear())),
+            (
+                "newer rules",
+                Box::new(|r| (r.unreadable, r.network) = (2, Vec::new())),
+            ),
+        ];
+        for (what, change) in changes {
+            assert_open(&odd(change), what);
+        }
+        // Several destinations that overlap are one set.
+        let plural = odd(move |r| {
+            r.network[0].destinations = texts(&["10.0.0.0/8", "10.1.0.0/16", "10.0.0.0-10.9.9.9"]);
+        });
+        assert_eq!(outcome(&fwl108::RULE, &plural), Outcome::passed());
+        let all = odd(move |r| {
+            r.network[0].destinations = texts(&["0.0.0.0/1", "64.0.0.0/2", "128.0.0.0/1"])
+        });
+        assert_eq!(codes(&outcome(&fwl108::RULE, &all)), ["FWL108"]);
+    }
+
+    #[test]
+    fn r5_3_parents_that_come_back_to_the_child_are_open() {
+        let mut facts = firewalled();
+        let parent = Id::new(format!("{}-parent", policy_id()));
+        let mut body = policy_mut(&mut facts).clone();
+        body.id = parent.clone();
+        body.base_policy_id = Some(policy_id());
+        policy_mut(&mut facts).base_policy_id = Some(parent.clone());
+        facts
+            .firewall_policies
+            .insert(parent.clone(), Datum::Known(body));
+        facts
+            .rule_collection_groups
+            .insert(parent, Datum::Known(Vec::new()));
+        assert_open(&facts, "cycle");
+    }
+
+    #[test]
+    fn r5_16_senders_without_known_addresses_are_not_split() {
+        for prefixes in [vec![], vec!["10.0.0.0/99".to_owned()]] {
+            let mut facts = firewalled();
+            firewall_rules(&mut facts, RuleAction::Allow, admits(&["*"], "10.0.0.0/16"));
+            subnet_mut(&mut facts, "nodes").address_prefixes = prefixes;
+            assert_open(&facts, "senders");
+        }
+    }
+
+    #[test]
+    fn dual_stack_subnets_send_to_the_firewall_by_ipv4_alone() {
+        let mut facts = firewalled();
+        firewall_rules(&mut facts, RuleAction::Allow, admits(&["*"], "10.0.0.0/16"));
+        let prefixes = &mut subnet_mut(&mut facts, "nodes").address_prefixes;
+        prefixes.push("fd00:10::/64".to_owned());
+        assert_eq!(outcome(&fwl108::RULE, &facts), Outcome::passed());
+    }
+
+    #[test]
+    fn five_thousand_rules_about_other_hosts_deny_by_none_of_them() {
+        let mut facts = firewalled();
+        let hosts: Vec<String> = (0..5_000).map(|n| format!("h{n}.example")).collect();
+        let mut rules = RuleCollectionRules::default();
+        for host in &hosts {
+            rules.application.extend(admits(&[host], "*").application);
+        }
+        firewall_rules(&mut facts, RuleAction::Allow, rules.clone());
+        let found = outcome(&fwl108::RULE, &facts);
+        assert_eq!(codes(&found), ["FWL108"]);
+        assert!(!found.is_open());
+        rules.application.extend(admits(&["*"], "*").application);
+        firewall_rules(&mut facts, RuleAction::Allow, rules);
+        assert_eq!(outcome(&fwl108::RULE, &facts), Outcome::passed());
+    }
+}
