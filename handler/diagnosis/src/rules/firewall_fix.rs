@@ -121,7 +121,7 @@ fn sources<'f>(appliance: &Appliance<'_, 'f>) -> Vec<&'f str> {
     prefixes
 }
 
-/// A rule collection group of the policy, and a free priority before all its collections.
+/// A rule collection group of the policy, and the first priority that is free in it.
 fn place(ctx: &Context<'_>, policy: &Id) -> (String, u64) {
     let groups = lookup(&ctx.facts.rule_collection_groups, policy).as_known();
     let first = groups.and_then(|groups| groups.iter().min_by_key(|group| group.priority));
@@ -151,13 +151,25 @@ pub(super) fn rule(verb: &str, rule: &RuleName) -> Option<Az> {
     )
 }
 
-/// `az network firewall policy rule-collection-group show` for the group of a rule.
-pub(super) fn show_group(rule: &RuleName) -> Option<String> {
-    let (policy, group) = rule.policy.as_ref().zip(rule.group.as_ref())?;
-    let show = Az::beside("network firewall policy rule-collection-group show", policy)
-        .opt("--policy-name", policy.name())
-        .opt("--name", group.name());
-    Some(show.build())
+/// Shows a rule among its neighbours, and removes it; `None` where no rule can be removed.
+pub(super) fn remove(firewall: &AzureFirewall, gone: &RuleName) -> Option<(String, String)> {
+    if let Some((policy, group)) = gone.policy.as_ref().zip(gone.group.as_ref()) {
+        let show = Az::beside("network firewall policy rule-collection-group show", policy)
+            .opt("--policy-name", policy.name())
+            .opt("--name", group.name());
+        return Some((show.build(), rule("remove", gone)?.build()));
+    }
+    let verb = match gone.stage {
+        Stage::Network if firewall.policy_id.is_none() => "network-rule",
+        Stage::Application if firewall.policy_id.is_none() => "application-rule",
+        _ => return None,
+    };
+    let show = Az::beside("network firewall show", &firewall.id).opt("--name", firewall.id.name());
+    let delete = Az::beside(&format!("network firewall {verb} delete"), &firewall.id)
+        .opt("--firewall-name", firewall.id.name())
+        .opt("--collection-name", &gone.collection)
+        .opt("--name", &gone.rule);
+    Some((show.build(), delete.build()))
 }
 
 /// `az network firewall policy update` of the firewall's policy, or `az network firewall update` without one.

@@ -173,10 +173,7 @@ fn fixes(
     let mut fixes = Vec::new();
     let explicit = denied.iter().find(|d| d.by.stage != Stage::Implicit);
     if let Some(rule) = explicit.map(|d| d.by)
-        && let (Some(show), Some(remove)) = (
-            firewall_fix::show_group(rule),
-            firewall_fix::rule("remove", rule),
-        )
+        && let Some((show, remove)) = firewall_fix::remove(inspection.firewall, rule)
     {
         fixes.push(
             Remediation::new(format!(
@@ -184,7 +181,7 @@ fn fixes(
                 rule.rule
             ))
             .command(show)
-            .command(remove.build())
+            .command(remove)
             .side_effect("Whatever else the rule kept back is then up to the rules after it")
             .side_effect("Every network behind the firewall is affected")
             .undo("Add the rule again as the first command showed it"),
@@ -319,6 +316,26 @@ mod tests {
             finding.remediation[0].commands[1]
                 .contains("--collection-name egress-rules --name no-web")
         );
+    }
+
+    #[test]
+    fn r5_7_fires_for_a_classic_rule_with_the_command_that_deletes_it() {
+        let mut facts = firewalled();
+        let firewall = firewall_mut(&mut facts);
+        firewall.policy_id = None;
+        firewall.classic_collections = vec![crate::facts::RuleCollection {
+            name: "classic".to_owned(),
+            priority: Some(100),
+            action: Some(RuleAction::Deny),
+            rules: crate::testing::network_rule(&["*"], "TCP", "443"),
+        }];
+        let found = outcome(&RULE, &facts);
+        let commands = &found.findings[0].remediation[0].commands;
+        assert!(
+            commands[1].ends_with("--firewall-name fw --collection-name classic --name some"),
+            "{commands:?}"
+        );
+        assert!(commands[1].starts_with("az network firewall network-rule delete"));
     }
 
     #[test]

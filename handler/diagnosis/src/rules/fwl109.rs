@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
                them, and that no rule allows for others.",
         why: "A pool in a new subnet behaves unlike the pools beside it: its nodes do not register or cannot pull images, \
               while everything that was there before works.",
-        evidence: "The rule with its sources, the subnets that it leaves out, and the endpoints that only it allows.",
+        evidence: "The rule with its sources, the subnets that it leaves out, and the endpoints that no other rule allows for these.",
         fix: "Add the missing prefixes to the rule's source addresses, or to the IP group that it names.",
         how_sure: "Certain: rules, IP groups and subnets are compared address by address. It stands beside FWL108, which \
                    says what is denied; this says why.",
@@ -129,8 +129,8 @@ fn finding(
         ))
         .severity(if gap.required { Severity::High } else { Severity::Medium })
         .explain(format!(
-            "Only {} allows {}, and its sources do not hold all of {}. For what they leave out no rule allows it.",
-            rule_label(gap.rule),
+            "{} allows {} for other senders. Its sources do not hold all of {}, and for what they leave out no rule allows it.",
+            super::out106::capital(&rule_label(gap.rule)),
             named(gap.endpoints.clone()),
             subnets.join(" and ")
         ))

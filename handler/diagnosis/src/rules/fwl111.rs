@@ -123,7 +123,7 @@ fn finding(
             .build()
     };
     RULE.finding(format!(
-        "Azure Firewall {name} never translates to its public address: what {} send with it gets no answer",
+        "Azure Firewall {name} never translates what its network rules allow: the egress of {} gets no answer",
         appliance.pools_label()
     ))
     .confidence(if by_network_rule {

@@ -342,6 +342,8 @@ mod tests {
         facts
     }
 
+    type Change<'a> = (&'a str, Box<dyn FnOnce(&mut RuleCollectionRules)>);
+
     /// Neither a denial nor a passed check.
     fn assert_open(facts: &Facts, what: &str) {
         for rule in [&fwl108::RULE, &fwl109::RULE] {
@@ -354,7 +356,6 @@ mod tests {
     #[test]
     fn r5_21_fields_that_cannot_be_read_neither_deny_nor_pass() {
         let texts = |texts: &[&str]| -> Vec<String> { texts.iter().map(|&t| t.into()).collect() };
-        type Change<'a> = (&'a str, Box<dyn FnOnce(&mut RuleCollectionRules)>);
         let changes: [Change<'_>; 9] = [
             (
                 "no prefix",
@@ -396,7 +397,7 @@ mod tests {
         });
         assert_eq!(outcome(&fwl108::RULE, &plural), Outcome::passed());
         let all = odd(move |r| {
-            r.network[0].destinations = texts(&["0.0.0.0/1", "64.0.0.0/2", "128.0.0.0/1"])
+            r.network[0].destinations = texts(&["0.0.0.0/1", "64.0.0.0/2", "128.0.0.0/1"]);
         });
         assert_eq!(codes(&outcome(&fwl108::RULE, &all)), ["FWL108"]);
     }
