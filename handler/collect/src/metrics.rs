@@ -69,6 +69,20 @@ pub(crate) static NAT_DATAPATH: MetricQuery = MetricQuery {
     filter: None,
 };
 
+/// R2.40: answered health probes per backend and frontend.
+pub(crate) static LB_HEALTH: MetricQuery = MetricQuery {
+    names: &["DipAvailability"],
+    aggregation: MetricAggregation::Average,
+    filter: Some("BackendIPAddress eq '*' and FrontendIPAddress eq '*'"),
+};
+
+/// R5.33: SNAT ports in use.
+pub(crate) static FIREWALL_PORTS: MetricQuery = MetricQuery {
+    names: &["SNATPortUtilization"],
+    aggregation: MetricAggregation::Average,
+    filter: None,
+};
+
 /// A grain that Azure Monitor offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grain {
@@ -150,6 +164,25 @@ pub(crate) async fn nat_gateway_metrics(
         };
         (id.clone(), metrics)
     });
+    join_all(each).await.into_iter().collect()
+}
+
+/// The health of what is behind an internal load balancer.
+pub(crate) async fn probe_health(reader: Reader<'_>, balancer: &LoadBalancer) -> ResourceMetrics {
+    let members = balancer.backend_pools.iter().map(|pool| pool.members);
+    let series = members.sum::<usize>() * balancer.frontends.len();
+    let metrics = ask(reader, &balancer.id, &[&LB_HEALTH], series).await;
+    ResourceMetrics::from([(balancer.id.clone(), metrics)])
+}
+
+/// The metrics of Azure Firewalls.
+pub(crate) async fn firewall_metrics(
+    reader: Reader<'_>,
+    firewalls: impl IntoIterator<Item = &Id>,
+) -> ResourceMetrics {
+    let each = firewalls
+        .into_iter()
+        .map(|id| async move { (id.clone(), ask(reader, id, &[&FIREWALL_PORTS], 1).await) });
     join_all(each).await.into_iter().collect()
 }
 

@@ -136,6 +136,7 @@ async fn of_cluster(
     addresses.extend(frontends.elsewhere);
     addresses.extend(gateways.elsewhere);
     addresses.extend(hops.addresses);
+    metrics.extend(hops.metrics);
     // What was read for a pool stands.
     let mut virtual_networks = hops.vnets;
     virtual_networks.extend(pools.networks.vnets.clone());

@@ -1,5 +1,7 @@
 //! `az` commands for people to paste. Every value comes from Azure and is treated as hostile.
 
+use crate::facts::Id;
+
 /// One argument, quoted for a POSIX shell. Only characters without any meaning to a shell go unquoted.
 pub(crate) fn quote(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
@@ -19,6 +21,20 @@ impl Az {
         Self(format!("az {command}"))
     }
 
+    /// `az {command}` in the subscription and resource group of a resource.
+    pub(crate) fn beside(command: &str, resource: &Id) -> Self {
+        let place = |option: &str, value: Option<&str>, az: Self| match value {
+            Some(value) => az.opt(option, value),
+            None => az,
+        };
+        let az = place(
+            "--subscription",
+            resource.subscription(),
+            Self::new(command),
+        );
+        place("--resource-group", resource.resource_group(), az)
+    }
+
     /// An option with a value. A value that looks like an option is tied to its own with `=`.
     #[must_use]
     pub(crate) fn opt(self, name: &str, value: &str) -> Self {
@@ -35,12 +51,6 @@ impl Az {
         } else {
             Self(format!("{} {name} {}", self.0, values.join(" ")))
         }
-    }
-
-    /// A further value of the option before.
-    #[must_use]
-    pub(crate) fn value(self, value: &str) -> Self {
-        Self(format!("{} {}", self.0, quote(value)))
     }
 
     /// An option with a number.

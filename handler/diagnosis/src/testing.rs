@@ -457,6 +457,68 @@ pub fn hop_nic(ip_forwarding: Option<bool>, power: &str) -> HopNic {
     }
 }
 
+/// Address of the test load balancer at the next hop.
+pub const HOP_BALANCER: &str = "10.1.0.4";
+
+/// Id of the internal load balancer at the next hop.
+pub fn hop_balancer_id() -> Id {
+    id("rg-hub", "Microsoft.Network/loadBalancers/ilb")
+}
+
+/// Type userDefinedRouting through an internal load balancer with an HA-ports rule and one backend that answers.
+pub fn balanced() -> Facts {
+    let part = |kind: &str, name: &str| Id::new(format!("{}/{kind}/{name}", hop_balancer_id()));
+    let front = part("frontendIPConfigurations", "front");
+    let pool = part("backendAddressPools", "nvas");
+    let body = LoadBalancer {
+        id: hop_balancer_id(),
+        sku: Some("Standard".to_owned()),
+        provisioning_state: Some("Succeeded".to_owned()),
+        frontends: vec![Frontend {
+            id: front.clone(),
+            public_ip: None,
+            public_ip_prefix: None,
+            private_ip: Some(HOP_BALANCER.to_owned()),
+        }],
+        outbound_rules: Vec::new(),
+        backend_pools: vec![BackendPool {
+            id: pool.clone(),
+            members: 1,
+        }],
+        rules: vec![LoadBalancingRule {
+            name: "forward".to_owned(),
+            frontend: Some(front),
+            backend_pool: Some(pool),
+            protocol: Some("All".to_owned()),
+            frontend_port: Some(0),
+            disable_outbound_snat: None,
+        }],
+    };
+    let mut facts = with_hop(Datum::Known(HopOwner::InternalLoadBalancer(Box::new(body))));
+    let health = series(
+        &[
+            ("backendipaddress", "10.1.1.4"),
+            ("frontendipaddress", HOP_BALANCER),
+        ],
+        &[100.0; 60],
+    );
+    set_metric(
+        &mut facts,
+        &hop_balancer_id(),
+        "DipAvailability",
+        metric(MetricAggregation::Average, vec![health]),
+    );
+    facts
+}
+
+/// The internal load balancer at the next hop.
+pub fn balancer_mut(facts: &mut Facts) -> &mut LoadBalancer {
+    match facts.hops.values_mut().next() {
+        Some(Datum::Known(HopOwner::InternalLoadBalancer(body))) => body,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Healthy: type userDefinedRouting through Azure Firewall `fw`, whose policy admits the tag AzureKubernetesService.
 pub fn firewalled() -> Facts {
     let mut facts = with_hop(Datum::Known(HopOwner::AzureFirewall(firewall_id())));
@@ -511,6 +573,50 @@ pub fn firewalled() -> Facts {
     };
     firewall_rules(&mut facts, RuleAction::Allow, rules);
     facts
+}
+
+/// An application rule `some` for these hosts and one source.
+pub fn admits(hosts: &[&str], source: &str) -> RuleCollectionRules {
+    let targets = hosts.iter();
+    let rule = ApplicationRule {
+        name: "some".to_owned(),
+        protocols: vec![
+            ("Https".to_owned(), Some(443)),
+            ("Http".to_owned(), Some(80)),
+        ],
+        sources: vec![source.to_owned()],
+        targets: targets
+            .map(|host| ApplicationTarget::Fqdn((*host).to_owned()))
+            .collect(),
+        ..ApplicationRule::default()
+    };
+    RuleCollectionRules {
+        application: vec![rule],
+        ..RuleCollectionRules::default()
+    }
+}
+
+/// A network rule `some` from everywhere to these destinations.
+pub fn network_rule(destinations: &[&str], protocol: &str, ports: &str) -> RuleCollectionRules {
+    let destinations = destinations.iter();
+    let rule = NetworkRule {
+        name: "some".to_owned(),
+        protocols: vec![protocol.to_owned()],
+        sources: vec!["*".to_owned()],
+        destinations: destinations.map(|text| (*text).to_owned()).collect(),
+        destination_ports: vec![ports.to_owned()],
+        ..NetworkRule::default()
+    };
+    RuleCollectionRules {
+        network: vec![rule],
+        ..RuleCollectionRules::default()
+    }
+}
+
+/// The policy of the test firewall.
+pub fn policy_mut(facts: &mut Facts) -> &mut FirewallPolicy {
+    let policy = facts.firewall_policies.get_mut(&policy_id());
+    known(policy.expect("the test firewall has a policy"))
 }
 
 /// Gives the test firewall's policy this collection alone.

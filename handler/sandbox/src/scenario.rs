@@ -394,6 +394,9 @@ pub(crate) struct Firewall {
     pub(crate) deallocated: bool,
     /// Name of its policy; default `<name>-policy`.
     pub(crate) policy: Option<String>,
+    /// Without a policy: the rules are the firewall's own.
+    #[serde(default)]
+    pub(crate) classic: bool,
     /// The policy's rules, each in a collection of its own, first come first.
     pub(crate) rules: Option<Vec<FirewallRule>>,
     /// Rules of a parent policy, which come before all others.
@@ -428,6 +431,9 @@ pub(crate) struct FirewallRule {
     /// Destination addresses or service tags.
     #[serde(default)]
     pub(crate) to: Vec<String>,
+    /// `terminateTLS` of an application rule; the policy then has what TLS inspection takes.
+    #[serde(default)]
+    pub(crate) inspect_tls: bool,
     /// Destination FQDNs of a network rule.
     #[serde(default)]
     pub(crate) to_fqdns: Vec<String>,
@@ -506,7 +512,8 @@ fn standard() -> String {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Metric {
-    /// `load_balancer`, `cluster`, `managed_nat`, `nat_gateways/<name>`, `firewalls/<name>` or `pools/<name>`.
+    /// `load_balancer`, `cluster`, `managed_nat`, `nat_gateways/<name>`, `firewalls/<name>`,
+    /// `internal_load_balancers/<name>` or `pools/<name>`.
     pub(crate) of: String,
     /// REST name.
     pub(crate) name: String,

@@ -5,8 +5,8 @@
 //! | wave | needs | reads |
 //! |---|---|---|
 //! | a | the pools' networks | peered networks; firewalls and policies of their subscriptions |
-//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses and NAT gateway of the firewall |
-//! | c | these | power state of the machine; IP groups |
+//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses, NAT gateway and metrics of the firewall |
+//! | c | these | power state of the machine; health behind the load balancer; IP groups |
 
 mod owner;
 mod rules;
@@ -18,12 +18,13 @@ use std::net::IpAddr;
 
 use egress_diagnosis::facts::{
     AzureFirewall, Datum, FirewallPolicy, HopOwner, Id, IpGroup, NatGateway, NextHopType,
-    RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
+    ResourceMetrics, RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
 };
 use futures::future::join_all;
 use ipnet::IpNet;
 
 use crate::addresses::Addresses;
+use crate::metrics::firewall_metrics;
 use crate::networks::Networks;
 use crate::plan::Once;
 use crate::reader::Reader;
@@ -45,6 +46,8 @@ pub(crate) struct Hops {
     pub(crate) subnets: BTreeMap<Id, Datum<Subnet>>,
     pub(crate) nat_gateways: BTreeMap<Id, Datum<NatGateway>>,
     pub(crate) addresses: Addresses,
+    /// Of the firewalls and internal load balancers that own a hop.
+    pub(crate) metrics: ResourceMetrics,
 }
 
 /// Finds the owners of the route tables' appliance hops. `expected`: the outbound type promises such a hop, so that
@@ -75,8 +78,10 @@ pub(crate) async fn read(
     let found = join_all(hops.iter().map(|hop| owner::find(next, &space, *hop))).await;
     let mut firewalls = space.firewalls_nearby();
     let mut owners = BTreeMap::new();
+    let mut metrics = ResourceMetrics::new();
     for (hop, found) in hops.iter().zip(found) {
         firewalls.extend(found.firewalls);
+        metrics.extend(found.metrics);
         owners.insert(*hop, found.owner);
     }
     let own: BTreeSet<Id> = owners
@@ -94,7 +99,11 @@ pub(crate) async fn read(
     };
     let serving = firewalls.iter().filter(|(id, _)| own.contains(id));
     let bodies: Vec<&AzureFirewall> = serving.filter_map(|(_, body)| body.as_known()).collect();
-    let read = rules::read(next, &space, &bodies, node_group).await;
+    let (read, of_firewalls) = futures::join!(
+        rules::read(next, &space, &bodies, node_group),
+        firewall_metrics(next, bodies.iter().map(|firewall| &firewall.id))
+    );
+    metrics.extend(of_firewalls);
     Hops {
         subnets: space.subnets(&hops, &firewalls),
         vnets: space.peered,
@@ -104,6 +113,7 @@ pub(crate) async fn read(
         ip_groups: read.ip_groups,
         nat_gateways: read.nat_gateways,
         addresses: read.addresses,
+        metrics,
         firewalls,
     }
 }

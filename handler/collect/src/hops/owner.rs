@@ -4,22 +4,26 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use egress_arm::{model, operations};
-use egress_diagnosis::facts::{AzureFirewall, Datum, HopNic, HopOwner, Id, LoadBalancer};
+use egress_diagnosis::facts::{
+    AzureFirewall, Datum, HopNic, HopOwner, Id, LoadBalancer, ResourceMetrics,
+};
 use futures::future::join_all;
 
 use super::segment::{Occupant, occupant};
 use super::space::Space;
 use crate::convert;
+use crate::metrics::probe_health;
 use crate::outcome::{converted, malformed, unknown};
 use crate::reader::Reader;
 
 /// A subnet with more interfaces or load balancers than this is not searched one by one.
 const SEARCHED: usize = 64;
 
-/// The owner, and firewalls that had to be read for it.
+/// The owner, firewalls that had to be read for it, and the health of what is behind a load balancer.
 pub(super) struct Found {
     pub(super) owner: Datum<HopOwner>,
     pub(super) firewalls: BTreeMap<Id, Datum<AzureFirewall>>,
+    pub(super) metrics: ResourceMetrics,
 }
 
 impl From<Datum<HopOwner>> for Found {
@@ -27,6 +31,7 @@ impl From<Datum<HopOwner>> for Found {
         Self {
             owner,
             firewalls: BTreeMap::new(),
+            metrics: ResourceMetrics::new(),
         }
     }
 }
@@ -52,10 +57,12 @@ pub(super) async fn find(reader: Reader<'_>, space: &Space, hop: IpAddr) -> Foun
     }
     let read = join_all(occupants.iter().map(|it| ask(reader, space, it, hop))).await;
     let mut firewalls = BTreeMap::new();
+    let mut metrics = ResourceMetrics::new();
     let mut open = None;
     let mut owner = None;
     for answer in read {
         firewalls.extend(answer.firewall);
+        metrics.extend(answer.metrics);
         match answer.owner {
             Datum::Known(Some(found)) => owner = owner.or(Some(found)),
             Datum::Known(None) => {}
@@ -68,6 +75,7 @@ pub(super) async fn find(reader: Reader<'_>, space: &Space, hop: IpAddr) -> Foun
     Found {
         owner: owner.map(Datum::Known).or(open).unwrap_or(nobody),
         firewalls,
+        metrics,
     }
 }
 
@@ -75,10 +83,12 @@ pub(super) async fn find(reader: Reader<'_>, space: &Space, hop: IpAddr) -> Foun
 struct Answer {
     owner: Datum<Option<HopOwner>>,
     firewall: Option<(Id, Datum<AzureFirewall>)>,
+    metrics: ResourceMetrics,
 }
 
 async fn ask(reader: Reader<'_>, space: &Space, occupant: &Occupant, hop: IpAddr) -> Answer {
     let mut firewall = None;
+    let mut metrics = ResourceMetrics::new();
     let owner = match occupant {
         Occupant::Firewall(id) => {
             let body = if let Some(listed) = space.firewall(id) {
@@ -93,12 +103,22 @@ async fn ask(reader: Reader<'_>, space: &Space, occupant: &Occupant, hop: IpAddr
             })
         }
         Occupant::Nic(id) => nic(reader, id, hop).await,
-        Occupant::LoadBalancer(id) => load_balancer(reader, id, hop).await,
+        Occupant::LoadBalancer(id) => {
+            let owner = load_balancer(reader, id, hop).await;
+            if let Datum::Known(Some(HopOwner::InternalLoadBalancer(balancer))) = &owner {
+                metrics = probe_health(reader.next_wave(), balancer).await;
+            }
+            owner
+        }
         Occupant::Other => Datum::not_asked(
             "the next hop's subnet holds resources whose addresses are not asked for",
         ),
     };
-    Answer { owner, firewall }
+    Answer {
+        owner,
+        firewall,
+        metrics,
+    }
 }
 
 async fn nic(reader: Reader<'_>, id: &Id, hop: IpAddr) -> Datum<Option<HopOwner>> {

@@ -12,6 +12,7 @@ pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
 use crate::commands::Az;
 use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};
 use crate::path::{Carrier, Path};
+use crate::rules::inspection::Inspection;
 use crate::snat::Demand;
 
 /// The facts and what several rules make of them.
@@ -26,6 +27,8 @@ pub struct Context<'f> {
     pub(crate) paths: Vec<Path<'f>>,
     /// The devices that translate, with their usage.
     pub(crate) snat: Carriers,
+    /// What the Azure Firewalls at next hops do with what the cluster needs.
+    pub(crate) inspections: Vec<Inspection<'f>>,
 }
 
 impl<'f> Context<'f> {
@@ -39,13 +42,16 @@ impl<'f> Context<'f> {
             .map(|used| Path::of(facts, balancer, used))
             .collect();
         let snat = Carriers::of(facts, &subnets, &paths);
-        Self {
+        let mut ctx = Self {
             facts,
             subnets,
             balancer,
             paths,
             snat,
-        }
+            inspections: Vec::new(),
+        };
+        ctx.inspections = Inspection::all(&ctx);
+        ctx
     }
 
     pub(crate) fn cluster(&self) -> &'f Cluster {

@@ -8,7 +8,7 @@ mod target;
 
 use std::collections::BTreeMap;
 
-use super::AddressSet;
+use super::{AddressBounds, AddressSet, Doubt};
 use crate::facts::{AzureFirewall, Datum, FirewallPolicy, Id, IpGroup, RuleCollectionGroup};
 
 pub use evaluate::{Caveat, FirewallPart, Question};
@@ -120,5 +120,28 @@ impl FirewallRules {
         AddressSet::parse_all(ranges)
             .ok()
             .map(|set| set.contains_all(&AddressSet::all_of(super::Family::V4)))
+    }
+
+    /// Network rules that name hosts (R5.13), in order of processing, each with its hosts in lower case and its sources.
+    pub fn host_rules(&self) -> impl Iterator<Item = (&RuleName, &[String], &AddressBounds)> {
+        let named = self.network.iter().filter(|rule| !rule.fqdns.is_empty());
+        named.map(|rule| (&rule.name, rule.fqdns.as_slice(), &rule.sources))
+    }
+
+    /// Whether rules could not be read, or are of a kind this version does not know.
+    pub fn has_unreadable_rules(&self) -> bool {
+        let mut doubts = self.network.iter().flat_map(|rule| &rule.doubts);
+        doubts.any(|doubt| {
+            matches!(
+                doubt,
+                Doubt::UnreadableRules | Doubt::UnreadablePolicy(_) | Doubt::PolicyCycle(_)
+            )
+        })
+    }
+
+    /// Whether the rule of this name opens TLS: it says so, and the policy has what that takes (R1.6).
+    pub fn inspects_tls(&self, rule: &RuleName) -> bool {
+        let mut same = self.application.iter().filter(|other| other.name == *rule);
+        self.tls_inspection && same.any(|rule| rule.terminates_tls)
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::Outcome;
 use crate::context::Context;
-use crate::facts::{AzureFirewall, Datum, HopNic, HopOwner, Id, Missing, lookup};
+use crate::facts::{
+    AzureFirewall, Datum, Frontend, HopNic, HopOwner, Id, LoadBalancer, Missing, lookup,
+};
 use crate::network::routes::Hop;
 use crate::path::{Path, Via};
 
@@ -42,6 +45,62 @@ impl<'c, 'f> Appliance<'c, 'f> {
             .collect()
     }
 
+    /// Asks `look` about every appliance whose owner is known; the check stays open for the others.
+    pub(crate) fn check(
+        ctx: &'c Context<'f>,
+        mut look: impl FnMut(&Self, &'f HopOwner) -> Outcome,
+    ) -> Outcome {
+        let appliances = Self::all(ctx);
+        if appliances.is_empty() {
+            return Outcome::not_applicable("no default route leads to an appliance");
+        }
+        let mut outcome = Outcome::passed();
+        for appliance in &appliances {
+            match &appliance.owner {
+                Ok(owner) => outcome.absorb(look(appliance, owner)),
+                Err(missing) => outcome.missing.push(missing.clone()),
+            }
+        }
+        outcome
+    }
+
+    /// Asks `look` about every network interface that is a next hop.
+    pub(crate) fn check_nics(
+        ctx: &'c Context<'f>,
+        mut look: impl FnMut(&Self, &'f HopNic) -> Outcome,
+    ) -> Outcome {
+        Self::check(ctx, |appliance, owner| match owner {
+            HopOwner::VirtualMachineNic(nic) => look(appliance, nic),
+            _ => Outcome::passed(),
+        })
+    }
+
+    /// Asks `look` about every internal load balancer whose frontend is a next hop.
+    pub(crate) fn check_balancers(
+        ctx: &'c Context<'f>,
+        mut look: impl FnMut(&Self, &'f LoadBalancer, &'f Frontend) -> Outcome,
+    ) -> Outcome {
+        let mut any = false;
+        let outcome = Self::check(ctx, |appliance, owner| {
+            let HopOwner::InternalLoadBalancer(balancer) = owner else {
+                return Outcome::passed();
+            };
+            let has = |f: &&Frontend| {
+                f.private_ip.as_deref().and_then(|ip| ip.parse().ok()) == Some(appliance.address)
+            };
+            any = true;
+            match balancer.frontends.iter().find(has) {
+                Some(frontend) => look(appliance, balancer, frontend),
+                None => Outcome::passed(),
+            }
+        });
+        if any || outcome.is_open() || outcome.not_applicable.is_some() {
+            outcome
+        } else {
+            Outcome::not_applicable("no default route leads to an internal load balancer")
+        }
+    }
+
     /// Pools whose packets go there.
     pub(crate) fn pools(&self) -> Vec<&'c str> {
         let mut pools: Vec<&str> = self
@@ -65,27 +124,6 @@ impl<'c, 'f> Appliance<'c, 'f> {
             HopOwner::AzureFirewall(id) => Some(
                 lookup(&ctx.facts.firewalls, id).known(|| format!("Azure Firewall {}", id.name())),
             ),
-            _ => None,
-        }
-    }
-
-    /// The network interface that has the address.
-    pub(crate) fn nic(&self) -> Option<&'f HopNic> {
-        match self.owner.as_ref().ok()? {
-            HopOwner::VirtualMachineNic(nic) => Some(nic),
-            _ => None,
-        }
-    }
-
-    /// Whether nobody in what was read has the address.
-    pub(crate) fn is_nobodys(&self) -> bool {
-        matches!(self.owner, Ok(HopOwner::Nobody { .. }))
-    }
-
-    /// The subnet that the address lies in when nobody has it; `None` also when it lies in no network that was read.
-    pub(crate) fn vacant_in(&self) -> Option<&'f Id> {
-        match self.owner.as_ref().ok()? {
-            HopOwner::Nobody { subnet } => subnet.as_ref(),
             _ => None,
         }
     }

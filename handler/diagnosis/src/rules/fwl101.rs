@@ -28,27 +28,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let appliances = Appliance::all(ctx);
-    if appliances.is_empty() {
-        return Outcome::not_applicable("no default route leads to an appliance");
-    }
-    let mut outcome = Outcome::passed();
-    for appliance in &appliances {
-        if let Err(missing) = &appliance.owner {
-            outcome.missing.push(missing.clone());
-        }
-        if let Some(nic) = appliance.nic() {
-            match nic.ip_forwarding {
-                Some(false) => outcome.findings.push(finding(appliance, nic)),
-                Some(true) => {}
-                None => outcome.undecided.push(format!(
-                    "network interface {} does not say whether it forwards",
-                    nic.id.name()
-                )),
-            }
-        }
-    }
-    outcome
+    Appliance::check_nics(ctx, |appliance, nic| match nic.ip_forwarding {
+        Some(false) => Outcome::found(finding(appliance, nic)),
+        Some(true) => Outcome::passed(),
+        None => Outcome::undecided(format!(
+            "network interface {} does not say whether it forwards",
+            nic.id.name()
+        )),
+    })
 }
 
 fn finding(appliance: &Appliance<'_, '_>, nic: &HopNic) -> Finding {

@@ -28,34 +28,20 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let appliances = Appliance::all(ctx);
-    if appliances.is_empty() {
-        return Outcome::not_applicable("no default route leads to an appliance");
-    }
-    let mut outcome = Outcome::passed();
-    for appliance in &appliances {
-        if let Err(missing) = &appliance.owner {
-            outcome.missing.push(missing.clone());
+    Appliance::check_nics(ctx, |appliance, nic| {
+        let Some(vm) = &nic.vm_id else {
+            return Outcome::undecided(format!(
+                "network interface {} belongs to no virtual machine",
+                nic.id.name()
+            ));
+        };
+        let power = || format!("power state of virtual machine {}", vm.name());
+        match nic.power.known(power) {
+            Ok(state) if state == "running" => Outcome::passed(),
+            Ok(state) => Outcome::found(finding(appliance, vm, state)),
+            Err(missing) => Outcome::missing(missing),
         }
-        if let Some(nic) = appliance.nic() {
-            let Some(vm) = &nic.vm_id else {
-                outcome.undecided.push(format!(
-                    "network interface {} belongs to no virtual machine",
-                    nic.id.name()
-                ));
-                continue;
-            };
-            match nic
-                .power
-                .known(|| format!("power state of virtual machine {}", vm.name()))
-            {
-                Ok(state) if state == "running" => {}
-                Ok(state) => outcome.findings.push(finding(appliance, vm, state)),
-                Err(missing) => outcome.missing.push(missing),
-            }
-        }
-    }
-    outcome
+    })
 }
 
 fn finding(appliance: &Appliance<'_, '_>, vm: &Id, state: &str) -> Finding {

@@ -4,7 +4,7 @@ use super::appliance::{Appliance, deallocated, is_firewall_subnet, serves};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::{AzureFirewall, Id};
+use crate::facts::{AzureFirewall, HopOwner, Id};
 use crate::report::{Confidence, Finding, Remediation, Severity};
 
 /// The rule.
@@ -28,37 +28,20 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let appliances = Appliance::all(ctx);
-    if appliances.is_empty() {
-        return Outcome::not_applicable("no default route leads to an appliance");
-    }
-    let mut outcome = Outcome::passed();
-    for appliance in &appliances {
-        if let Err(missing) = &appliance.owner {
-            outcome.missing.push(missing.clone());
-        }
-        match appliance.firewall(ctx) {
-            Some(Err(missing)) => outcome.missing.push(missing),
-            Some(Ok(firewall)) if !serves(firewall) => {
-                outcome.findings.push(failed(appliance, firewall));
-            }
-            _ => {}
-        }
-        if let Some(subnet) = appliance.vacant_in()
-            && is_firewall_subnet(subnet)
-            && let Some(firewall) = deallocated(ctx, subnet).first()
-        {
-            outcome.findings.push(stopped(appliance, firewall, subnet));
-        }
-    }
-    outcome
-}
-
-fn az(verb: &str, firewall: &Id) -> Az {
-    let part = |text: Option<&str>| text.map_or(String::new(), str::to_owned);
-    Az::new(verb)
-        .opt("--subscription", &part(firewall.subscription()))
-        .opt("--resource-group", &part(firewall.resource_group()))
+    Appliance::check(ctx, |appliance, owner| match owner {
+        HopOwner::AzureFirewall(_) => match appliance.firewall(ctx) {
+            Some(Ok(firewall)) if !serves(firewall) => Outcome::found(failed(appliance, firewall)),
+            Some(Err(missing)) => Outcome::missing(missing),
+            _ => Outcome::passed(),
+        },
+        HopOwner::Nobody {
+            subnet: Some(subnet),
+        } if is_firewall_subnet(subnet) => match deallocated(ctx, subnet).first() {
+            Some(firewall) => Outcome::found(stopped(appliance, firewall, subnet)),
+            None => Outcome::passed(),
+        },
+        _ => Outcome::passed(),
+    })
 }
 
 fn failed(appliance: &Appliance<'_, '_>, firewall: &AzureFirewall) -> Finding {
@@ -78,7 +61,7 @@ fn failed(appliance: &Appliance<'_, '_>, firewall: &AzureFirewall) -> Finding {
     .resource(&firewall.id)
     .fix(
         Remediation::new("Let Azure apply the firewall's settings again")
-            .command(az("network firewall update", &firewall.id).opt("--name", name).build())
+            .command(Az::beside("network firewall update", &firewall.id).opt("--name", name).build())
             .side_effect("The activity log of the firewall names the error that keeps it in this state")
             .undo("Nothing to take back: the settings stay as they are"),
     )
@@ -89,7 +72,7 @@ fn stopped(appliance: &Appliance<'_, '_>, firewall: &AzureFirewall, subnet: &Id)
     let network = subnet.parent();
     let network = network.as_ref().map_or("", Id::as_str);
     let configuration = |verb: &str| {
-        az(verb, &firewall.id)
+        Az::beside(verb, &firewall.id)
             .opt("--firewall-name", name)
             .opt("--name", "ipconfig1")
     };
@@ -126,7 +109,7 @@ fn stopped(appliance: &Appliance<'_, '_>, firewall: &AzureFirewall, subnet: &Id)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Datum, HopOwner};
+    use crate::facts::Datum;
     use crate::testing::{
         codes, denied, firewall_id, firewall_mut, firewall_subnet_id, firewalled, load_balancer,
         outcome, with_hop,

@@ -4,7 +4,7 @@ use super::appliance::{Appliance, deallocated, is_firewall_subnet};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::{AzureFirewall, Datum, Id};
+use crate::facts::{AzureFirewall, Datum, HopOwner, Id};
 use crate::report::{Finding, Remediation, Severity};
 
 /// The rule.
@@ -28,23 +28,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let appliances = Appliance::all(ctx);
-    if appliances.is_empty() {
-        return Outcome::not_applicable("no default route leads to an appliance");
-    }
-    let mut outcome = Outcome::passed();
-    for appliance in &appliances {
-        if let Err(missing) = &appliance.owner {
-            outcome.missing.push(missing.clone());
+    Appliance::check(ctx, |appliance, owner| match owner {
+        HopOwner::Nobody {
+            subnet: Some(subnet),
+        } if is_firewall_subnet(subnet) && deallocated(ctx, subnet).is_empty() => {
+            Outcome::found(finding(ctx, appliance, subnet))
         }
-        if let Some(subnet) = appliance.vacant_in()
-            && is_firewall_subnet(subnet)
-            && deallocated(ctx, subnet).is_empty()
-        {
-            outcome.findings.push(finding(ctx, appliance, subnet));
-        }
-    }
-    outcome
+        _ => Outcome::passed(),
+    })
 }
 
 fn finding(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, subnet: &Id) -> Finding {
@@ -92,10 +83,7 @@ fn finding(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, subnet: &Id) -> Fin
     }
     if let (Some(table), Some(name)) = (&appliance.via.table, &appliance.via.name) {
         let update = |address: &str| {
-            let part = |text: Option<&str>| text.map_or(String::new(), str::to_owned);
-            Az::new("network route-table route update")
-                .opt("--subscription", &part(table.subscription()))
-                .opt("--resource-group", &part(table.resource_group()))
+            Az::beside("network route-table route update", table)
                 .opt("--route-table-name", table.name())
                 .opt("--name", name)
                 .opt("--next-hop-ip-address", address)
@@ -121,7 +109,6 @@ fn finding(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, subnet: &Id) -> Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::HopOwner;
     use crate::testing::{
         codes, denied, firewall_subnet_id, firewalled, load_balancer, outcome, with_hop,
     };

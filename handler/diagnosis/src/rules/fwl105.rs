@@ -4,7 +4,7 @@ use super::appliance::{Appliance, is_firewall_subnet};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::Id;
+use crate::facts::{HopOwner, Id};
 use crate::report::{Confidence, Finding, Remediation, Severity};
 
 /// The rule.
@@ -27,21 +27,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let appliances = Appliance::all(ctx);
-    if appliances.is_empty() {
-        return Outcome::not_applicable("no default route leads to an appliance");
-    }
-    let mut outcome = Outcome::passed();
-    for appliance in &appliances {
-        if let Err(missing) = &appliance.owner {
-            outcome.missing.push(missing.clone());
+    Appliance::check(ctx, |appliance, owner| match owner {
+        HopOwner::Nobody { subnet } if !subnet.as_ref().is_some_and(is_firewall_subnet) => {
+            Outcome::found(finding(appliance, subnet.as_ref()))
         }
-        let subnet = appliance.vacant_in();
-        if appliance.is_nobodys() && !subnet.is_some_and(is_firewall_subnet) {
-            outcome.findings.push(finding(appliance, subnet));
-        }
-    }
-    outcome
+        _ => Outcome::passed(),
+    })
 }
 
 fn finding(appliance: &Appliance<'_, '_>, subnet: Option<&Id>) -> Finding {
@@ -66,11 +57,8 @@ fn finding(appliance: &Appliance<'_, '_>, subnet: Option<&Id>) -> Finding {
         Remediation::new("Find the appliance and point the route to the address it has now")
             .side_effect("Every subnet that uses the route table follows at once");
     if let (Some(table), Some(name)) = (&appliance.via.table, &appliance.via.name) {
-        let part = |text: Option<&str>| text.map_or(String::new(), str::to_owned);
         let route = |verb: &str| {
-            Az::new(verb)
-                .opt("--subscription", &part(table.subscription()))
-                .opt("--resource-group", &part(table.resource_group()))
+            Az::beside(verb, table)
                 .opt("--route-table-name", table.name())
                 .opt("--name", name)
         };
@@ -89,7 +77,7 @@ fn finding(appliance: &Appliance<'_, '_>, subnet: Option<&Id>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Datum, HopOwner};
+    use crate::facts::Datum;
     use crate::testing::{
         codes, denied, firewall_subnet_id, firewalled, load_balancer, outcome, with_hop,
     };

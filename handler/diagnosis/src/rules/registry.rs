@@ -2,10 +2,11 @@
 
 use super::{
     Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, fwl101, fwl102, fwl103,
-    fwl104, fwl105, fwl108, nat101, nat102, nat103, nat104, nat105, nat106, nat107, nsg101, nsg102,
-    nsg103, nsg104, nsg105, nsg106, nsg107, nsg108, nsg111, out101, out102, out103, out104, out105,
-    out106, out109, out110, out111, out112, out113, out114, out115, snt101, snt102, snt103, snt108,
-    udr101, udr102, udr103, udr104, udr105, udr106, udr109, udr110, udr112,
+    fwl104, fwl105, fwl106, fwl107, fwl108, fwl109, fwl110, fwl111, fwl112, fwl113, fwl114, fwl117,
+    nat101, nat102, nat103, nat104, nat105, nat106, nat107, nsg101, nsg102, nsg103, nsg104, nsg105,
+    nsg106, nsg107, nsg108, nsg111, out101, out102, out103, out104, out105, out106, out109, out110,
+    out111, out112, out113, out114, out115, snt101, snt102, snt103, snt108, udr101, udr102, udr103,
+    udr104, udr105, udr106, udr109, udr110, udr112,
 };
 
 /// Every rule.
@@ -46,7 +47,16 @@ pub const RULES: &[Rule] = &[
     fwl103::RULE,
     fwl104::RULE,
     fwl105::RULE,
+    fwl106::RULE,
+    fwl107::RULE,
     fwl108::RULE,
+    fwl109::RULE,
+    fwl110::RULE,
+    fwl111::RULE,
+    fwl112::RULE,
+    fwl113::RULE,
+    fwl114::RULE,
+    fwl117::RULE,
     nat101::RULE,
     nat102::RULE,
     nat103::RULE,

@@ -72,7 +72,11 @@ pub(crate) struct BackendPorts {
 }
 
 /// The metric of a resource, or why it is missing.
-fn metric<'f>(facts: &'f Facts, resource: &Id, name: &str) -> Result<&'f Metric, Missing> {
+pub(crate) fn metric<'f>(
+    facts: &'f Facts,
+    resource: &Id,
+    name: &str,
+) -> Result<&'f Metric, Missing> {
     let what = || format!("metric {name} of {}", resource.name());
     match facts.metrics.get(resource).and_then(|m| m.get(name)) {
         Some(datum) => datum.known(what),

@@ -172,6 +172,7 @@ fn one_case(seed: u64, packets: usize) {
         let target = Target {
             host: Some(Host::parse(host)),
             addresses: std::net::IpAddr::from(std::net::Ipv4Addr::from(destination)).into(),
+            tags: Vec::new(),
             port,
             protocol,
         };

@@ -22,7 +22,8 @@ fn nic_id(plan: &Plan, name: &str, appliance: &Appliance) -> String {
     id(group, NIC, &format!("{name}-nic"))
 }
 
-fn balancer_id(plan: &Plan, name: &str, balancer: &InternalLoadBalancer) -> String {
+/// The id of an internal load balancer.
+pub(super) fn balancer_id(plan: &Plan, name: &str, balancer: &InternalLoadBalancer) -> String {
     id(
         plan.group_of(balancer.resource_group.as_ref()),
         BALANCER,

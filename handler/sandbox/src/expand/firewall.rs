@@ -91,7 +91,8 @@ fn expand_firewall(
             )
         })
         .collect();
-    out.push(resource(
+    let rules = firewall.rules.clone().unwrap_or_else(aks_rules);
+    let mut body = resource(
         plan,
         group,
         KIND,
@@ -105,9 +106,20 @@ fn expand_firewall(
             "networkRuleCollections": [],
             "applicationRuleCollections": [],
             "natRuleCollections": [],
-            "firewallPolicy": { "id": policy_id },
         }),
-    ));
+    );
+    if firewall.classic {
+        let (network, application) = classic_rules(plan, &key, &rules)?;
+        let properties = &mut body.body["properties"];
+        properties["networkRuleCollections"] = network;
+        properties["applicationRuleCollections"] = application;
+        properties["additionalProperties"] =
+            json!({ "Network.DNS.EnableProxy": firewall.dns_proxy.to_string() });
+        out.push(body);
+        return Ok(());
+    }
+    body.body["properties"]["firewallPolicy"] = json!({ "id": policy_id });
+    out.push(body);
     let parent = (!firewall.parent_rules.is_empty()).then(|| format!("{policy_name}-parent"));
     if let Some(parent) = &parent {
         let properties = policy_properties(firewall);
@@ -115,13 +127,18 @@ fn expand_firewall(
         let parent_id = id(group, POLICY, parent);
         out.push(rule_group(plan, &key, &parent_id, &firewall.parent_rules)?);
     }
-    let rules = firewall.rules.clone().unwrap_or_else(aks_rules);
     let rule_group = rule_group(plan, &key, &policy_id, &rules)?;
     let mut properties = policy_properties(firewall);
     properties["ruleCollectionGroups"] = json!([{ "id": rule_group.id }]);
     properties["firewalls"] = json!([{ "id": own }]);
     if let Some(parent) = &parent {
         properties["basePolicy"] = json!({ "id": id(group, POLICY, parent) });
+    }
+    if rules.iter().any(|rule| rule.inspect_tls) {
+        let vault = "https://kv-hub.vault.azure.net/secrets/firewall-ca";
+        properties["transportSecurity"] = json!({
+            "certificateAuthority": { "name": "firewall-ca", "keyVaultSecretId": vault },
+        });
     }
     if !firewall.private_ranges.is_empty() {
         properties["snat"] = json!({ "privateRanges": firewall.private_ranges });
@@ -152,6 +169,7 @@ fn aks_rules() -> Vec<FirewallRule> {
         fqdns: Vec::new(),
         tags: Vec::new(),
         to: Vec::new(),
+        inspect_tls: false,
         to_fqdns: Vec::new(),
         protocols: vec!["TCP".into()],
         ports: Vec::new(),
@@ -207,6 +225,34 @@ fn rule_group(
     })
 }
 
+/// Network and application rule collections of a firewall without a policy.
+fn classic_rules(plan: &Plan, key: &str, rules: &[FirewallRule]) -> Result<(Value, Value), Error> {
+    let (mut network, mut application) = (Vec::new(), Vec::new());
+    for (index, rule) in rules.iter().enumerate() {
+        let groups = plan.references(&format!("{key}.rules"), "ip_groups", &rule.from_groups)?;
+        let mut body = rule_body(rule, &groups);
+        let mut take = |field: &str| body.as_object_mut().and_then(|body| body.remove(field));
+        take("ruleType");
+        let list = match take("ipProtocols") {
+            None => &mut application,
+            Some(protocols) => {
+                body["protocols"] = protocols;
+                &mut network
+            }
+        };
+        list.push(json!({
+            "name": format!("{}-rules", rule.name),
+            "properties": {
+                "priority": 100 * (index + 1),
+                "action": { "type": rule.action },
+                "provisioningState": "Succeeded",
+                "rules": [body],
+            },
+        }));
+    }
+    Ok((network.into(), application.into()))
+}
+
 fn rule_body(rule: &FirewallRule, groups: &[String]) -> Value {
     let from: &[String] = if groups.is_empty() { &rule.from } else { &[] };
     if rule.to.is_empty() && rule.to_fqdns.is_empty() {
@@ -217,7 +263,7 @@ fn rule_body(rule: &FirewallRule, groups: &[String]) -> Value {
                 { "protocolType": "Https", "port": 443 },
             ],
             "fqdnTags": rule.tags, "webCategories": [], "targetFqdns": rule.fqdns,
-            "targetUrls": [], "terminateTLS": false, "sourceAddresses": from,
+            "targetUrls": [], "terminateTLS": rule.inspect_tls, "sourceAddresses": from,
             "destinationAddresses": [], "sourceIpGroups": groups, "httpHeadersToInsert": [],
         });
     }

@@ -250,6 +250,13 @@ impl Plan {
                 "networkSecurityGroups",
                 scenario.nsgs.get(name).map(|it| &it.resource_group),
             ),
+            "internal_load_balancers" => network(
+                "loadBalancers",
+                scenario
+                    .internal_load_balancers
+                    .get(name)
+                    .map(|it| &it.resource_group),
+            ),
             "nat_gateways" => network(
                 "natGateways",
                 scenario.nat_gateways.get(name).map(|it| &it.resource_group),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Resource, plan::Plan};
+use super::{Resource, appliance, plan::Plan};
 use crate::{
     Error,
     metrics::catalogue,
-    scenario::{Metric, Minutes, Ramp, Spike},
+    scenario::{InternalLoadBalancer, Metric, Minutes, Ramp, Spike},
 };
 
 /// How a series runs over the asked timespan.
@@ -60,7 +60,15 @@ fn series(metric: &'static str, dimensions: &[(&str, &str)], value: f64) -> Seri
 
 fn defaults(plan: &Plan, resource: &Resource) -> Vec<Series> {
     match resource.kind.as_str() {
-        "Microsoft.Network/loadBalancers" => load_balancer(plan),
+        "Microsoft.Network/loadBalancers" => {
+            let own = plan.scenario.internal_load_balancers.iter();
+            let mut own =
+                own.filter(|(name, it)| appliance::balancer_id(plan, name, it) == resource.id);
+            match own.next() {
+                Some((_, internal)) => probes(plan, internal),
+                None => load_balancer(plan),
+            }
+        }
         "Microsoft.Network/natGateways" => nat_gateway(resource),
         "Microsoft.Network/azureFirewalls" => vec![
             series("SNATPortUtilization", &[("Protocol", "TCP")], 4.0),
@@ -77,6 +85,28 @@ fn defaults(plan: &Plan, resource: &Resource) -> Vec<Series> {
         "Microsoft.ContainerService/managedClusters" => cluster(plan),
         _ => Vec::new(),
     }
+}
+
+/// The appliances that run answer the health probes.
+fn probes(plan: &Plan, balancer: &InternalLoadBalancer) -> Vec<Series> {
+    let port = if balancer.ha_ports { "0" } else { "443" };
+    let backends = balancer.backends.iter();
+    let backends = backends.filter_map(|name| plan.scenario.appliances.get(name));
+    backends
+        .map(|backend| {
+            let runs = backend.power_state == "running";
+            let dimensions = [
+                ("FrontendIPAddress", balancer.private_ip.as_str()),
+                ("FrontendPort", port),
+                ("BackendIPAddress", backend.private_ip.as_str()),
+            ];
+            series(
+                "DipAvailability",
+                &dimensions,
+                if runs { 100.0 } else { 0.0 },
+            )
+        })
+        .collect()
 }
 
 /// Ports Azure gives each node when the outbound rule says 0, by size of the backend pool.

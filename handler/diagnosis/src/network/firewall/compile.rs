@@ -8,7 +8,8 @@ use crate::facts::{
     RuleAction, RuleCollection, RuleCollectionGroup, ThreatIntelMode, lookup,
 };
 use crate::network::{
-    AddressBounds, AddressSet, Doubt, Outcome, PortBounds, PortSet, Protocol, ProtocolSet,
+    AddressBounds, AddressSet, AddressTerm, Doubt, Outcome, PortBounds, PortSet, Protocol,
+    ProtocolSet,
 };
 
 /// A NAT or network rule.
@@ -22,6 +23,8 @@ pub(super) struct NetworkReady {
     pub(super) destinations: AddressBounds,
     /// In lower case.
     pub(super) fqdns: Vec<String>,
+    /// Service tags of its destinations, in lower case.
+    pub(super) tags: Vec<String>,
     pub(super) ports: PortBounds,
     /// Whether its place and action are known.
     pub(super) placed: bool,
@@ -290,6 +293,7 @@ impl<'a> Compiler<'a> {
             sources: everywhere.clone(),
             destinations: everywhere.clone(),
             fqdns: Vec::new(),
+            tags: Vec::new(),
             ports: PortBounds {
                 possible: PortSet::all(),
                 ..PortBounds::default()
@@ -377,6 +381,14 @@ impl<'a> Compiler<'a> {
                 .destination_fqdns
                 .iter()
                 .map(|fqdn| fqdn.trim().trim_end_matches('.').to_ascii_lowercase())
+                .collect(),
+            tags: rule
+                .destinations
+                .iter()
+                .filter_map(|text| match AddressTerm::parse(text) {
+                    Ok(AddressTerm::Name(tag)) => Some(tag.to_ascii_lowercase()),
+                    _ => None,
+                })
                 .collect(),
             ports: PortBounds::of_texts(&rule.destination_ports, "destinationPorts"),
             placed,

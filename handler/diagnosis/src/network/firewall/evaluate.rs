@@ -150,7 +150,8 @@ impl FirewallRules {
         }
         let mut caveat = None;
         let by_host = self.host_fit(rule, target);
-        if rule.destinations.certain.contains_all(addresses) {
+        let by_tag = rule.tags.iter().any(|tag| target.tags.contains(tag));
+        if by_tag || rule.destinations.certain.contains_all(addresses) {
             // Matches whatever its FQDNs do.
         } else if matches!(by_host, Fit::Certain) {
             caveat = Some(Caveat::FirewallAsDns);

@@ -79,6 +79,8 @@ pub struct Target {
     /// The addresses it has or may have. All of them, so that a rule about addresses is only *certain* when it covers
     /// every one.
     pub addresses: AddressSet,
+    /// Service tags, in lower case, that are documented to hold all of its addresses, whatever these are.
+    pub tags: Vec<String>,
     /// Destination port.
     pub port: u16,
     /// Protocol.
@@ -91,6 +93,7 @@ impl Target {
         Self {
             host: Some(Host::parse(name)),
             addresses: AddressSet::public().of(Family::V4),
+            tags: Vec::new(),
             port,
             protocol,
         }
@@ -101,8 +104,17 @@ impl Target {
         Self {
             host: None,
             addresses: address.into(),
+            tags: Vec::new(),
             port,
             protocol,
         }
+    }
+
+    /// The same destination, whose addresses these service tags are documented to hold.
+    #[must_use]
+    pub fn in_tags<'t>(mut self, tags: impl IntoIterator<Item = &'t str>) -> Self {
+        self.tags
+            .extend(tags.into_iter().map(str::to_ascii_lowercase));
+        self
     }
 }

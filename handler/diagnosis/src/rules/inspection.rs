@@ -1,0 +1,457 @@
+//! What the Azure Firewall at a next hop does with the endpoints that the cluster needs, worked out once for all rules
+//! that ask (R5.21).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Outcome;
+use super::appliance::{Appliance, serves};
+use crate::context::{Context, SubnetUse};
+use crate::endpoints::{RequiredEndpoint, View, catalogue, required};
+use crate::facts::{AzureFirewall, Datum, Features, HopOwner, Id, Missing, lookup};
+use crate::network::firewall::{
+    Caveat, FirewallPart, FirewallRules, FirewallView, FlowProtocol, RuleName, Target,
+};
+use crate::network::{AddressSet, Family, Outcome as Fate, ServiceTags};
+use crate::report::Need;
+
+/// The FQDN tag that AKS's documentation recommends (R5.14).
+pub(super) const AKS_TAG: &str = "AzureKubernetesService";
+
+/// A firewall that serves, at one next hop.
+#[derive(Debug)]
+pub(crate) struct Inspection<'f> {
+    address: IpAddr,
+    pub(crate) firewall: &'f AzureFirewall,
+    pub(crate) rules: FirewallRules,
+    /// The endpoints in the order of the list.
+    pub(crate) endpoints: Vec<Judged>,
+    /// Policies, rules and IP groups that could not be read.
+    pub(crate) unread: Vec<Missing>,
+}
+
+/// An endpoint, and what becomes of it for each of the appliance's paths.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) endpoint: RequiredEndpoint,
+    /// `None`: it has no port or protocol that could be asked about.
+    pub(crate) parts: Option<Vec<Part>>,
+}
+
+/// Some of a path's senders, and what happens to their traffic.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// Place of the path among the appliance's.
+    pub(crate) path: usize,
+    pub(crate) sources: AddressSet,
+    pub(crate) fate: Fate,
+    /// The first rule that certainly matches.
+    pub(crate) by: RuleName,
+    /// Rules before it that may match.
+    pub(crate) maybe: Vec<RuleName>,
+    pub(crate) by_tag_contents: bool,
+}
+
+impl<'f> Inspection<'f> {
+    /// All of them.
+    pub(crate) fn all(ctx: &Context<'f>) -> Vec<Self> {
+        let appliances = Appliance::all(ctx);
+        let serving = appliances.iter().filter_map(|appliance| {
+            let firewall = appliance.firewall(ctx)?.ok()?;
+            serves(firewall).then_some((appliance, firewall))
+        });
+        serving
+            .map(|(appliance, firewall)| Self::of(ctx, appliance, firewall))
+            .collect()
+    }
+
+    fn of(ctx: &Context<'f>, appliance: &Appliance<'_, 'f>, firewall: &'f AzureFirewall) -> Self {
+        let features = Features::default();
+        let view = View::of(ctx.facts, &features);
+        let needed = required(&view).endpoints;
+        let hosts = tag_hosts(&view, &needed);
+        let rules = FirewallRules::new(&FirewallView {
+            firewall,
+            policies: &ctx.facts.firewall_policies,
+            groups: &ctx.facts.rule_collection_groups,
+            ip_groups: &ctx.facts.ip_groups,
+            tags: &ServiceTags::unknown(),
+            fqdn_tags: &BTreeMap::from([(AKS_TAG.to_ascii_lowercase(), hosts)]),
+        });
+        let endpoints = needed
+            .into_iter()
+            .map(|endpoint| Judged {
+                parts: target(&endpoint).map(|target| ask(&rules, appliance, &target)),
+                endpoint,
+            })
+            .collect();
+        Self {
+            address: appliance.address,
+            firewall,
+            rules,
+            endpoints,
+            unread: unread(ctx, firewall),
+        }
+    }
+
+    /// Asks `look` about every Azure Firewall at a next hop that serves. What a firewall that does not serve would
+    /// allow is nobody's question; FWL103 explains what becomes of everything.
+    pub(super) fn check<'c>(
+        ctx: &'c Context<'f>,
+        mut look: impl FnMut(&Appliance<'c, 'f>, &'c Self) -> Outcome,
+    ) -> Outcome {
+        let mut inspected = false;
+        let outcome = Appliance::check(ctx, |appliance, owner| {
+            let HopOwner::AzureFirewall(id) = owner else {
+                return Outcome::passed();
+            };
+            if let Err(missing) = firewall(ctx, id) {
+                return Outcome::missing(missing);
+            }
+            let mut here = ctx.inspections.iter();
+            match here.find(|it| it.address == appliance.address) {
+                Some(inspection) => {
+                    inspected = true;
+                    look(appliance, inspection)
+                }
+                None => Outcome::passed(),
+            }
+        });
+        if inspected || outcome.is_open() || outcome.not_applicable.is_some() {
+            outcome
+        } else {
+            Outcome::not_applicable("no default route leads to an Azure Firewall that serves")
+        }
+    }
+
+    /// What becomes of traffic to a target, for each of the appliance's paths.
+    pub(super) fn ask(&self, appliance: &Appliance<'_, '_>, target: &Target) -> Vec<Part> {
+        ask(&self.rules, appliance, target)
+    }
+
+    /// The endpoints that the cluster or a feature of it needs.
+    pub(super) fn needed(&self) -> impl Iterator<Item = &Judged> {
+        let judged = self.endpoints.iter();
+        judged.filter(|judged| judged.endpoint.need != Need::Optional)
+    }
+
+    /// What has to be known to say what it does with these endpoints: its rules, the list, and who sends.
+    pub(super) fn open(&self, ctx: &Context<'_>, appliance: &Appliance<'_, '_>) -> Outcome {
+        let listed = ctx
+            .facts
+            .egress_endpoints
+            .known(|| "list of required egress endpoints".to_owned());
+        let subnets = appliance.paths.iter();
+        let subnets = subnets.filter_map(|path| path.used.subnet.as_ref().err().cloned());
+        Outcome {
+            missing: listed
+                .err()
+                .into_iter()
+                .chain(subnets)
+                .chain(self.unread.clone())
+                .collect(),
+            ..Outcome::passed()
+        }
+    }
+}
+
+fn firewall<'f>(ctx: &Context<'f>, id: &Id) -> Result<&'f AzureFirewall, Missing> {
+    lookup(&ctx.facts.firewalls, id).known(|| format!("Azure Firewall {}", id.name()))
+}
+
+fn ask(rules: &FirewallRules, appliance: &Appliance<'_, '_>, target: &Target) -> Vec<Part> {
+    let question = rules.ask(target);
+    let mut all = Vec::new();
+    for (path, walked) in appliance.paths.iter().enumerate() {
+        // Azure Firewall takes IPv4 alone.
+        let sources = walked.security.sources.of(Family::V4);
+        let parts = question.answer(&sources);
+        let mixed = parts
+            .iter()
+            .any(|part| Some(&part.decision.outcome) != parts.first().map(|p| &p.decision.outcome));
+        // Which of the parts the senders are in is not known where their addresses are not.
+        let open = mixed && !senders_known(&walked.used);
+        all.extend(parts.into_iter().map(|part| Part::of(path, part, open)));
+    }
+    all
+}
+
+/// Whether the subnet's prefixes could be read and are prefixes.
+fn senders_known(used: &SubnetUse<'_>) -> bool {
+    let prefixes = used
+        .subnet
+        .as_ref()
+        .ok()
+        .map(|subnet| &subnet.address_prefixes);
+    prefixes.is_some_and(|texts| {
+        !texts.is_empty() && AddressSet::parse_all(texts.iter().map(String::as_str)).is_ok()
+    })
+}
+
+impl Part {
+    fn of(path: usize, part: FirewallPart<'_>, open: bool) -> Self {
+        let decision = part.decision;
+        Self {
+            path,
+            sources: part.sources,
+            fate: if open {
+                Fate::Undecidable
+            } else {
+                decision.outcome
+            },
+            by: decision.by.clone(),
+            maybe: decision.open.iter().map(|open| open.rule.clone()).collect(),
+            by_tag_contents: part
+                .caveats
+                .iter()
+                .any(|caveat| matches!(caveat, Caveat::FqdnTagContents(_))),
+        }
+    }
+}
+
+/// Policies, rules and IP groups of the firewall that could not be read.
+fn unread(ctx: &Context<'_>, firewall: &AzureFirewall) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let mut next = firewall.policy_id.as_ref();
+    let mut seen: Vec<&Id> = Vec::new();
+    while let Some(id) = next.filter(|id| !seen.contains(id)) {
+        seen.push(id);
+        let rules = lookup(&ctx.facts.rule_collection_groups, id)
+            .known(|| format!("rules of firewall policy {}", id.name()));
+        missing.extend(rules.err());
+        match lookup(&ctx.facts.firewall_policies, id)
+            .known(|| format!("firewall policy {}", id.name()))
+        {
+            Ok(policy) => next = policy.base_policy_id.as_ref(),
+            Err(other) => {
+                missing.push(other);
+                next = None;
+            }
+        }
+    }
+    let groups = ctx.facts.ip_groups.iter();
+    let groups = groups.filter(|(_, group)| !matches!(group, Datum::Known(_)));
+    missing.extend(
+        groups.filter_map(|(id, group)| group.known(|| format!("IP group {}", id.name())).err()),
+    );
+    missing
+}
+
+/// The hosts that the documentation, and ARM's list, give to the FQDN tag (R5.14).
+fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
+    let listed = needed.iter().map(|endpoint| endpoint.domain_name.clone());
+    let table = view.cloud.map(catalogue);
+    let base = table
+        .into_iter()
+        .flat_map(|t| t.base.iter().flat_map(|group| group.endpoints));
+    let features = table
+        .into_iter()
+        .flat_map(|t| t.features.iter().flat_map(|(_, rows)| *rows));
+    let documented = base.chain(features).filter_map(|endpoint| {
+        let name = endpoint.domain_name;
+        if !name.contains("{location}") {
+            return Some(name.to_owned());
+        }
+        let location = view.location?.trim().to_ascii_lowercase();
+        Some(name.replace("{location}", &location))
+    });
+    let mut hosts: Vec<String> = listed.chain(documented).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+fn target(endpoint: &RequiredEndpoint) -> Option<Target> {
+    let protocol = FlowProtocol::parse(endpoint.protocol?.as_str())?;
+    Some(Target::host(
+        &endpoint.domain_name,
+        endpoint.port?,
+        protocol,
+    ))
+}
+
+/// `host:port`
+pub(super) fn label(endpoint: &RequiredEndpoint) -> String {
+    match endpoint.port {
+        Some(port) => format!("{}:{port}", endpoint.domain_name),
+        None => endpoint.domain_name.clone(),
+    }
+}
+
+/// `rule a of collection b (priority 300) in group c (priority 200)`
+pub(super) fn rule_label(rule: &RuleName) -> String {
+    let priority = |p: Option<u32>| p.map_or(String::new(), |p| format!(" (priority {p})"));
+    let group = rule.group.as_ref().map_or(String::new(), |group| {
+        format!(
+            " in group {}{}",
+            group.name(),
+            priority(rule.group_priority)
+        )
+    });
+    format!(
+        "rule {} of collection {}{}{group}",
+        rule.rule,
+        rule.collection,
+        priority(rule.collection_priority)
+    )
+}
+
+/// The resource that holds a rule: its group, else its policy, else the firewall.
+pub(super) fn holder<'r>(rule: &'r RuleName, firewall: &'r AzureFirewall) -> &'r Id {
+    let policy = rule.group.as_ref().or(rule.policy.as_ref());
+    policy.unwrap_or(&firewall.id)
+}
+
+/// The first three, and how many more.
+pub(super) fn named(mut names: Vec<String>) -> String {
+    names.sort();
+    names.dedup();
+    let (first, more) = names.split_at(names.len().min(3));
+    match more.len() {
+        0 => first.join(", "),
+        n => format!("{} and {n} more", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fwl108, fwl109};
+    use super::*;
+    use crate::facts::{Facts, RuleAction, RuleCollectionGroup, RuleCollectionRules};
+    use crate::testing::{
+        admits, codes, firewall_rules, firewalled, network_rule, outcome, policy_id, policy_mut,
+        subnet_mut,
+    };
+
+    /// Everything is allowed, but first comes a network rule that denies, changed into something odd.
+    fn odd(change: impl FnOnce(&mut RuleCollectionRules)) -> Facts {
+        let mut facts = firewalled();
+        let mut odd = network_rule(&["*"], "TCP", "443");
+        change(&mut odd);
+        firewall_rules(&mut facts, RuleAction::Deny, odd);
+        let Some(Datum::Known(groups)) = facts.rule_collection_groups.remove(&policy_id()) else {
+            panic!("the test policy has rules")
+        };
+        firewall_rules(&mut facts, RuleAction::Allow, admits(&["*"], "*"));
+        if let Some(Datum::Known(all)) = facts.rule_collection_groups.get_mut(&policy_id()) {
+            all.extend(groups.into_iter().map(|group| RuleCollectionGroup {
+                priority: Some(100),
+                ..group
+            }));
+        }
+        facts
+    }
+
+    type Change<'a> = (&'a str, Box<dyn FnOnce(&mut RuleCollectionRules)>);
+
+    /// Neither a denial nor a passed check.
+    fn assert_open(facts: &Facts, what: &str) {
+        for rule in [&fwl108::RULE, &fwl109::RULE] {
+            let open = outcome(rule, facts);
+            assert!(open.findings.is_empty(), "{}: {what}: {open:?}", rule.code);
+            assert!(open.is_open(), "{}: {what}", rule.code);
+        }
+    }
+
+    #[test]
+    fn r5_21_fields_that_cannot_be_read_neither_deny_nor_pass() {
+        let texts = |texts: &[&str]| -> Vec<String> { texts.iter().map(|&t| t.into()).collect() };
+        let changes: [Change<'_>; 9] = [
+            (
+                "no prefix",
+                Box::new(move |r| r.network[0].destinations = texts(&["20.0.0.0/33"])),
+            ),
+            (
+                "no destination",
+                Box::new(|r| r.network[0].destinations.clear()),
+            ),
+            ("no source", Box::new(|r| r.network[0].sources.clear())),
+            (
+                "source that is none",
+                Box::new(move |r| r.network[0].sources = texts(&["10.0.0.0/8x"])),
+            ),
+            (
+                "ports out of order",
+                Box::new(move |r| r.network[0].destination_ports = texts(&["9000-400"])),
+            ),
+            (
+                "no port",
+                Box::new(|r| r.network[0].destination_ports.clear()),
+            ),
+            (
+                "unknown protocol",
+                Box::new(move |r| r.network[0].protocols = texts(&["QUIC"])),
+            ),
+            ("no protocol", Box::new(|r| r.network[0].protocols.clear())),
+            (
+                "newer rules",
+                Box::new(|r| (r.unreadable, r.network) = (2, Vec::new())),
+            ),
+        ];
+        for (what, change) in changes {
+            assert_open(&odd(change), what);
+        }
+        // Several destinations that overlap are one set.
+        let plural = odd(move |r| {
+            r.network[0].destinations = texts(&["10.0.0.0/8", "10.1.0.0/16", "10.0.0.0-10.9.9.9"]);
+        });
+        assert_eq!(outcome(&fwl108::RULE, &plural), Outcome::passed());
+        let all = odd(move |r| {
+            r.network[0].destinations = texts(&["0.0.0.0/1", "64.0.0.0/2", "128.0.0.0/1"]);
+        });
+        assert_eq!(codes(&outcome(&fwl108::RULE, &all)), ["FWL108"]);
+    }
+
+    #[test]
+    fn r5_3_parents_that_come_back_to_the_child_are_open() {
+        let mut facts = firewalled();
+        let parent = Id::new(format!("{}-parent", policy_id()));
+        let mut body = policy_mut(&mut facts).clone();
+        body.id = parent.clone();
+        body.base_policy_id = Some(policy_id());
+        policy_mut(&mut facts).base_policy_id = Some(parent.clone());
+        facts
+            .firewall_policies
+            .insert(parent.clone(), Datum::Known(body));
+        facts
+            .rule_collection_groups
+            .insert(parent, Datum::Known(Vec::new()));
+        assert_open(&facts, "cycle");
+    }
+
+    #[test]
+    fn r5_16_senders_without_known_addresses_are_not_split() {
+        for prefixes in [vec![], vec!["10.0.0.0/99".to_owned()]] {
+            let mut facts = firewalled();
+            firewall_rules(&mut facts, RuleAction::Allow, admits(&["*"], "10.0.0.0/16"));
+            subnet_mut(&mut facts, "nodes").address_prefixes = prefixes;
+            assert_open(&facts, "senders");
+        }
+    }
+
+    #[test]
+    fn dual_stack_subnets_send_to_the_firewall_by_ipv4_alone() {
+        let mut facts = firewalled();
+        firewall_rules(&mut facts, RuleAction::Allow, admits(&["*"], "10.0.0.0/16"));
+        let prefixes = &mut subnet_mut(&mut facts, "nodes").address_prefixes;
+        prefixes.push("fd00:10::/64".to_owned());
+        assert_eq!(outcome(&fwl108::RULE, &facts), Outcome::passed());
+    }
+
+    #[test]
+    fn five_thousand_rules_about_other_hosts_deny_by_none_of_them() {
+        let mut facts = firewalled();
+        let hosts: Vec<String> = (0..5_000).map(|n| format!("h{n}.example")).collect();
+        let mut rules = RuleCollectionRules::default();
+        for host in &hosts {
+            rules.application.extend(admits(&[host], "*").application);
+        }
+        firewall_rules(&mut facts, RuleAction::Allow, rules.clone());
+        let found = outcome(&fwl108::RULE, &facts);
+        assert_eq!(codes(&found), ["FWL108"]);
+        assert!(!found.is_open());
+        rules.application.extend(admits(&["*"], "*").application);
+        firewall_rules(&mut facts, RuleAction::Allow, rules);
+        assert_eq!(outcome(&fwl108::RULE, &facts), Outcome::passed());
+    }
+}
