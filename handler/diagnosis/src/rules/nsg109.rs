@@ -25,7 +25,7 @@ pub(super) const RULE: Rule = Rule {
         evidence: "The denying rule as Azure has it, and the hosts that it hits.",
         fix: "Leave it if that is wanted. Else allow the ports above the rule with `az network nsg rule create`.",
         how_sure: "Certain where the rule covers every public address, likely where other rules admit some addresses by \
-                   number. A rule that also denies something required is NSG101's. A tag whose contents decide leaves the \
+                   number. A rule that also denies something required is NSG101's or NSG107's. A tag whose contents decide leaves the \
                    check open.",
         references: &[
             "https://learn.microsoft.com/azure/aks/outbound-rules-control-egress",
@@ -117,11 +117,12 @@ fn word(protocol: network::Protocol) -> &'static str {
     }
 }
 
-/// The rules that deny something required, which NSG101 tells.
+/// The rules that deny something required, or what that depends on: NSG101 and NSG107 tell.
 fn denying_required(ctx: &Context<'_>, guard: &Guard<'_, '_>) -> Vec<RuleName> {
     let location = ctx.cluster().location.as_deref();
     Service::REQUIRED
         .into_iter()
+        .chain([Service::FrontDoor])
         .filter(|service| {
             *service != Service::ApiServer || security::api_server(ctx) == ApiServer::Public
         })
