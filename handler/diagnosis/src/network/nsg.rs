@@ -8,4 +8,4 @@ mod shadow;
 pub use evaluate::{LevelRules, Part, PathPart, evaluate_levels};
 pub use flow::FlowClass;
 pub use rule::{Level, MatchedTerms, Origin, RuleName, SecurityRules, matched_terms};
-pub use shadow::Shadowed;
+pub use shadow::{Shadowed, Shadows};

@@ -44,13 +44,16 @@ fn check(ctx: &Context<'_>) -> Outcome {
     let mut fires: Vec<RuleName> = Vec::new();
     for guard in Guard::all(ctx) {
         for rules in guard.outbound() {
-            let shadowed = rules.shadowed();
-            fires.extend(
-                rules
-                    .custom_allows()
-                    .filter(|name| !shadowed.iter().any(|shadowed| shadowed.rule == **name))
-                    .cloned(),
-            );
+            let shadows = rules.shadowed();
+            if !shadows.complete {
+                let text = "the rules of a security group cut the traffic into too many parts";
+                note(&mut outcome.undecided, [text.to_owned()]);
+            }
+            let shadowed = shadows.rules;
+            let others = rules
+                .custom_allows()
+                .filter(|name| !shadowed.iter().any(|shadowed| shadowed.rule == **name));
+            fires.extend(others.cloned());
             for new in shadowed {
                 let pools = guard.pools().map(str::to_owned);
                 match all.iter_mut().find(|old| old.shadowed.rule == new.rule) {

@@ -6,7 +6,7 @@ use crate::facts::Direction;
 use crate::network::{Decision, Doubt, Open, Outcome};
 
 /// More classes than this are not followed. Real groups need a handful; a hostile one must not cost minutes.
-const MAX_PARTS: usize = 20_000;
+pub(super) const MAX_PARTS: usize = 20_000;
 
 /// A part of a class of traffic and what one level does with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +157,7 @@ impl SecurityRules {
 }
 
 /// Whether there are more classes than are followed.
-pub(super) fn too_many(decided: &[Part], pending: &[Pending]) -> bool {
+fn too_many(decided: &[Part], pending: &[Pending]) -> bool {
     decided.len() + pending.len() > MAX_PARTS
 }
 

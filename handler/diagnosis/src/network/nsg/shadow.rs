@@ -1,6 +1,6 @@
 //! Allow rules that never fire, because earlier rules decide about all that they match (R4.32).
 
-use super::evaluate::too_many;
+use super::evaluate::MAX_PARTS;
 use super::rule::{Origin, Ready, RuleName, SecurityRules};
 use crate::network::Outcome;
 
@@ -15,13 +15,32 @@ pub struct Shadowed {
     pub sure: bool,
 }
 
+/// What was found in one security group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadows {
+    /// The rules, in order.
+    pub rules: Vec<Shadowed>,
+    /// False when the rules cut the traffic into more parts than are followed, and later rules were not looked at.
+    pub complete: bool,
+}
+
 impl SecurityRules {
     /// Allow rules that somebody wrote and that never fire, since the rules before them decide about every packet they
     /// match and deny some of it. A rule that only repeats what others allow is none.
-    pub fn shadowed(&self) -> Vec<Shadowed> {
-        (0..self.rules.len())
-            .filter_map(|index| self.shadow(index))
-            .collect()
+    pub fn shadowed(&self) -> Shadows {
+        let mut shadows = Shadows {
+            rules: Vec::new(),
+            complete: true,
+        };
+        let mut parts = 0;
+        for index in 0..self.rules.len() {
+            shadows.rules.extend(self.shadow(index, &mut parts));
+            if parts > MAX_PARTS {
+                shadows.complete = false;
+                break;
+            }
+        }
+        shadows
     }
 
     /// Allow rules that somebody wrote.
@@ -32,7 +51,7 @@ impl SecurityRules {
             .map(|rule| &rule.name)
     }
 
-    fn shadow(&self, index: usize) -> Option<Shadowed> {
+    fn shadow(&self, index: usize, parts: &mut usize) -> Option<Shadowed> {
         let rule = self.rules.get(index)?;
         if rule.name.origin != Origin::Custom || rule.outcome != Outcome::Allowed {
             return None;
@@ -45,7 +64,8 @@ impl SecurityRules {
         let meets = |other: &&Ready| denies(other) && other.possible.intersects(&rule.possible);
         before.iter().find(meets)?;
         let (decided, pending) = self.walk(rule.possible.clone(), index);
-        if too_many(&decided, &pending) {
+        *parts += decided.len() + pending.len();
+        if *parts > MAX_PARTS {
             return None;
         }
         let mut by: Vec<RuleName> = Vec::new();
