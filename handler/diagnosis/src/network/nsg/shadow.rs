@@ -74,10 +74,10 @@ impl SecurityRules {
                 by.push(name.clone());
             }
         };
-        let denied = decided.iter().filter(|part| {
+        let dropped = decided.iter().filter(|part| {
             part.decision.outcome == Outcome::Denied && part.decision.by.origin == Origin::Custom
         });
-        for part in denied {
+        for part in dropped {
             note(&part.decision.by);
         }
         let sure = pending.is_empty();
