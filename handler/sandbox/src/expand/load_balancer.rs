@@ -8,7 +8,7 @@ use super::{
     network::{child, refs, resource},
     plan::Plan,
 };
-use crate::Error;
+use crate::{Error, scenario::LoadBalancer};
 
 const KIND: &str = "Microsoft.Network/loadBalancers";
 const OUTBOUND_POOL: &str = "aksOutboundBackendPool";
@@ -73,18 +73,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
             properties,
         ));
     }
-    for rule in &balancer.outbound_rules {
-        let ids = plan.references("load_balancer.outbound_rules", "public_ips", &rule.ips)?;
-        for (name, ip) in rule.ips.iter().zip(&ids) {
-            let properties = json!({
-                "privateIPAllocationMethod": "Dynamic",
-                "publicIPAddress": { "id": ip },
-                "outboundRules": [{ "id": format!("{own}/outboundRules/{}", rule.name) }],
-            });
-            let kind = "frontendIPConfigurations";
-            frontends.push(child(&own, kind, KIND, name, properties));
-        }
-    }
+    frontends.extend(by_hand(plan, balancer, &own)?);
     let frontend_ids: Vec<String> = ips.iter().map(|name| frontend_id(plan, name)).collect();
     let members = refs(&super::compute::all_ip_configurations(plan));
     let pools: Vec<Value> = backend_pool_ids(plan)
@@ -99,7 +88,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
             child(&own, "backendAddressPools", KIND, name, properties)
         })
         .collect();
-    let by_hand = balancer.outbound_rules.iter().map(|rule| {
+    let foreign = balancer.outbound_rules.iter().map(|rule| {
         let frontends: Vec<String> = rule
             .ips
             .iter()
@@ -113,7 +102,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
             outbound_rule_body(&own, "aksOutboundRule", ports, idle, &frontend_ids)
         })
         .into_iter()
-        .chain(by_hand)
+        .chain(foreign)
         .collect();
     let rules: Vec<Value> = balancer
         .services
@@ -139,6 +128,24 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
     balancer_resource.body["sku"] = json!({ "name": sku, "tier": "Regional" });
     out.push(balancer_resource);
     Ok(())
+}
+
+/// Frontends of outbound rules that somebody made by hand.
+fn by_hand(plan: &Plan, balancer: &LoadBalancer, own: &str) -> Result<Vec<Value>, Error> {
+    let mut frontends = Vec::new();
+    for rule in &balancer.outbound_rules {
+        let ids = plan.references("load_balancer.outbound_rules", "public_ips", &rule.ips)?;
+        for (name, ip) in rule.ips.iter().zip(&ids) {
+            let properties = json!({
+                "privateIPAllocationMethod": "Dynamic",
+                "publicIPAddress": { "id": ip },
+                "outboundRules": [{ "id": format!("{own}/outboundRules/{}", rule.name) }],
+            });
+            let kind = "frontendIPConfigurations";
+            frontends.push(child(own, kind, KIND, name, properties));
+        }
+    }
+    Ok(frontends)
 }
 
 fn outbound_rule_body(
