@@ -103,6 +103,8 @@ pub(crate) struct Cluster {
     pub(crate) artifact_source: Option<String>,
     pub(crate) pod_cidr: Option<String>,
     pub(crate) service_cidr: String,
+    /// IPv6 beside IPv4.
+    pub(crate) dual_stack: bool,
     pub(crate) http_proxy: Option<String>,
 }
 
@@ -126,6 +128,7 @@ impl Default for Cluster {
             artifact_source: None,
             pod_cidr: None,
             service_cidr: "10.0.0.0/16".into(),
+            dual_stack: false,
             http_proxy: None,
         }
     }
@@ -201,8 +204,21 @@ pub(crate) struct LoadBalancer {
     pub(crate) idle_minutes: u32,
     /// Whether the outbound rule `aksOutboundRule` exists.
     pub(crate) outbound_rule: bool,
-    /// Ports of public Services, each a load balancing rule on a frontend of its own.
+    /// Ports of public Services, each a load balancing rule on the first frontend.
     pub(crate) services: Vec<u16>,
+    /// Outbound rules that somebody made by hand.
+    pub(crate) outbound_rules: Vec<ForeignRule>,
+}
+
+/// `{ name = "more-ports", ips = ["pip-more"] }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForeignRule {
+    pub(crate) name: String,
+    /// Names under `[public_ips]`, each with a frontend of its own.
+    pub(crate) ips: Vec<String>,
+    #[serde(default)]
+    pub(crate) ports: u32,
 }
 
 impl Default for LoadBalancer {
@@ -214,6 +230,7 @@ impl Default for LoadBalancer {
             idle_minutes: 30,
             outbound_rule: true,
             services: Vec::new(),
+            outbound_rules: Vec::new(),
         }
     }
 }
@@ -256,6 +273,8 @@ pub(crate) struct Network {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Subnet {
     pub(crate) prefix: String,
+    /// An IPv6 prefix beside it.
+    pub(crate) prefix_v6: Option<String>,
     pub(crate) nsg: Option<String>,
     pub(crate) route_table: Option<String>,
     pub(crate) nat_gateway: Option<String>,
@@ -273,6 +292,9 @@ pub(crate) struct RouteTable {
     pub(crate) resource_group: Option<String>,
     #[serde(default)]
     pub(crate) routes: Vec<Route>,
+    /// Whether it also has the routes that AKS writes with kubenet: one per node, to its pods.
+    #[serde(default)]
+    pub(crate) pod_routes: bool,
     #[serde(default)]
     pub(crate) disable_bgp: bool,
 }

@@ -3,7 +3,9 @@
 mod evaluate;
 mod flow;
 mod rule;
+mod shadow;
 
 pub use evaluate::{LevelRules, Part, PathPart, evaluate_levels};
 pub use flow::FlowClass;
 pub use rule::{Level, MatchedTerms, Origin, RuleName, SecurityRules, matched_terms};
+pub use shadow::{Shadowed, Shadows};

@@ -110,7 +110,7 @@ impl<'f> Routes<'f> {
         table
             .routes
             .iter()
-            .filter(|route| route.next_hop_type != default.hop.next_hop_type())
+            .filter(|route| Hop::of(route) != default.hop)
             .filter(|route| match route.address_prefix.trim().parse::<IpNet>() {
                 Ok(prefix) => prefix.prefix_len() > 0 && public.intersects(&prefix.into()),
                 // A service tag stands for public addresses; an unreadable text may.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Outcome;
-use crate::context::Context;
+use crate::context::{Context, texts};
 use crate::facts::{
     AzureFirewall, Datum, Frontend, HopNic, HopOwner, Id, LoadBalancer, Missing, lookup,
 };
@@ -126,6 +126,23 @@ impl<'c, 'f> Appliance<'c, 'f> {
             ),
             _ => None,
         }
+    }
+
+    /// Public addresses of the Azure Firewall that has the address; `None` when something else has it, or nobody knows.
+    pub(crate) fn public_addresses(&self, ctx: &Context<'f>) -> Option<Vec<IpAddr>> {
+        let firewall = self.firewall(ctx)?.ok()?;
+        let own = firewall
+            .public_ip_ids
+            .iter()
+            .map(|id| ctx.balancer.public_ip(id));
+        let mut texts = texts(own.collect()).ok()?;
+        texts.extend(firewall.hub_public_ips.iter().cloned());
+        Some(
+            texts
+                .iter()
+                .filter_map(|ip| ip.trim().parse().ok())
+                .collect(),
+        )
     }
 }
 

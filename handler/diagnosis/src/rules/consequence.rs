@@ -8,6 +8,8 @@ use super::Outcome;
 const EXPLAINED_BY: &[(&str, &[&str])] = &[
     // A basic load balancer has no outbound rules; it translates implicitly.
     ("OUT106", &["CLS104"]),
+    // The rule that differs is the rule that is not usable.
+    ("OUT107", &["CLS104", "OUT106"]),
     // A load balancer without outbound rule is why its subnets have no method, or only the default one.
     ("OUT111", &["CLS104", "OUT106"]),
     ("OUT112", &["CLS104", "OUT106"]),

@@ -4,9 +4,10 @@
 use super::appliance::Appliance;
 use super::{Outcome, Step};
 use crate::context::Context;
-use crate::facts::{HopOwner, NetworkPlugin, NextHopType, OutboundType, Route};
+use crate::facts::{HopOwner, NextHopType, OutboundType};
 use crate::network::routes::Hop;
-use crate::path::{DefaultRoute, Path, is_pod_route};
+use crate::path::is_pod_route;
+use crate::security::isolated;
 
 /// A check without a finding code.
 pub(crate) struct Interim {
@@ -34,49 +35,29 @@ pub(crate) const CHECKS: &[Interim] = &[
     },
 ];
 
+/// Routes beside the default that lead public addresses to a drop, an appliance or a gateway. What required endpoints
+/// have as addresses is not known, so one of them may lie there. Routes to Internet are OUT116's, routes of pods UDR113's.
 fn routes(ctx: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::passed();
+    if isolated(ctx) {
+        return Outcome::not_applicable("the cluster needs nothing of the internet");
+    }
     for path in &ctx.paths {
-        let label = path.used.label();
-        if matches!(path.routes.default, DefaultRoute::Halves { .. }) {
+        for route in path.routes.diversions() {
+            if is_pod_route(ctx.facts, route) || route.next_hop_type == NextHopType::Internet {
+                continue;
+            }
+            let hop = route.next_hop_ip.as_deref().unwrap_or_default();
             outcome.undecided.push(format!(
-                "the two default routes of {label} lead to different hops"
-            ));
-        }
-        let route = path.routes.diversions().into_iter().find(|route| {
-            !is_pod_route(ctx.facts, route) && route.next_hop_type != NextHopType::Internet
-        });
-        if let Some(route) = route {
-            outcome.undecided.push(format!(
-                "route {} of {label} leads {} to {}; whether a required endpoint lies there is not known",
+                "route {} of {} leads {} to {}; whether a required endpoint lies there is not known",
                 route.name,
+                path.used.label(),
                 route.address_prefix,
-                route.next_hop_type.as_str()
-            ));
-        }
-        if let Some(route) = foreign_pod_route(ctx, path) {
-            outcome.undecided.push(format!(
-                "route {} of {label} leads {} to {}, which is no node of this cluster; whether another cluster shares \
-                 the route table is not known",
-                route.name,
-                route.address_prefix,
-                route.next_hop_ip.as_deref().unwrap_or("no address"),
+                format!("{} {hop}", route.next_hop_type.as_str()).trim_end()
             ));
         }
     }
     outcome
-}
-
-/// A route of the form that AKS writes for a kubenet node (R1.80), but for none of this cluster's nodes.
-fn foreign_pod_route<'f>(ctx: &Context<'f>, path: &Path<'f>) -> Option<&'f Route> {
-    let kubenet = ctx.network()?.plugin == Some(NetworkPlugin::Kubenet);
-    let table = path.routes.table.as_ref().ok().copied().flatten()?;
-    table.routes.iter().find(|route| {
-        kubenet
-            && route.next_hop_type == NextHopType::VirtualAppliance
-            && route.address_prefix.ends_with("/24")
-            && !is_pod_route(ctx.facts, route)
-    })
 }
 
 /// Whether what the next hops let through is known: an Azure Firewall's rules are evaluated by FWL108, nobody else's are.
@@ -151,27 +132,41 @@ fn method(ctx: &Context<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Datum;
-    use crate::testing::{kubenet, route};
+    use crate::facts::Facts;
+    use crate::testing::{firewall_routing, isolated, kubenet, route, route_table_mut};
 
-    fn open(facts: &crate::facts::Facts) -> bool {
-        routes(&Context::new(facts)).is_open()
+    fn with(mut facts: Facts, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Outcome {
+        let table = route_table_mut(&mut facts);
+        table.routes.push(route("other", prefix, hop, ip));
+        routes(&Context::new(&facts))
     }
 
     #[test]
-    fn r2_46_pod_routes_of_another_cluster_are_not_overlooked() {
-        let mut facts = kubenet();
-        assert!(!open(&facts));
-        for table in facts.route_tables.values_mut() {
-            if let Datum::Known(table) = table {
-                table.routes.push(route(
-                    "aks-other-12345678-vmss000000",
-                    "10.245.7.0/24",
-                    NextHopType::VirtualAppliance,
-                    Some("10.77.0.9"),
-                ));
+    fn r3_1_a_more_specific_route_may_hold_a_required_endpoint() {
+        use NextHopType::{None as Drop, VirtualAppliance, VirtualNetworkGateway};
+        for (hop, ip) in [
+            (Drop, None),
+            (VirtualNetworkGateway, None),
+            (VirtualAppliance, Some("10.1.0.99")),
+        ] {
+            for prefix in ["20.0.0.0/8", "AzureCloud", "0.0.0.0/1"] {
+                let open = with(firewall_routing(), prefix, hop.clone(), ip);
+                assert!(open.is_open(), "{prefix} {hop:?}");
             }
+            assert!(!with(firewall_routing(), "10.0.0.0/8", hop, ip).is_open());
         }
-        assert!(open(&facts));
+    }
+
+    #[test]
+    fn r3_1_a_route_to_the_same_hop_diverts_nothing() {
+        let hop = NextHopType::VirtualAppliance;
+        let same = with(firewall_routing(), "20.0.0.0/8", hop, Some("10.1.0.4"));
+        assert_eq!(same, Outcome::passed());
+    }
+
+    #[test]
+    fn r1_80_routes_of_pods_divert_nothing() {
+        assert_eq!(routes(&Context::new(&kubenet())), Outcome::passed());
+        assert!(routes(&Context::new(&isolated())).not_applicable.is_some());
     }
 }

@@ -135,18 +135,32 @@ fn judge(carrier: &Carrier) -> (Severity, Confidence, String) {
 
 /// Ways to give a subnet its NAT gateway.
 pub(super) fn fixes(ctx: &Context<'_>, subnet: &Subnet) -> Vec<Remediation> {
+    let managed = ctx.outbound_type() != Some(&OutboundType::UserAssignedNatGateway);
+    let mut fixes = Vec::new();
+    if managed {
+        fixes.push(
+            Remediation::new("Let AKS put its managed NAT gateway back")
+                .command(ctx.az_aks("update").build())
+                .side_effect("AKS applies its own settings again; edits made by hand in the node resource group are lost"),
+        );
+    }
+    if !managed || sibling(ctx, subnet).is_some() {
+        fixes.push(give_gateway(ctx, subnet));
+    }
+    fixes
+}
+
+/// The NAT gateway of another pool subnet of the same network.
+fn sibling<'f>(ctx: &Context<'f>, subnet: &Subnet) -> Option<&'f Id> {
     let network = subnet.id.parent();
-    let sibling: Option<&Id> = ctx
-        .subnets
+    ctx.subnets
         .readable()
         .filter(|(used, _)| used.id.parent() == network)
-        .find_map(|(_, other)| other.nat_gateway_id.as_ref());
-    let managed = ctx.outbound_type() != Some(&OutboundType::UserAssignedNatGateway);
-    let associate = |gateway: &str| {
-        subnet_update(&subnet.id)
-            .opt("--nat-gateway", gateway)
-            .build()
-    };
+        .find_map(|(_, other)| other.nat_gateway_id.as_ref())
+}
+
+/// Gives a subnet the NAT gateway of another pool subnet of the network, else a new one.
+pub(super) fn give_gateway(ctx: &Context<'_>, subnet: &Subnet) -> Remediation {
     let base = |summary: &str| {
         Remediation::new(summary)
             .side_effect(
@@ -160,30 +174,18 @@ pub(super) fn fixes(ctx: &Context<'_>, subnet: &Subnet) -> Vec<Remediation> {
                 subnet_update(&subnet.id).build()
             ))
     };
-    let mut fixes = Vec::new();
-    if managed {
-        fixes.push(
-            Remediation::new("Let AKS put its managed NAT gateway back")
-                .command(ctx.az_aks("update").build())
-                .side_effect("AKS applies its own settings again; edits made by hand in the node resource group are lost"),
-        );
-    }
-    match sibling {
-        Some(gateway) => fixes.push(
-            base(&format!(
-                "Associate NAT gateway {} with the subnet",
-                gateway.name()
-            ))
-            .command(associate(gateway.as_str())),
+    match sibling(ctx, subnet) {
+        Some(gateway) => base(&format!(
+            "Associate NAT gateway {} with the subnet",
+            gateway.name()
+        ))
+        .command(
+            subnet_update(&subnet.id)
+                .opt("--nat-gateway", gateway.as_str())
+                .build(),
         ),
-        None if managed => {}
-        None => fixes.push(create(
-            ctx,
-            subnet,
-            base("Create a NAT gateway and associate it"),
-        )),
+        None => create(ctx, subnet, base("Create a NAT gateway and associate it")),
     }
-    fixes
 }
 
 fn create(ctx: &Context<'_>, subnet: &Subnet, fix: Remediation) -> Remediation {

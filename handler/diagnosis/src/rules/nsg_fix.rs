@@ -133,17 +133,45 @@ fn show(ctx: &Context<'_>, by: &RuleName) -> String {
     )
 }
 
+/// Free priorities before this one, the nearest first.
+fn free_above(nsg: &Nsg, priority: u32, way: Direction) -> impl Iterator<Item = u32> {
+    (FIRST_PRIORITY..priority.min(LAST_PRIORITY))
+        .rev()
+        .filter(move |free| {
+            let mut rules = nsg.rules.iter();
+            !rules.any(|r| r.priority == *free && r.direction.is_none_or(|d| d == way))
+        })
+}
+
+/// The ways to deal with an allow rule that never fires: move it before the rule that denies, or take it away.
+pub(super) fn unshadow(nsg: &Nsg, allow: &SecurityRule, first_deny: u32) -> Vec<Remediation> {
+    let name = &allow.name;
+    let update = |priority: u32| {
+        on(nsg, "update", name)
+            .number("--priority", u64::from(priority))
+            .build()
+    };
+    let moved = free_above(nsg, first_deny, Direction::Outbound)
+        .next()
+        .map(|free| {
+            Remediation::new(format!("Move rule {name} before the rule that denies"))
+                .command(update(free))
+                .side_effect("What the rule allows is open to new connections")
+                .undo(update(allow.priority))
+        });
+    let gone = take_away(
+        nsg,
+        allow,
+        format!("Or remove rule {name}, which has no effect"),
+    )
+    .side_effect("None while the rules before it stay");
+    moved.into_iter().chain([gone]).collect()
+}
+
 /// One allow rule per kind of traffic, each in a free place right above the denying rule.
 fn admit(nsg: &Nsg, deny: &SecurityRule, admits: &[Admit<'_>]) -> Option<Remediation> {
     let way = admits.first()?.direction;
-    let taken = |p: &u32| {
-        nsg.rules
-            .iter()
-            .any(|r| r.priority == *p && r.direction.is_none_or(|d| d == way))
-    };
-    let free: Vec<u32> = (FIRST_PRIORITY..deny.priority.min(LAST_PRIORITY))
-        .rev()
-        .filter(|p| !taken(p))
+    let free: Vec<u32> = free_above(nsg, deny.priority, way)
         .take(admits.len())
         .collect();
     if free.len() < admits.len() {
@@ -225,6 +253,12 @@ pub(super) fn remove(nsg: &Nsg, rule: &SecurityRule) -> Remediation {
             rule.name
         )
     };
+    take_away(nsg, rule, summary)
+        .side_effect("Everything that only this rule denied is open to new connections")
+}
+
+/// Deletes a rule; the undo writes it again as it was.
+fn take_away(nsg: &Nsg, rule: &SecurityRule, summary: String) -> Remediation {
     let strs = |texts: &[String]| texts.to_vec();
     let ids = |ids: &[Id]| -> Vec<String> { ids.iter().map(|id| id.as_str().to_owned()).collect() };
     let mut undo = on(nsg, "create", &rule.name)
@@ -251,7 +285,6 @@ pub(super) fn remove(nsg: &Nsg, rule: &SecurityRule) -> Remediation {
     }
     Remediation::new(summary)
         .command(on(nsg, "delete", &rule.name).build())
-        .side_effect("Everything that only this rule denied is open to new connections")
         .undo(undo.build())
 }
 

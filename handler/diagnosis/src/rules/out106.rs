@@ -1,8 +1,9 @@
 //! OUT106: type loadBalancer without a usable outbound rule.
 
 use super::{Docs, Outcome, Rule, Step};
+use crate::commands::Az;
 use crate::context::{Address, Balancer, Context, SubnetUse, pools_label};
-use crate::facts::{LoadBalancer, OutboundType};
+use crate::facts::{Id, LoadBalancer, OutboundType};
 use crate::report::{Confidence, Finding, Method, Remediation, Severity};
 
 /// Type loadBalancer without a usable outbound rule.
@@ -35,11 +36,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
         return Outcome::not_applicable("the outbound type is not loadBalancer");
     }
-    if ctx
-        .network()
-        .and_then(|n| n.load_balancer_sku.as_deref())
-        .is_some_and(|sku| sku.eq_ignore_ascii_case("basic"))
-    {
+    if is_basic(ctx) {
         return Outcome::not_applicable("a Basic load balancer has no outbound rules (R1.61)");
     }
     match ctx.balancer.usable() {
@@ -77,6 +74,13 @@ fn check(ctx: &Context<'_>) -> Outcome {
         outcome.findings.push(finding(ctx, &stranded, private));
     }
     outcome
+}
+
+/// Whether the cluster has a Basic load balancer (R1.61).
+pub(super) fn is_basic(ctx: &Context<'_>) -> bool {
+    ctx.network()
+        .and_then(|n| n.load_balancer_sku.as_deref())
+        .is_some_and(|sku| sku.eq_ignore_ascii_case("basic"))
 }
 
 fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Finding {
@@ -141,25 +145,26 @@ fn evidence(ctx: &Context<'_>, mut found: Finding, lb: &LoadBalancer) -> Finding
     found
 }
 
-fn fix(ctx: &Context<'_>) -> Remediation {
-    let own: Vec<&str> = ctx
-        .network()
-        .and_then(|n| n.load_balancer_profile.as_ref())
-        .map(|p| {
-            p.outbound_ips
-                .iter()
-                .map(crate::facts::Id::as_str)
-                .collect()
-        })
-        .unwrap_or_default();
+/// `az aks update` with the outbound addresses named where they are the caller's own (R1.29).
+pub(super) fn restore(ctx: &Context<'_>) -> Az {
+    let profile = ctx.network().and_then(|n| n.load_balancer_profile.as_ref());
+    let list = |ids: &[Id]| ids.iter().map(Id::as_str).collect::<Vec<_>>().join(",");
     let command = ctx.az_aks("update");
-    let command = if own.is_empty() {
-        command
-    } else {
-        command.opt("--load-balancer-outbound-ips", &own.join(","))
-    };
+    match profile {
+        Some(p) if !p.outbound_ips.is_empty() => {
+            command.opt("--load-balancer-outbound-ips", &list(&p.outbound_ips))
+        }
+        Some(p) if !p.outbound_ip_prefixes.is_empty() => command.opt(
+            "--load-balancer-outbound-ip-prefixes",
+            &list(&p.outbound_ip_prefixes),
+        ),
+        _ => command,
+    }
+}
+
+fn fix(ctx: &Context<'_>) -> Remediation {
     Remediation::new("Let AKS write its outbound rule again")
-        .command(command.build())
+        .command(restore(ctx).build())
         .side_effect("AKS applies its own view of the load balancer: rules and frontends added by hand are removed")
         .side_effect("The egress address may change: authorized IP ranges and allow-lists elsewhere must follow")
         .undo("None needed: the call restores what the cluster's settings say")

@@ -103,6 +103,25 @@ pub(super) fn by_default<'c, 'f>(
     groups
 }
 
+/// The paths with a route table. Subnets and tables that could not be read leave the outcome open.
+pub(super) fn with_table<'c, 'f>(
+    ctx: &'c Context<'f>,
+    outcome: &mut Outcome,
+) -> Vec<(&'c Path<'f>, &'f RouteTable)> {
+    outcome
+        .missing
+        .extend(ctx.subnets.unresolved.iter().cloned());
+    let mut with = Vec::new();
+    for path in &ctx.paths {
+        match &path.routes.table {
+            Err(missing) => outcome.missing.push(missing.clone()),
+            Ok(None) => {}
+            Ok(Some(table)) => with.push((path, *table)),
+        }
+    }
+    with
+}
+
 /// Paths whose carrier is wanted. Paths whose carrier is not known leave the outcome open.
 pub(super) fn by_carrier<'c, 'f>(
     ctx: &'c Context<'f>,
@@ -202,14 +221,14 @@ pub(super) fn delete(summary: impl Into<String>, table: &RouteTable, route: &Rou
         .command(az_route("delete", &table.id, &route.name).build())
         .side_effect(shared(table))
         .side_effect("Open connections break, and the egress address changes: authorized IP ranges and allow-lists elsewhere first")
-        .undo(
-            with_hop(
-                az_route("create", &table.id, &route.name)
-                    .opt("--address-prefix", &route.address_prefix),
-                route,
-            )
-            .build(),
-        )
+        .undo(create_again(table, route))
+}
+
+/// The command that makes a route as it is.
+pub(super) fn create_again(table: &RouteTable, route: &Route) -> String {
+    let create =
+        az_route("create", &table.id, &route.name).opt("--address-prefix", &route.address_prefix);
+    with_hop(create, route).build()
 }
 
 /// Sends a route to an appliance, but not to the `wrong` one.
@@ -392,13 +411,13 @@ pub(super) fn create_table(ctx: &Context<'_>, subnet: &Id) -> Remediation {
     .undo(undo)
 }
 
-/// The table that keeps a gateway's routes from a subnet without default route, and the gateway (R2.45).
-pub(super) fn suppressed_gateway<'f>(path: &Path<'f>) -> Option<(&'f RouteTable, String)> {
+/// The gateway whose routes the table keeps from a subnet without default route (R2.45).
+pub(super) fn suppressed_gateway(path: &Path<'_>) -> Option<String> {
     let table = path.routes.table.as_ref().ok().copied().flatten()?;
     let network = path.routes.network.as_ref().ok().copied()?;
     let off = table.disable_bgp_route_propagation == Some(true);
     if !off || has_default(table) {
         return None;
     }
-    Some((table, crate::path::gateway(network)?))
+    crate::path::gateway(network)
 }

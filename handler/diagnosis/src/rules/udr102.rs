@@ -1,6 +1,8 @@
 //! UDR102: type userDefinedRouting, and the route table has no default route.
 
-use super::routing::{create_default, has_default, is_udr, show_subnets, suppressed_gateway};
+use super::routing::{
+    create_default, has_default, is_udr, show_subnets, suppressed_gateway, with_table,
+};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::report::{Confidence, Method, Severity};
@@ -33,18 +35,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::not_applicable("the outbound type is not userDefinedRouting");
     }
     let mut outcome = Outcome::passed();
-    outcome
-        .missing
-        .extend(ctx.subnets.unresolved.iter().cloned());
-    for path in &ctx.paths {
-        let table = match &path.routes.table {
-            Err(missing) => {
-                outcome.missing.push(missing.clone());
-                continue;
-            }
-            Ok(None) => continue,
-            Ok(Some(table)) => *table,
-        };
+    for (path, table) in with_table(ctx, &mut outcome) {
         // UDR109 is the finding where the table itself keeps the gateway's route out.
         if has_default(table) || suppressed_gateway(path).is_some() {
             continue;

@@ -1,6 +1,6 @@
 //! UDR109: the default route must come from a gateway, and the route table keeps it out.
 
-use super::routing::{is_udr, shared, show_subnets, suppressed_gateway};
+use super::routing::{has_default, is_udr, shared, show_subnets, suppressed_gateway, with_table};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
@@ -34,22 +34,13 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::not_applicable("the outbound type is not userDefinedRouting");
     }
     let mut outcome = Outcome::passed();
-    outcome
-        .missing
-        .extend(ctx.subnets.unresolved.iter().cloned());
-    for path in &ctx.paths {
-        match (&path.routes.table, &path.routes.network) {
-            (Err(missing), _) => {
-                outcome.missing.push(missing.clone());
-                continue;
-            }
-            (Ok(Some(table)), Err(missing)) if !super::routing::has_default(table) => {
-                outcome.missing.push(missing.clone());
-                continue;
-            }
-            _ => {}
+    for (path, table) in with_table(ctx, &mut outcome) {
+        if !has_default(table) {
+            outcome
+                .missing
+                .extend(path.routes.network.as_ref().err().cloned());
         }
-        let Some((table, gateway)) = suppressed_gateway(path) else {
+        let Some(gateway) = suppressed_gateway(path) else {
             continue;
         };
         let set = |value: &str| {

@@ -1,6 +1,6 @@
 //! UDR110: two halves stand in for the default route.
 
-use super::routing::{az_route, is_udr, shared, show_subnets};
+use super::routing::{az_route, is_udr, shared, show_subnets, with_table};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::report::{Confidence, Remediation, Severity};
@@ -30,18 +30,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::not_applicable("the outbound type is not userDefinedRouting");
     }
     let mut outcome = Outcome::passed();
-    outcome
-        .missing
-        .extend(ctx.subnets.unresolved.iter().cloned());
-    for path in &ctx.paths {
-        let table = match &path.routes.table {
-            Err(missing) => {
-                outcome.missing.push(missing.clone());
-                continue;
-            }
-            Ok(None) => continue,
-            Ok(Some(table)) => *table,
-        };
+    for (path, table) in with_table(ctx, &mut outcome) {
         let route = |prefix: &str| {
             let mut routes = table.routes.iter();
             routes.find(|route| route.address_prefix.trim() == prefix)

@@ -54,6 +54,14 @@ impl<'c, 'f> Guard<'c, 'f> {
         })
     }
 
+    /// The outbound rules of the groups that were read.
+    pub(crate) fn outbound(&self) -> impl Iterator<Item = &'c SecurityRules> {
+        self.levels().filter_map(|(_, group)| match &group.rules {
+            LevelRules::Known(rules) => Some(rules),
+            LevelRules::Absent | LevelRules::Unreadable => None,
+        })
+    }
+
     /// The groups that were read, by level.
     pub(crate) fn nsgs(&self) -> impl Iterator<Item = (Level, &'f Nsg)> {
         let facts = self.ctx.facts;

@@ -17,6 +17,8 @@ pub(crate) enum Service {
     Storage,
     /// A time server: a host outside Azure, which no service tag holds.
     Time,
+    /// Operating system updates: hosts outside Azure, and a mirror inside it (R4.30 P6).
+    Updates,
 }
 
 /// Whether a service tag holds a service's addresses.
@@ -49,6 +51,7 @@ impl Service {
             Self::ApiServer => "the API server",
             Self::Storage => "Azure Storage",
             Self::Time => "the time server",
+            Self::Updates => "the hosts of operating system updates",
         }
     }
 
@@ -64,7 +67,7 @@ impl Service {
                 |region| format!("AzureCloud.{region}"),
             ),
             Self::Storage => "Storage".to_owned(),
-            Self::Time => "Internet".to_owned(),
+            Self::Time | Self::Updates => "Internet".to_owned(),
         }
     }
 
@@ -74,6 +77,14 @@ impl Service {
         let tag = tag.trim();
         if self == Self::Time {
             return Holds::No;
+        }
+        if self == Self::Updates {
+            let cloud = tag.split('.').next().unwrap_or_default();
+            return if cloud.eq_ignore_ascii_case("AzureCloud") {
+                Holds::Maybe
+            } else {
+                Holds::No
+            };
         }
         if tag.eq_ignore_ascii_case(&self.tag(location)) {
             return Holds::Yes;

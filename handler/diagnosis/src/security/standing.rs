@@ -247,6 +247,19 @@ pub(crate) fn open_words<'o>(open: impl IntoIterator<Item = &'o Open<RuleName>>)
                     "another rule of the same priority does the opposite".to_owned()
                 }
                 Doubt::TooManyParts => "the rules cut the traffic into too many parts".to_owned(),
+                Doubt::VirtualNetworkUnknown => {
+                    "what tag VirtualNetwork holds is not known, since a network, a route table or a prefix in it \
+                     cannot be read"
+                        .to_owned()
+                }
+                Doubt::InvalidAddress(text) => format!("`{text}` is no address prefix"),
+                Doubt::InvalidPort(text) => format!("`{text}` is no port or range of ports"),
+                Doubt::UnknownProtocol(text) => {
+                    format!("protocol `{text}` is not known to this version")
+                }
+                Doubt::EmptyField(field) => format!("its {field} is empty"),
+                Doubt::UnknownAction => "its action is not known to this version".to_owned(),
+                Doubt::UnknownDirection => "its direction is not known to this version".to_owned(),
                 other => format!("a field cannot be read ({other:?})"),
             };
             let text = format!("rule {}: {why}", named(&rule.rule));

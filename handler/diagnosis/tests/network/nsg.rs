@@ -39,8 +39,12 @@ fn to(destinations: &[&str], protocol: Protocol, ports: &str) -> FlowClass {
     )
 }
 
+fn ready(rules: Vec<SecurityRule>, tags: &TagContext) -> SecurityRules {
+    SecurityRules::new(&nsg(rules), Level::Subnet, Direction::Outbound, tags)
+}
+
 fn outbound(rules: Vec<SecurityRule>, tags: &TagContext, class: FlowClass) -> Vec<Part> {
-    SecurityRules::new(&nsg(rules), Level::Subnet, Direction::Outbound, tags).evaluate(class)
+    ready(rules, tags).evaluate(class)
 }
 
 /// The only part of a class.
@@ -432,6 +436,77 @@ fn bad_rules_are_undecidable_never_allowed() {
         Undecidable,
         200,
     );
+}
+
+#[test]
+fn r4_7_overlapping_prefixes_and_ports_of_one_rule_count_once() {
+    let mut given = rule(
+        100,
+        Deny,
+        "Tcp",
+        &["8.0.0.0/8", "8.8.0.0/16", "8.8.8.8"],
+        &["*"],
+    );
+    given.destination_ports = strings(&["400-450", "443", "440-500"]);
+    let class = to(&["8.0.0.0/8"], Protocol::Tcp, "400-500");
+    decided(&only(vec![given], &plain(), class), Denied, 100);
+}
+
+#[test]
+fn r4_32_shadows() {
+    let shadowed = |rules: Vec<SecurityRule>| -> Vec<(u32, bool)> {
+        let shadows = ready(rules, &plain()).shadowed();
+        assert!(shadows.complete);
+        let found = shadows.rules.into_iter();
+        found.map(|s| (s.rule.priority.unwrap(), s.sure)).collect()
+    };
+    let deny = |priority, to: &[&str]| rule(priority, Deny, "*", to, &["*"]);
+    let allow = |priority, to: &[&str]| rule(priority, Allow, "Tcp", to, &["443"]);
+    let none: Vec<(u32, bool)> = Vec::new();
+    assert_eq!(
+        shadowed(vec![deny(200, &["Internet"]), allow(300, &["AzureCloud"])]),
+        [(300, true)]
+    );
+    assert_eq!(
+        shadowed(vec![allow(100, &["AzureCloud"]), deny(200, &["Internet"])]),
+        none
+    );
+    // Two halves deny the whole together; one alone does not.
+    let halves = || vec![deny(100, &["20.0.0.0/9"]), deny(110, &["20.128.0.0/9"])];
+    let mut both = halves();
+    both.push(allow(300, &["20.0.0.0/8"]));
+    assert_eq!(shadowed(both), [(300, true)]);
+    let mut one = halves();
+    one.truncate(1);
+    one.push(allow(300, &["20.0.0.0/8"]));
+    assert_eq!(shadowed(one), none);
+    // R4.18: what the denial's tag holds decides.
+    assert_eq!(
+        shadowed(vec![deny(200, &["Storage"]), allow(300, &["20.1.2.3"])]),
+        [(300, false)]
+    );
+    // A rule that an earlier allow repeats is not shadowed by a denial.
+    assert_eq!(
+        shadowed(vec![
+            allow(100, &["20.0.0.0/8"]),
+            allow(300, &["20.1.0.0/16"])
+        ]),
+        none
+    );
+}
+
+#[test]
+fn r4_32_a_group_that_cuts_traffic_into_too_many_parts_says_so() {
+    // Each denial may hold any of the addresses, on a port of its own: every allow rule is cut by all of them.
+    let denials = (0..40).map(|n| {
+        let mut given = rule(100 + n, Deny, "*", &["Storage"], &["*"]);
+        given.destination_ports = strings(&[&format!("{}", 1000 + n)]);
+        given
+    });
+    let allows = (0..800).map(|n| rule(200 + n, Allow, "*", &["Internet"], &["*"]));
+    let shadows = ready(denials.chain(allows).collect(), &plain()).shadowed();
+    assert!(!shadows.complete);
+    assert!(shadows.rules.iter().all(|shadow| !shadow.sure));
 }
 
 #[test]

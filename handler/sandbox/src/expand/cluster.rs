@@ -227,6 +227,13 @@ fn network_profile(plan: &Plan) -> Result<Value, Error> {
         profile["podCidr"] = json!(cidr);
         profile["podCidrs"] = json!([cidr]);
     }
+    if cluster.dual_stack {
+        profile["ipFamilies"] = json!(["IPv4", "IPv6"]);
+        profile["serviceCidrs"] = json!([cluster.service_cidr, "fd12:3456:789a::/108"]);
+        if let Some(cidr) = profile.get("podCidr").cloned() {
+            profile["podCidrs"] = json!([cidr, "fd12:3456:789b::/64"]);
+        }
+    }
     if let Some(balancer) = &plan.load_balancer
         && cluster.outbound_type.eq_ignore_ascii_case("loadBalancer")
         && !cluster.load_balancer_sku.eq_ignore_ascii_case("basic")

@@ -73,6 +73,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
             properties,
         ));
     }
+    frontends.extend(by_hand(plan, balancer, &own)?);
     let frontend_ids: Vec<String> = ips.iter().map(|name| frontend_id(plan, name)).collect();
     let members = refs(&super::compute::all_ip_configurations(plan));
     let pools: Vec<Value> = backend_pool_ids(plan)
@@ -87,9 +88,21 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
             child(&own, "backendAddressPools", KIND, name, properties)
         })
         .collect();
+    let foreign = balancer.outbound_rules.iter().map(|rule| {
+        let frontends: Vec<String> = rule
+            .ips
+            .iter()
+            .map(|name| frontend_id(plan, name))
+            .collect();
+        outbound_rule_body(&own, &rule.name, rule.ports, 30, &frontends)
+    });
     let outbound_rules: Vec<Value> = outbound_rule
-        .then(|| outbound_rule_body(&own, balancer, &frontend_ids))
+        .then(|| {
+            let (ports, idle) = (balancer.ports, balancer.idle_minutes);
+            outbound_rule_body(&own, "aksOutboundRule", ports, idle, &frontend_ids)
+        })
         .into_iter()
+        .chain(foreign)
         .collect();
     let rules: Vec<Value> = balancer
         .services
@@ -117,18 +130,42 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
     Ok(())
 }
 
-fn outbound_rule_body(own: &str, balancer: &LoadBalancer, frontend_ids: &[String]) -> Value {
+/// Frontends of outbound rules that somebody made by hand.
+fn by_hand(plan: &Plan, balancer: &LoadBalancer, own: &str) -> Result<Vec<Value>, Error> {
+    let mut frontends = Vec::new();
+    for rule in &balancer.outbound_rules {
+        let ids = plan.references("load_balancer.outbound_rules", "public_ips", &rule.ips)?;
+        for (name, ip) in rule.ips.iter().zip(&ids) {
+            let properties = json!({
+                "privateIPAllocationMethod": "Dynamic",
+                "publicIPAddress": { "id": ip },
+                "outboundRules": [{ "id": format!("{own}/outboundRules/{}", rule.name) }],
+            });
+            let kind = "frontendIPConfigurations";
+            frontends.push(child(own, kind, KIND, name, properties));
+        }
+    }
+    Ok(frontends)
+}
+
+fn outbound_rule_body(
+    own: &str,
+    name: &str,
+    ports: u32,
+    idle_minutes: u32,
+    frontend_ids: &[String],
+) -> Value {
     child(
         own,
         "outboundRules",
         KIND,
-        "aksOutboundRule",
+        name,
         json!({
-            "allocatedOutboundPorts": balancer.ports,
+            "allocatedOutboundPorts": ports,
             "allocationPolicy": { "onDemandAllocation": "Disabled", "portReuse": "Disabled" },
             "protocol": "All",
             "enableTcpReset": true,
-            "idleTimeoutInMinutes": balancer.idle_minutes,
+            "idleTimeoutInMinutes": idle_minutes,
             "backendAddressPool": { "id": format!("{own}/backendAddressPools/{OUTBOUND_POOL}") },
             "frontendIPConfigurations": refs(frontend_ids),
         }),

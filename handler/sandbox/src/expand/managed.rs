@@ -22,6 +22,7 @@ pub(super) fn add_network(scenario: &mut Scenario, node_group: &str, suffix: &st
     }
     let subnet = Subnet {
         prefix: "10.224.0.0/16".into(),
+        prefix_v6: None,
         nsg: Some(nsg_name(suffix)),
         route_table,
         nat_gateway: is_managed_nat(scenario).then(|| NAT_GATEWAY.to_owned()),
@@ -79,6 +80,7 @@ fn kubenet_routes(scenario: &Scenario, node_group: &str, suffix: &str) -> RouteT
     RouteTable {
         resource_group: Some(node_group.to_owned()),
         routes,
+        pod_routes: false,
         disable_bgp: false,
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error,
-    scenario::{Network, SecurityRule, Subnet},
+    scenario::{Network, Route, SecurityRule, Subnet},
 };
 
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
@@ -170,6 +170,12 @@ fn subnet_properties(
         "privateEndpointNetworkPolicies": "Disabled",
         "privateLinkServiceNetworkPolicies": "Enabled",
     });
+    if let Some(v6) = &subnet.prefix_v6
+        && let Some(properties) = properties.as_object_mut()
+    {
+        properties.remove("addressPrefix");
+        properties.insert("addressPrefixes".into(), json!([subnet.prefix, v6]));
+    }
     let key = format!("networks.{network}.subnets.{name}");
     for (field, section, target) in [
         ("networkSecurityGroup", "nsgs", &subnet.nsg),
@@ -215,9 +221,9 @@ fn expand_route_tables(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error
     for (name, table) in &plan.scenario.route_tables {
         let group = plan.group_of(table.resource_group.as_ref());
         let table_id = id(group, KIND, name);
-        let routes: Vec<Value> = table
-            .routes
-            .iter()
+        let of_pods = pod_routes(plan).into_iter().filter(|_| table.pod_routes);
+        let routes: Vec<Value> = of_pods
+            .chain(table.routes.iter().cloned())
             .map(|route| {
                 let mut properties = json!({
                     "addressPrefix": route.to,
@@ -239,6 +245,20 @@ fn expand_route_tables(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error
         out.push(resource(plan, group, KIND, name, properties));
     }
     Ok(())
+}
+
+/// One route per node to its pods, as AKS writes them with kubenet.
+fn pod_routes(plan: &Plan) -> Vec<Route> {
+    plan.nodes
+        .iter()
+        .enumerate()
+        .map(|(number, node)| Route {
+            name: format!("{}{:06}", plan.scale_set_name(&node.pool), node.index),
+            to: format!("10.244.{number}.0/24"),
+            via: "VirtualAppliance".into(),
+            ip: Some(node.ip.clone()),
+        })
+        .collect()
 }
 
 fn expand_nsgs(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {

@@ -100,6 +100,12 @@ impl Plan {
         if self.scenario.pools.is_empty() {
             return Err(self.error("`pools`: a cluster has at least one; add `[pools.system]`"));
         }
+        if self.node_group.len() > 90 {
+            return Err(self.error(format!(
+                "the node resource group `{}` is longer than the 90 characters that Azure allows; shorten the file's name or `cluster.name`",
+                self.node_group
+            )));
+        }
         if let Some(status) = &self.scenario.expect
             && !STATUSES.contains(&status.as_str())
         {

@@ -28,7 +28,11 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) {
             }
         }
         if let Some(balancer) = &plan.load_balancer
-            && balancer.ips.contains(name)
+            && (balancer.ips.contains(name)
+                || balancer
+                    .outbound_rules
+                    .iter()
+                    .any(|rule| rule.ips.contains(name)))
             && !plan
                 .scenario
                 .deleted

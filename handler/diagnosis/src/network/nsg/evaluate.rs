@@ -6,7 +6,7 @@ use crate::facts::Direction;
 use crate::network::{Decision, Doubt, Open, Outcome};
 
 /// More classes than this are not followed. Real groups need a handful; a hostile one must not cost minutes.
-const MAX_PARTS: usize = 20_000;
+pub(super) const MAX_PARTS: usize = 20_000;
 
 /// A part of a class of traffic and what one level does with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,33 +18,17 @@ pub struct Part {
 }
 
 /// A class not decided yet, with the rules that possibly matched it.
-struct Pending {
-    class: FlowClass,
-    open: Vec<usize>,
+pub(super) struct Pending {
+    pub(super) class: FlowClass,
+    pub(super) open: Vec<usize>,
 }
 
 impl SecurityRules {
     /// Cuts a class of traffic into parts by what the rules do with each. The parts are disjoint and together are the
     /// class.
     pub fn evaluate(&self, class: FlowClass) -> Vec<Part> {
-        let mut decided = Vec::new();
-        let mut pending: Vec<Pending> = class
-            .split_by_ports()
-            .map(|class| Pending {
-                class,
-                open: Vec::new(),
-            })
-            .collect();
-        for index in 0..self.rules.len() {
-            if pending.is_empty() || pending.len() + decided.len() > MAX_PARTS {
-                break;
-            }
-            let before = std::mem::take(&mut pending);
-            for part in before {
-                self.step(index, part, &mut decided, &mut pending);
-            }
-        }
-        if pending.len() + decided.len() > MAX_PARTS {
+        let (mut decided, pending) = self.walk(class, self.rules.len());
+        if too_many(&decided, &pending) {
             decided.extend(pending.into_iter().map(|part| self.too_many(part.class)));
             return decided;
         }
@@ -61,6 +45,28 @@ impl SecurityRules {
             decided.push(self.settled(part, by, outcome, Vec::new()));
         }
         decided
+    }
+
+    /// What the first rules, as many as `until`, decide about a class, and what they leave.
+    pub(super) fn walk(&self, class: FlowClass, until: usize) -> (Vec<Part>, Vec<Pending>) {
+        let mut decided = Vec::new();
+        let mut pending: Vec<Pending> = class
+            .split_by_ports()
+            .map(|class| Pending {
+                class,
+                open: Vec::new(),
+            })
+            .collect();
+        for index in 0..until {
+            if pending.is_empty() || too_many(&decided, &pending) {
+                break;
+            }
+            let before = std::mem::take(&mut pending);
+            for part in before {
+                self.step(index, part, &mut decided, &mut pending);
+            }
+        }
+        (decided, pending)
     }
 
     /// Applies one rule to one undecided class.
@@ -148,6 +154,11 @@ impl SecurityRules {
     fn no_rule(&self, origin: Origin) -> RuleName {
         no_rule(self.level, origin)
     }
+}
+
+/// Whether there are more classes than are followed.
+fn too_many(decided: &[Part], pending: &[Pending]) -> bool {
+    decided.len() + pending.len() > MAX_PARTS
 }
 
 fn no_rule(level: Level, origin: Origin) -> RuleName {
