@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(found.findings[0].confidence, Confidence::Likely);
         // The command takes the network's name, and looks for it in the firewall's resource group.
         let command = &found.findings[0].remediation[0].commands[0];
-        assert!(command.ends_with(" --vnet-name vnet"), "{command}");
+        assert!(command.ends_with(" --vnet-name hub"), "{command}");
         assert_eq!(
             outcome(&super::super::fwl104::RULE, &facts).findings.len(),
             0

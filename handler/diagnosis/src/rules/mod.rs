@@ -24,6 +24,7 @@ mod fwl103;
 mod fwl104;
 mod fwl105;
 mod fwl108;
+mod migration;
 mod nat101;
 mod nat102;
 mod nat103;
