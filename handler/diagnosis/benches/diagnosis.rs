@@ -4,7 +4,6 @@
     missing_docs,
     reason = "criterion's macros make an undocumented public function"
 )]
-#![allow(clippy::panic, reason = "a missed limit is the bench's failure")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
