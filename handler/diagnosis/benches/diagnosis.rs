@@ -55,7 +55,7 @@ fn ten_pools(mut facts: Facts) -> Facts {
             .insert(subnet.id.clone(), Datum::Known(subnet));
         let rule = |n: u32| {
             let destination = format!("10.{n}.0.0/16");
-            let access = if n % 2 == 0 {
+            let access = if n.is_multiple_of(2) {
                 Access::Allow
             } else {
                 Access::Deny

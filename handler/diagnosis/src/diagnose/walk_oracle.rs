@@ -214,12 +214,12 @@ fn routes(random: &mut Random, world: &mut World) -> Vec<Route> {
             1 | 2 => Hop::Internet,
             _ => Hop::Firewall,
         };
-        let (word, ip) = match hop {
+        let (kind, through) = match hop {
             Hop::None => (NextHopType::None, None),
             Hop::Internet => (NextHopType::Internet, None),
             Hop::Firewall => (NextHopType::VirtualAppliance, Some(APPLIANCE)),
         };
-        made.push(route(&format!("to-{length}"), &text, word, ip));
+        made.push(route(&format!("to-{length}"), &text, kind, through));
         world.routes.push((span, length, hop));
         used.push(text);
     }
@@ -249,14 +249,14 @@ fn firewall(random: &mut Random, world: &mut World) -> Vec<RuleCollection> {
                 };
                 let ports = *random.pick(&[(0, 65535), (443, 443), (100, 200)]);
                 let udp = random.chance(60).then(|| random.chance(30));
-                let word = match udp {
+                let protocol = match udp {
                     None => "Any",
                     Some(true) => "UDP",
                     Some(false) => "TCP",
                 };
                 rules.network.push(NetworkRule {
                     name,
-                    protocols: vec![word.to_owned()],
+                    protocols: vec![protocol.to_owned()],
                     sources: vec![from],
                     destinations: vec![to],
                     destination_ports: vec![format!("{}-{}", ports.0, ports.1)],
@@ -384,7 +384,7 @@ fn packet<'h>(
 }
 
 #[derive(Default, Debug)]
-struct Seen {
+struct Tally {
     allowed: usize,
     blocked: usize,
     delivered: usize,
@@ -394,7 +394,7 @@ struct Seen {
 }
 
 /// Every endpoint's verdict for every pool.
-fn endpoints(random: &mut Random, report: &Report, world: &World, seen: &mut Seen, seed: u64) {
+fn endpoints(random: &mut Random, report: &Report, world: &World, tally: &mut Tally, seed: u64) {
     for item in &report.egress_endpoints.items {
         let (Some(port), Some(protocol)) = (item.port, item.protocol.as_deref()) else {
             continue;
@@ -407,9 +407,9 @@ fn endpoints(random: &mut Random, report: &Report, world: &World, seen: &mut See
                 TrafficVerdict::Partial | TrafficVerdict::Unknown => continue,
             };
             *(if wanted {
-                &mut seen.allowed
+                &mut tally.allowed
             } else {
-                &mut seen.blocked
+                &mut tally.blocked
             }) += 1;
             for name in &verdict.node_pools {
                 let pool = POOLS.iter().position(|(pool, _)| pool == name).unwrap();
@@ -428,12 +428,12 @@ fn endpoints(random: &mut Random, report: &Report, world: &World, seen: &mut See
 }
 
 /// Where each subnet's packets to the internet end, as far as they take the default route.
-fn paths(random: &mut Random, report: &Report, world: &World, seen: &mut Seen, seed: u64) {
+fn paths(random: &mut Random, report: &Report, world: &World, tally: &mut Tally, seed: u64) {
     for path in &report.outbound.paths {
         let (counter, wanted) = match path.final_state {
-            FinalState::Delivered => (&mut seen.delivered, true),
-            FinalState::Forwarded => (&mut seen.forwarded, true),
-            FinalState::Dropped => (&mut seen.dropped, false),
+            FinalState::Delivered => (&mut tally.delivered, true),
+            FinalState::Forwarded => (&mut tally.forwarded, true),
+            FinalState::Dropped => (&mut tally.dropped, false),
             FinalState::Undetermined => continue,
         };
         *counter += 1;
@@ -464,7 +464,13 @@ fn paths(random: &mut Random, report: &Report, world: &World, seen: &mut Seen, s
 }
 
 /// When nothing is left open about the firewall's rules, it admits everything that is needed.
-fn firewall_check(random: &mut Random, report: &Report, world: &World, seen: &mut Seen, seed: u64) {
+fn firewall_check(
+    random: &mut Random,
+    report: &Report,
+    world: &World,
+    tally: &mut Tally,
+    seed: u64,
+) {
     let passed = report
         .checks
         .iter()
@@ -472,7 +478,7 @@ fn firewall_check(random: &mut Random, report: &Report, world: &World, seen: &mu
     if !passed {
         return;
     }
-    seen.firewall_passed += 1;
+    tally.firewall_passed += 1;
     let needed = report.egress_endpoints.items.iter();
     for item in needed.filter(|item| item.need != Need::Optional) {
         let (Some(port), Some(protocol)) = (item.port, item.protocol.as_deref()) else {
@@ -493,25 +499,25 @@ fn firewall_check(random: &mut Random, report: &Report, world: &World, seen: &mu
 
 #[test]
 fn r0_2_the_report_agrees_with_the_packets() {
-    let mut seen = Seen::default();
+    let mut tally = Tally::default();
     for seed in 0..CASES {
         let mut random = Random::new(seed);
         let (facts, world) = cluster(&mut random);
         assert!(facts.firewalls.contains_key(&firewall_id()));
         let report = diagnose(&facts);
-        endpoints(&mut random, &report, &world, &mut seen, seed);
-        paths(&mut random, &report, &world, &mut seen, seed);
-        firewall_check(&mut random, &report, &world, &mut seen, seed);
+        endpoints(&mut random, &report, &world, &mut tally, seed);
+        paths(&mut random, &report, &world, &mut tally, seed);
+        firewall_check(&mut random, &report, &world, &mut tally, seed);
     }
     // The comparison is not empty.
     for count in [
-        seen.allowed,
-        seen.blocked,
-        seen.delivered,
-        seen.forwarded,
-        seen.dropped,
-        seen.firewall_passed,
+        tally.allowed,
+        tally.blocked,
+        tally.delivered,
+        tally.forwarded,
+        tally.dropped,
+        tally.firewall_passed,
     ] {
-        assert!(count > 5, "{seen:?}");
+        assert!(count > 5, "{tally:?}");
     }
 }
