@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use egress_diagnosis::facts::{
@@ -20,6 +21,9 @@ use egress_diagnosis::network::nsg::{FlowClass, Level, SecurityRules};
 use egress_diagnosis::network::{
     AddressSet, Family, OnPremises, PortSet, Protocol, ServiceTags, TagContext, VirtualNetworkSpace,
 };
+
+/// For all questions together.
+const LIMIT: Duration = Duration::from_millis(50);
 
 fn texts(text: &str) -> Vec<String> {
     vec![text.to_owned()]
@@ -174,6 +178,18 @@ fn nsg_part(nsg: &Nsg, subnets: &[AddressSet], tags: &TagContext) -> usize {
         .sum()
 }
 
+/// The fastest of some runs: what the work costs when nothing else takes the processor.
+fn fastest<T>(work: impl Fn() -> T) -> Duration {
+    (0..20)
+        .map(|_| {
+            let start = Instant::now();
+            black_box(work());
+            start.elapsed()
+        })
+        .min()
+        .unwrap_or(Duration::MAX)
+}
+
 fn network(c: &mut Criterion) {
     let subnets: Vec<AddressSet> = (0..10).map(|n| parsed(&format!("10.{n}.0.0/16"))).collect();
     let targets: Vec<Target> = (0..200)
@@ -199,7 +215,7 @@ fn network(c: &mut Criterion) {
     };
     let mut group = c.benchmark_group("200 endpoints × 10 subnets");
     group.sample_size(10);
-    for rules in [1_000, 10_000] {
+    let taken = [1_000, 10_000].map(|rules| {
         let world = world(rules);
         let nsg = nsg(rules / 10);
         group.bench_function(BenchmarkId::new("firewall", rules), |b| {
@@ -208,8 +224,17 @@ fn network(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("security group", rules / 10), |b| {
             b.iter(|| black_box(nsg_part(&nsg, &subnets, &tags)));
         });
-    }
+        fastest(|| firewall_part(&world, &subnets, &targets))
+            + fastest(|| nsg_part(&nsg, &subnets, &tags))
+    });
     group.finish();
+    let [small, large] = taken;
+    assert!(large < LIMIT, "{large:?} is not under {LIMIT:?}");
+    // Close to linear in the rules.
+    assert!(
+        large < small * 12,
+        "{small:?} grows to {large:?} at ten times the rules"
+    );
 }
 
 criterion_group!(benches, network);

@@ -121,3 +121,5 @@ fn checks(ran: &[Ran], judged: Vec<Judged>) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_oracle;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 use range_set_blaze::{Integer, RangeSetBlaze};
@@ -59,6 +60,11 @@ impl AddressSet {
     /// Addresses that can be public internet destinations: everything but the private, shared, loopback, link-local,
     /// benchmark, documentation (192.0.2.0/24), multicast and reserved ranges; for IPv6, 2000::/3.
     pub fn public() -> Self {
+        static PUBLIC: LazyLock<AddressSet> = LazyLock::new(AddressSet::make_public);
+        PUBLIC.clone()
+    }
+
+    fn make_public() -> Self {
         const NOT_PUBLIC: [(u32, u8); 10] = [
             (0x0000_0000, 8),  // this network
             (0x0a00_0000, 8),  // RFC 1918
@@ -196,14 +202,14 @@ impl AddressSet {
 
     pub(super) fn from_v4_range(range: RangeInclusive<Ipv4Addr>) -> Self {
         Self {
-            v4: RangeSetBlaze::from_iter([range]),
+            v4: one(range),
             ..Self::default()
         }
     }
 
     pub(super) fn from_v6_range(range: RangeInclusive<Ipv6Addr>) -> Self {
         Self {
-            v6: RangeSetBlaze::from_iter([range]),
+            v6: one(range),
             ..Self::default()
         }
     }
@@ -238,10 +244,13 @@ pub(super) fn meets<T: Integer>(a: &RangeSetBlaze<T>, b: &RangeSetBlaze<T>) -> b
     if long.is_empty() {
         return false;
     }
-    short.ranges().any(|wanted| {
-        let (found, inside) = long.range_or_gap_at(*wanted.start());
-        inside || found.end() < wanted.end()
-    })
+    short.ranges().any(|wanted| touches(long, &wanted))
+}
+
+/// Whether a set that is not empty holds a value of the range.
+fn touches<T: Integer>(set: &RangeSetBlaze<T>, wanted: &RangeInclusive<T>) -> bool {
+    let (found, inside) = set.range_or_gap_at(*wanted.start());
+    inside || found.end() < wanted.end()
 }
 
 pub(super) fn common<T: Integer>(a: &RangeSetBlaze<T>, b: &RangeSetBlaze<T>) -> RangeSetBlaze<T> {
@@ -254,8 +263,42 @@ pub(super) fn common<T: Integer>(a: &RangeSetBlaze<T>, b: &RangeSetBlaze<T>) -> 
     }
 }
 
+/// `a - b`. Rules cut sets again and again, and each cut touches few ranges: the others are kept as they are, where the
+/// crate's own difference makes the whole set anew.
 pub(super) fn without<T: Integer>(a: &RangeSetBlaze<T>, b: &RangeSetBlaze<T>) -> RangeSetBlaze<T> {
-    if meets(a, b) { a - b } else { a.clone() }
+    let mut rest = a.clone();
+    let (Some(first), Some(last)) = (b.first(), b.last()) else {
+        return rest;
+    };
+    let mut cut = Vec::new();
+    rest.ranges_retain(|range| {
+        let touched = *range.end() >= first && *range.start() <= last && touches(b, range);
+        if touched {
+            cut.push(range.clone());
+        }
+        !touched
+    });
+    for range in cut {
+        let (mut low, high) = range.into_inner();
+        loop {
+            let (found, inside) = b.range_or_gap_at(low);
+            if !inside {
+                rest.ranges_insert(low..=high.min(*found.end()));
+            }
+            if *found.end() >= high {
+                break;
+            }
+            low = found.end().add_one();
+        }
+    }
+    rest
+}
+
+/// A set of one range.
+pub(super) fn one<T: Integer>(range: RangeInclusive<T>) -> RangeSetBlaze<T> {
+    let mut set = RangeSetBlaze::new();
+    set.ranges_insert(range);
+    set
 }
 
 impl From<IpNet> for AddressSet {

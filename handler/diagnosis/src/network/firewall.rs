@@ -14,7 +14,7 @@ use crate::facts::{AzureFirewall, Datum, FirewallPolicy, Id, IpGroup, RuleCollec
 pub use evaluate::{Caveat, FirewallPart, Question};
 pub use target::{FlowProtocol, Host, Target};
 
-use compile::{ApplicationReady, Gate, NetworkReady};
+use compile::{ApplicationReady, NetworkReady, PortIndex};
 use fqdn::FqdnIndex;
 
 /// A firewall and what hangs on it, as it was read.
@@ -82,15 +82,14 @@ static IMPLICIT: RuleName = RuleName {
 pub struct FirewallRules {
     /// NAT rules, then network rules, in order of processing.
     network: Vec<NetworkReady>,
-    /// The cheapest test of each of them, side by side for a fast scan.
-    gates: Vec<Gate>,
+    ports: PortIndex,
     /// Application rules in order of processing.
     application: Vec<ApplicationReady>,
     index: FqdnIndex,
     dns_proxy: Option<bool>,
     tls_inspection: bool,
     threat_intel_denies: bool,
-    threat_intel_allowed: Vec<String>,
+    threat_intel_allowed: Vec<hosts::Pattern>,
     /// `None`: the policy could not be read.
     private_ranges: Option<Vec<String>>,
 }
@@ -125,7 +124,7 @@ impl FirewallRules {
     /// Network rules that name hosts (R5.13), in order of processing, each with its hosts in lower case and its sources.
     pub fn host_rules(&self) -> impl Iterator<Item = (&RuleName, &[String], &AddressBounds)> {
         let named = self.network.iter().filter(|rule| !rule.fqdns.is_empty());
-        named.map(|rule| (&rule.name, rule.fqdns.as_slice(), &rule.sources))
+        named.map(|rule| (&rule.name, rule.fqdns.as_slice(), &*rule.sources))
     }
 
     /// Whether rules could not be read, or are of a kind this version does not know.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use range_set_blaze::RangeSetBlaze;
 
-use super::address::{common, covers, meets, without};
+use super::address::{common, covers, meets, one, without};
 
 /// A text that is no port or port range, e.g. `http`, `70000` or `90-80`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +29,7 @@ impl PortSet {
 
     /// One port.
     pub fn one(port: u16) -> Self {
-        Self(RangeSetBlaze::from_iter([port]))
+        Self(one(port..=port))
     }
 
     /// Reads `*`, `n` or `a-b` (R4.9).
@@ -55,7 +55,7 @@ impl PortSet {
         if low > high {
             return Err(invalid());
         }
-        Ok(Self(RangeSetBlaze::from_iter([low..=high])))
+        Ok(Self(one(low..=high)))
     }
 
     /// Whether there is no port in it.
@@ -107,7 +107,7 @@ impl PortSet {
 
 impl From<RangeInclusive<u16>> for PortSet {
     fn from(range: RangeInclusive<u16>) -> Self {
-        Self(RangeSetBlaze::from_iter([range]))
+        Self(one(range))
     }
 }
 

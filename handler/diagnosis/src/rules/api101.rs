@@ -28,6 +28,9 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// The range by which a cluster admits nothing but its load balancer's outbound addresses (R1.88).
+const LOAD_BALANCER_ONLY: &str = "0.0.0.0/32";
+
 fn check(ctx: &Context<'_>) -> Outcome {
     let api = &ctx.cluster().api_server;
     if api.authorized_ip_ranges.is_empty() {
@@ -81,7 +84,9 @@ fn judge(ctx: &Context<'_>, path: &Path<'_>, ranges: &AddressSet) -> Judged {
         Method::None => return Judged::Admitted,
         _ => {}
     }
-    let known = sections::public_ips(ctx, path).filter(|addresses| !addresses.is_empty());
+    let known = sections::public_ips(ctx, path)
+        .map(ipv4)
+        .filter(|addresses| !addresses.is_empty());
     let Some(addresses) = known else {
         return Judged::Open(format!(
             "the egress addresses of {label} are not known, and the API server admits authorized IP ranges only"
@@ -106,6 +111,12 @@ fn judge(ctx: &Context<'_>, path: &Path<'_>, ranges: &AddressSet) -> Judged {
     Judged::Missed(missed, severity)
 }
 
+/// Authorized IP ranges are IPv4 only, as is the public way to the API server.
+fn ipv4(mut addresses: Vec<String>) -> Vec<String> {
+    addresses.retain(|address| !address.contains(':'));
+    addresses
+}
+
 /// Whether the ranges admit part of a prefix.
 fn any_part(missed: &[String], ranges: &AddressSet) -> bool {
     let sets = missed
@@ -120,13 +131,16 @@ fn finding(ctx: &Context<'_>, addresses: &[String], severity: Severity, pools: &
     pools.sort_unstable();
     pools.dedup();
     let old = &api.authorized_ip_ranges;
-    let range = |address: &String| match (address.contains('/'), address.contains(':')) {
-        (true, _) => address.clone(),
-        (false, false) => format!("{address}/32"),
-        (false, true) => format!("{address}/128"),
+    let range = |address: &String| {
+        if address.contains('/') {
+            address.clone()
+        } else {
+            format!("{address}/32")
+        }
     };
     let new: Vec<String> = old
         .iter()
+        .filter(|range| range.trim() != LOAD_BALANCER_ONLY)
         .cloned()
         .chain(addresses.iter().map(range))
         .collect();
@@ -184,8 +198,8 @@ mod tests {
 
     #[test]
     fn r1_88_fires() {
-        for ranges in [&["198.51.100.0/24"], &["0.0.0.0/32"]] {
-            let found = outcome(&RULE, &with(nat_gateway(), ranges));
+        for (range, kept) in [("198.51.100.0/24", "198.51.100.0/24,"), ("0.0.0.0/32", "")] {
+            let found = outcome(&RULE, &with(nat_gateway(), &[range]));
             assert_eq!(codes(&found), ["API101"]);
             let finding = &found.findings[0];
             assert_eq!(finding.severity, Severity::Critical);
@@ -195,11 +209,10 @@ mod tests {
                 finding.remediation[0].commands[0],
                 format!(
                     "az aks update --subscription 00000000-0000-0000-0000-000000000001 --resource-group rg --name shop \
-                     --api-server-authorized-ip-ranges {},20.9.8.7/32",
-                    ranges[0]
+                     --api-server-authorized-ip-ranges {kept}20.9.8.7/32"
                 )
             );
-            assert!(finding.remediation[0].undo[0].ends_with(ranges[0]));
+            assert!(finding.remediation[0].undo[0].ends_with(range));
         }
     }
 
@@ -228,6 +241,21 @@ mod tests {
         let found = outcome(&RULE, &facts);
         assert_eq!(found.findings[0].severity, Severity::High);
         assert!(found.findings[0].title.contains("20.9.8.9"));
+    }
+
+    #[test]
+    fn r1_88_ipv6_addresses_need_not_be_admitted() {
+        let mut facts = with(nat_gateway(), &["20.9.8.7/32"]);
+        let mut second = facts.public_ips[&public_ip_id("nat-1")].clone();
+        if let crate::facts::Datum::Known(ip) = &mut second {
+            ip.address = Some("2603:1020::7".to_owned());
+            ip.version = Some("IPv6".to_owned());
+        }
+        facts.public_ips.insert(public_ip_id("nat-6"), second);
+        crate::testing::nat_mut(&mut facts, "ng1")
+            .public_ips
+            .push(public_ip_id("nat-6"));
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn failed(appliance: &Appliance<'_, '_>, firewall: &AzureFirewall) -> Finding {
 fn stopped(appliance: &Appliance<'_, '_>, firewall: &AzureFirewall, subnet: &Id) -> Finding {
     let name = firewall.id.name();
     let network = subnet.parent();
-    let network = network.as_ref().map_or("", Id::as_str);
+    let network = network.as_ref().map_or("", Id::name);
     let configuration = |verb: &str| {
         Az::beside(verb, &firewall.id)
             .opt("--firewall-name", name)
@@ -144,6 +144,9 @@ mod tests {
         let found = outcome(&RULE, &facts);
         assert_eq!(codes(&found), ["FWL103"]);
         assert_eq!(found.findings[0].confidence, Confidence::Likely);
+        // The command takes the network's name, and looks for it in the firewall's resource group.
+        let command = &found.findings[0].remediation[0].commands[0];
+        assert!(command.ends_with(" --vnet-name hub"), "{command}");
         assert_eq!(
             outcome(&super::super::fwl104::RULE, &facts).findings.len(),
             0

@@ -36,6 +36,7 @@ mod fwl113;
 mod fwl114;
 mod fwl117;
 pub(crate) mod inspection;
+mod migration;
 mod nat101;
 mod nat102;
 mod nat103;

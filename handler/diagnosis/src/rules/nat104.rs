@@ -1,6 +1,7 @@
 //! NAT104: a NAT gateway type, but the default route leads to an appliance.
 
-use super::routing::{by_default, delete, find, own_network};
+use super::migration::may_become;
+use super::routing::{by_default, delete, find};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -55,7 +56,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 route,
             ));
         }
-        if own_network(ctx) && ctx.outbound_type() == Some(&OutboundType::UserAssignedNatGateway) {
+        if may_become(ctx, &OutboundType::UserDefinedRouting) {
             found = found.fix(
                 Remediation::new("Or declare what is the case: outbound type userDefinedRouting")
                     .command(

@@ -1,6 +1,7 @@
 //! OUT102: type loadBalancer, but the default route leads to an appliance.
 
-use super::routing::{by_default, delete, find, own_network};
+use super::migration::may_become;
+use super::routing::{by_default, delete, find};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -46,7 +47,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             ))
             .explain("Outbound type loadBalancer promises the load balancer's address. The route sends the packets to an appliance first, so they leave with another address, and answers of public Services return another way than the requests came.");
         found = routed.show(found);
-        if own_network(ctx) {
+        if may_become(ctx, &OutboundType::UserDefinedRouting) {
             found = found.fix(
                 Remediation::new("Declare what is the case: outbound type userDefinedRouting")
                     .command(

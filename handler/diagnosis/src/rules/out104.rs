@@ -1,6 +1,7 @@
 //! OUT104: type loadBalancer, but a NAT gateway carries every pool subnet.
 
-use super::routing::{by_carrier, own_network, pools, show_subnets};
+use super::migration::may_become;
+use super::routing::{by_carrier, pools, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -53,7 +54,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         );
     }
     found = show_subnets(found, &paths);
-    if own_network(ctx) {
+    if may_become(ctx, &OutboundType::UserAssignedNatGateway) {
         found = found.fix(
             Remediation::new("Declare what is the case: outbound type userAssignedNATGateway")
                 .command(

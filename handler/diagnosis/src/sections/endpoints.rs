@@ -136,8 +136,22 @@ fn by_rules(
         match guard.standing(*service, flow, location) {
             Standing::Allowed => {}
             Standing::Denied(blocks) => {
+                if let Some(sure) = blocks.iter().find(|block| block.sure) {
+                    return Some(denied(&sure.rule));
+                }
+                // Unlikely to get through, but other rules admit some addresses, and the host's are not known (R1.12).
                 let first = blocks.into_iter().next()?;
-                return Some(denied(&first.rule));
+                let denied = denied(&first.rule);
+                open = open.or_else(|| {
+                    Some(Decided {
+                        verdict: TrafficVerdict::Unknown,
+                        why: format!(
+                            "{}, unless the host has one of the addresses that other rules admit",
+                            denied.why
+                        ),
+                        ..denied
+                    })
+                });
             }
             Standing::Unknown(why) => open = open.or_else(|| Some(unknown(reason(&why)))),
         }
@@ -228,6 +242,12 @@ fn services(category: &str, host: &str) -> &'static [Service] {
 
 /// What the route and the outbound method make of a packet that the security groups let pass.
 fn by_path(path: &Path<'_>) -> Decided {
+    if let Some(route) = path.routes.diversions().first() {
+        return unknown(format!(
+            "route {} leads {} elsewhere, and the host's addresses are not known",
+            route.name, route.address_prefix
+        ));
+    }
     if let Some(via) = path.routes.default.via()
         && via.hop == Hop::None
     {
@@ -240,12 +260,6 @@ fn by_path(path: &Path<'_>) -> Decided {
                 priority: None,
             }),
         };
-    }
-    if let Some(route) = path.routes.diversions().first() {
-        return unknown(format!(
-            "route {} leads {} elsewhere, and the host's addresses are not known",
-            route.name, route.address_prefix
-        ));
     }
     let carrier = &path.carrier;
     let by = carrier.device.as_ref().map(|device| DecidedBy {
@@ -287,11 +301,11 @@ fn by_path(path: &Path<'_>) -> Decided {
 mod tests {
     use super::*;
     use crate::facts::Access::{Allow, Deny};
-    use crate::facts::Facts;
+    use crate::facts::{Facts, NextHopType};
     use crate::report::Need;
     use crate::testing::{
-        denied as forbidden, firewall_routing, load_balancer, nic_nsg, nsg_id, security_rule,
-        subnet_nsg,
+        denied as forbidden, firewall_routing, load_balancer, nic_nsg, nsg_id, route, route_table,
+        security_rule, subnet_nsg,
     };
 
     fn of(facts: &Facts) -> EgressEndpoints {
@@ -308,6 +322,17 @@ mod tests {
 
     fn deny() -> crate::facts::SecurityRule {
         security_rule("deny", 200, Deny, "*", "Internet", "*")
+    }
+
+    #[test]
+    fn r3_1_a_route_beside_a_default_that_drops_leaves_the_host_open() {
+        let mut facts = load_balancer();
+        let drop = || route("drop", "0.0.0.0/0", NextHopType::None, None);
+        let some = || route("some", "20.0.0.0/8", NextHopType::Internet, None);
+        route_table(&mut facts, vec![drop()]);
+        assert_eq!(registry(&facts).verdict, TrafficVerdict::Blocked);
+        route_table(&mut facts, vec![drop(), some()]);
+        assert_eq!(registry(&facts).verdict, TrafficVerdict::Unknown);
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn in_network(address: u32) -> bool {
     address >> 17 == 0x0a00_0000 >> 17
 }
 
-fn public(address: u32) -> bool {
+pub(crate) fn public(address: u32) -> bool {
     let [a, b, c, _] = address.to_be_bytes();
     !(a == 0
         || a == 10

@@ -1,5 +1,8 @@
 //! Puts the rules in order of processing (R5.2, R5.3, R5.7) and turns their fields into bounds.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
 use super::fqdn::{FqdnIndex, Kind};
 use super::hosts::{Pattern, url_host};
 use super::{FirewallRules, FirewallView, IMPLICIT, RuleName, Stage};
@@ -19,12 +22,15 @@ pub(super) struct NetworkReady {
     pub(super) outcome: Outcome,
     pub(super) certain_protocols: ProtocolSet,
     pub(super) possible_protocols: ProtocolSet,
-    pub(super) sources: AddressBounds,
-    pub(super) destinations: AddressBounds,
+    /// One and the same for all rules with the same texts.
+    pub(super) sources: Arc<AddressBounds>,
+    pub(super) destinations: Arc<AddressBounds>,
     /// In lower case.
     pub(super) fqdns: Vec<String>,
     /// Service tags of its destinations, in lower case.
     pub(super) tags: Vec<String>,
+    /// What each of them covers; `None`: not valid even where wildcards are.
+    pub(super) patterns: Vec<Option<Pattern>>,
     pub(super) ports: PortBounds,
     /// Whether its place and action are known.
     pub(super) placed: bool,
@@ -39,45 +45,58 @@ pub(super) struct ApplicationReady {
     pub(super) outcome: Outcome,
     /// Protocol in lower case, and port.
     pub(super) protocols: Vec<(String, Option<u16>)>,
-    pub(super) sources: AddressBounds,
+    /// One and the same for all rules with the same texts.
+    pub(super) sources: Arc<AddressBounds>,
     pub(super) terminates_tls: bool,
     pub(super) doubts: Vec<Doubt>,
 }
 
-/// The widest protocols and ports of a network rule.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gate {
-    protocols: ProtocolSet,
-    low: u16,
-    high: u16,
+/// Finds network rules by port without looking at each.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PortIndex {
+    /// Places of rules for a few single ports, ascending.
+    few: BTreeMap<u16, Vec<usize>>,
+    /// Places of all other rules, ascending.
+    wide: Vec<usize>,
 }
 
-impl Gate {
-    fn of(rule: &NetworkReady) -> Self {
-        let low = rule.ports.possible.ranges().next();
-        let high = rule.ports.possible.ranges().last();
-        Self {
-            protocols: rule.possible_protocols,
-            low: low.map_or(u16::MAX, |range| *range.start()),
-            high: high.map_or(0, |range| *range.end()),
+impl PortIndex {
+    /// More ports than this are wide.
+    const FEW: usize = 8;
+
+    fn of(rules: &[NetworkReady]) -> Self {
+        let mut index = Self::default();
+        for (place, rule) in rules.iter().enumerate() {
+            let ports = &rule.ports.possible;
+            let few = ports.ranges().all(|range| range.start() == range.end())
+                && ports.ranges().count() <= Self::FEW;
+            if few {
+                for port in ports.ranges() {
+                    index.few.entry(*port.start()).or_default().push(place);
+                }
+            } else {
+                index.wide.push(place);
+            }
         }
+        index
     }
 
-    /// Whether the rule could match; ports are ignored where the protocol has none.
-    pub(super) fn lets(self, protocol: Protocol, port: u16) -> bool {
-        let ported = ProtocolSet::WITH_PORTS.contains(protocol);
-        self.protocols.contains(protocol) && (!ported || (self.low..=self.high).contains(&port))
+    /// Places of the rules that may be for the port, ascending.
+    pub(super) fn at(&self, port: u16) -> Vec<usize> {
+        let few = self.few.get(&port).map_or(&[][..], Vec::as_slice);
+        let mut places = [few, &self.wide].concat();
+        places.sort_unstable();
+        places
     }
 }
 
 /// Where a collection's rules come from.
-#[derive(Clone, Copy)]
 struct Origin<'a> {
     policy: Option<&'a Id>,
     group: Option<&'a RuleCollectionGroup>,
     collection: &'a RuleCollection,
     /// Why the collection's place is not known.
-    misplaced: Option<&'a Doubt>,
+    misplaced: Option<Doubt>,
 }
 
 impl Origin<'_> {
@@ -94,7 +113,7 @@ impl Origin<'_> {
     }
 
     fn outcome(&self) -> (Outcome, Vec<Doubt>) {
-        let mut doubts: Vec<Doubt> = self.misplaced.cloned().into_iter().collect();
+        let mut doubts: Vec<Doubt> = self.misplaced.iter().cloned().collect();
         let outcome = match self.collection.action {
             Some(RuleAction::Allow | RuleAction::Dnat) => Outcome::Allowed,
             Some(RuleAction::Deny) => Outcome::Denied,
@@ -107,8 +126,13 @@ impl Origin<'_> {
     }
 }
 
+/// Texts and IP groups of a source or destination.
+type AddressKey<'a> = (&'a [String], &'a [Id]);
+
 struct Compiler<'a> {
     view: FirewallView<'a>,
+    /// What has been read already: many rules share their sources.
+    known: HashMap<AddressKey<'a>, Arc<AddressBounds>>,
     nat: Vec<NetworkReady>,
     network: Vec<NetworkReady>,
     application: Vec<ApplicationReady>,
@@ -120,6 +144,7 @@ impl FirewallRules {
     pub fn new(view: &FirewallView<'_>) -> Self {
         let mut compiler = Compiler {
             view: *view,
+            known: HashMap::new(),
             nat: Vec::new(),
             network: Vec::new(),
             application: Vec::new(),
@@ -140,7 +165,7 @@ impl FirewallRules {
         let mut network = compiler.nat;
         network.append(&mut compiler.network);
         Self {
-            gates: network.iter().map(Gate::of).collect(),
+            ports: PortIndex::of(&network),
             network,
             application: compiler.application,
             index: compiler.index,
@@ -156,7 +181,7 @@ impl FirewallRules {
             threat_intel_allowed: policies
                 .iter()
                 .flat_map(|policy| &policy.threat_intel_allowed_fqdns)
-                .map(|fqdn| fqdn.to_ascii_lowercase())
+                .filter_map(|fqdn| Pattern::parse(fqdn))
                 .collect(),
             private_ranges: if classic {
                 Some(view.firewall.private_ranges.clone())
@@ -239,28 +264,28 @@ impl<'a> Compiler<'a> {
                 } else {
                     tied.clone()
                 };
-                self.collection(Origin {
+                self.collection(&Origin {
                     policy,
                     group,
                     collection,
-                    misplaced: group_misplaced.or(own.as_ref()),
+                    misplaced: group_misplaced.cloned().or(own),
                 });
             }
         }
     }
 
-    fn collection(&mut self, origin: Origin<'_>) {
+    fn collection(&mut self, origin: &Origin<'a>) {
         let rules = &origin.collection.rules;
         for rule in &rules.nat {
-            let ready = self.nat_rule(&origin, rule);
+            let ready = self.nat_rule(origin, rule);
             self.nat.push(ready);
         }
         for rule in &rules.network {
-            let ready = self.network_rule(&origin, rule);
+            let ready = self.network_rule(origin, rule);
             self.network.push(ready);
         }
         for rule in &rules.application {
-            self.application_rule(&origin, rule);
+            self.application_rule(origin, rule);
         }
         if rules.unreadable > 0 {
             let (outcome, mut doubts) = origin.outcome();
@@ -281,10 +306,10 @@ impl<'a> Compiler<'a> {
 
     /// A rule that may match everything, as a network and as an application rule.
     fn anything(&mut self, name: &RuleName, outcome: Outcome, doubts: &[Doubt]) {
-        let everywhere = AddressBounds {
+        let everywhere = Arc::new(AddressBounds {
             possible: AddressSet::all(),
             ..AddressBounds::default()
-        };
+        });
         self.network.push(NetworkReady {
             name: name.clone(),
             outcome,
@@ -294,6 +319,7 @@ impl<'a> Compiler<'a> {
             destinations: everywhere.clone(),
             fqdns: Vec::new(),
             tags: Vec::new(),
+            patterns: Vec::new(),
             ports: PortBounds {
                 possible: PortSet::all(),
                 ..PortBounds::default()
@@ -318,87 +344,52 @@ impl<'a> Compiler<'a> {
         });
     }
 
-    fn nat_rule(&self, origin: &Origin<'_>, rule: &NatRule) -> NetworkReady {
-        let as_network = NetworkRule {
-            name: rule.name.clone(),
-            protocols: rule.protocols.clone(),
-            sources: rule.sources.clone(),
-            destinations: rule.destinations.clone(),
-            destination_ports: rule.destination_ports.clone(),
-            ..NetworkRule::default()
+    fn nat_rule(&mut self, origin: &Origin<'_>, rule: &'a NatRule) -> NetworkReady {
+        let fields = Fields {
+            stage: Stage::Nat,
+            name: &rule.name,
+            protocols: &rule.protocols,
+            // Source IP groups of NAT rules are not among what is read.
+            sources: self.addresses(&rule.sources, &[], "source"),
+            destinations: self.addresses(&rule.destinations, &[], "destination"),
+            fqdns: &[],
+            tags: Vec::new(),
+            ports: &rule.destination_ports,
         };
-        let mut ready = self.network_rule(origin, &as_network);
-        ready.name.stage = Stage::Nat;
-        // Source IP groups of NAT rules are not among what is read.
-        if rule.sources.is_empty() {
-            ready.sources = AddressBounds::at_most(AddressSet::all(), Doubt::EmptyField("source"));
-        }
-        ready
+        fields.ready(origin)
     }
 
-    fn network_rule(&self, origin: &Origin<'_>, rule: &NetworkRule) -> NetworkReady {
-        let (outcome, mut doubts) = origin.outcome();
-        let placed = doubts.is_empty();
-        let mut certain = ProtocolSet::EMPTY;
-        let mut possible = ProtocolSet::EMPTY;
-        if rule.protocols.is_empty() {
-            possible = ProtocolSet::ALL;
-            doubts.push(Doubt::EmptyField("ipProtocols"));
-        }
-        for word in &rule.protocols {
-            let any = word.trim().eq_ignore_ascii_case("any") || word.trim() == "*";
-            match Protocol::parse(word) {
-                _ if any => {
-                    certain = ProtocolSet::ALL;
-                    possible = ProtocolSet::ALL;
-                }
-                Some(protocol) => {
-                    certain = certain.union(protocol.into());
-                    possible = possible.union(protocol.into());
-                }
-                None => {
-                    possible = ProtocolSet::ALL;
-                    doubts.push(Doubt::UnknownProtocol(word.clone()));
-                }
-            }
-        }
-        let nowhere = rule.destinations.is_empty()
-            && rule.destination_ip_groups.is_empty()
-            && rule.destination_fqdns.is_empty();
-        let destinations = if nowhere {
-            AddressBounds::at_most(AddressSet::all(), Doubt::EmptyField("destination"))
-        } else {
-            self.addresses(&rule.destinations, &rule.destination_ip_groups)
-        };
-        NetworkReady {
-            name: origin.name(Stage::Network, &rule.name),
-            outcome,
-            certain_protocols: certain,
-            possible_protocols: possible,
-            sources: self.sources(&rule.sources, &rule.source_ip_groups),
-            destinations,
-            fqdns: rule
-                .destination_fqdns
-                .iter()
-                .map(|fqdn| fqdn.trim().trim_end_matches('.').to_ascii_lowercase())
-                .collect(),
-            tags: rule
-                .destinations
+    fn network_rule(&mut self, origin: &Origin<'_>, rule: &'a NetworkRule) -> NetworkReady {
+        let (texts, groups) = (&rule.destinations, &rule.destination_ip_groups);
+        let only_fqdns =
+            texts.is_empty() && groups.is_empty() && !rule.destination_fqdns.is_empty();
+        let fields = Fields {
+            stage: Stage::Network,
+            name: &rule.name,
+            protocols: &rule.protocols,
+            sources: self.addresses(&rule.sources, &rule.source_ip_groups, "source"),
+            destinations: if only_fqdns {
+                Arc::default()
+            } else {
+                self.addresses(texts, groups, "destination")
+            },
+            fqdns: &rule.destination_fqdns,
+            tags: texts
                 .iter()
                 .filter_map(|text| match AddressTerm::parse(text) {
                     Ok(AddressTerm::Name(tag)) => Some(tag.to_ascii_lowercase()),
                     _ => None,
                 })
                 .collect(),
-            ports: PortBounds::of_texts(&rule.destination_ports, "destinationPorts"),
-            placed,
-            doubts,
-        }
+            ports: &rule.destination_ports,
+        };
+        fields.ready(origin)
     }
 
-    fn application_rule(&mut self, origin: &Origin<'_>, rule: &ApplicationRule) {
+    fn application_rule(&mut self, origin: &Origin<'_>, rule: &'a ApplicationRule) {
         let (outcome, doubts) = origin.outcome();
         let place = self.application.len();
+        let sources = self.addresses(&rule.sources, &rule.source_ip_groups, "source");
         self.application.push(ApplicationReady {
             name: origin.name(Stage::Application, &rule.name),
             outcome,
@@ -407,7 +398,7 @@ impl<'a> Compiler<'a> {
                 .iter()
                 .map(|(word, port)| (word.trim().to_ascii_lowercase(), *port))
                 .collect(),
-            sources: self.sources(&rule.sources, &rule.source_ip_groups),
+            sources,
             terminates_tls: rule.terminate_tls,
             doubts,
         });
@@ -454,32 +445,102 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn sources(&self, texts: &[String], groups: &[Id]) -> AddressBounds {
+    /// The bounds of a field. An empty one is possibly everything.
+    fn addresses(
+        &mut self,
+        texts: &'a [String],
+        groups: &'a [Id],
+        field: &'static str,
+    ) -> Arc<AddressBounds> {
         if texts.is_empty() && groups.is_empty() {
-            return AddressBounds::at_most(AddressSet::all(), Doubt::EmptyField("source"));
+            let doubt = Doubt::EmptyField(field);
+            return Arc::new(AddressBounds::at_most(AddressSet::all(), doubt));
         }
-        self.addresses(texts, groups)
+        let view = self.view;
+        let known = self.known.entry((texts, groups));
+        Arc::clone(known.or_insert_with(|| Arc::new(read(&view, texts, groups))))
     }
+}
 
-    fn addresses(&self, texts: &[String], groups: &[Id]) -> AddressBounds {
-        let mut bounds = AddressBounds::of_terms(texts, |name| self.view.tags.bounds(name));
-        for id in groups {
-            match lookup(self.view.ip_groups, id) {
-                Datum::Known(group) => {
-                    bounds.add(&AddressBounds::of_terms(&group.addresses, |name| {
-                        AddressBounds::at_most(
-                            AddressSet::all(),
-                            Doubt::InvalidAddress(name.to_owned()),
-                        )
-                    }));
+fn read(view: &FirewallView<'_>, texts: &[String], groups: &[Id]) -> AddressBounds {
+    let mut bounds = AddressBounds::of_terms(texts, |name| view.tags.bounds(name));
+    for id in groups {
+        match lookup(view.ip_groups, id) {
+            Datum::Known(group) => {
+                bounds.add(&AddressBounds::of_terms(&group.addresses, |name| {
+                    AddressBounds::at_most(
+                        AddressSet::all(),
+                        Doubt::InvalidAddress(name.to_owned()),
+                    )
+                }));
+            }
+            _ => bounds.add(&AddressBounds::at_most(
+                AddressSet::all(),
+                Doubt::UnreadableIpGroup(id.clone()),
+            )),
+        }
+    }
+    bounds
+}
+
+/// What NAT and network rules have in common.
+struct Fields<'r> {
+    stage: Stage,
+    name: &'r str,
+    protocols: &'r [String],
+    sources: Arc<AddressBounds>,
+    destinations: Arc<AddressBounds>,
+    fqdns: &'r [String],
+    tags: Vec<String>,
+    ports: &'r [String],
+}
+
+impl Fields<'_> {
+    fn ready(self, origin: &Origin<'_>) -> NetworkReady {
+        let (outcome, mut doubts) = origin.outcome();
+        let placed = doubts.is_empty();
+        let mut certain = ProtocolSet::EMPTY;
+        let mut possible = ProtocolSet::EMPTY;
+        if self.protocols.is_empty() {
+            possible = ProtocolSet::ALL;
+            doubts.push(Doubt::EmptyField("ipProtocols"));
+        }
+        for word in self.protocols {
+            let any = word.trim().eq_ignore_ascii_case("any") || word.trim() == "*";
+            match Protocol::parse(word) {
+                _ if any => {
+                    certain = ProtocolSet::ALL;
+                    possible = ProtocolSet::ALL;
                 }
-                _ => bounds.add(&AddressBounds::at_most(
-                    AddressSet::all(),
-                    Doubt::UnreadableIpGroup(id.clone()),
-                )),
+                Some(protocol) => {
+                    certain = certain.union(protocol.into());
+                    possible = possible.union(protocol.into());
+                }
+                None => {
+                    possible = ProtocolSet::ALL;
+                    doubts.push(Doubt::UnknownProtocol(word.clone()));
+                }
             }
         }
-        bounds
+        let fqdns: Vec<String> = self
+            .fqdns
+            .iter()
+            .map(|fqdn| fqdn.trim().trim_end_matches('.').to_ascii_lowercase())
+            .collect();
+        NetworkReady {
+            name: origin.name(self.stage, self.name),
+            outcome,
+            certain_protocols: certain,
+            possible_protocols: possible,
+            sources: self.sources,
+            destinations: self.destinations,
+            patterns: fqdns.iter().map(|fqdn| Pattern::parse(fqdn)).collect(),
+            fqdns,
+            tags: self.tags,
+            ports: PortBounds::of_texts(self.ports, "destinationPorts"),
+            placed,
+            doubts,
+        }
     }
 }
 

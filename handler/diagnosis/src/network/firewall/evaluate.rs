@@ -3,7 +3,7 @@
 use super::compile::{ApplicationReady, NetworkReady};
 use super::hosts::{Cover, Pattern};
 use super::{FirewallRules, FlowProtocol, Host, IMPLICIT, RuleName, Stage, Target};
-use crate::network::{AddressBounds, AddressSet, Decision, Doubt, Open, Outcome};
+use crate::network::{AddressBounds, AddressSet, Decision, Doubt, Open, Outcome, ProtocolSet};
 
 /// So many open rules are reported; more are left out when they would do what a reported one does.
 const REPORTED_OPEN: usize = 4;
@@ -91,13 +91,16 @@ impl FirewallRules {
             &target.addresses
         };
         let mut heard = Heard::default();
-        let mut candidates: Vec<Candidate<'_>> = self
-            .gates
-            .iter()
-            .zip(&self.network)
-            .filter(|(gate, _)| gate.lets(protocol, target.port))
-            .filter_map(|(_, rule)| self.network_candidate(rule, target, addresses))
-            .filter(|candidate| candidate.certain || heard.is_new(candidate))
+        let places = if ProtocolSet::WITH_PORTS.contains(protocol) {
+            self.ports.at(target.port)
+        } else {
+            (0..self.network.len()).collect()
+        };
+        let mut candidates: Vec<Candidate<'_>> = places
+            .into_iter()
+            .filter_map(|place| self.network.get(place))
+            .filter(|rule| rule.possible_protocols.contains(protocol))
+            .filter_map(|rule| self.network_candidate(rule, target, addresses, &mut heard))
             .collect();
         self.application_candidates(target, &mut candidates);
         candidates.extend(infrastructure(target));
@@ -125,59 +128,68 @@ impl FirewallRules {
         };
         self.threat_intel_allowed
             .iter()
-            .filter_map(|text| Pattern::parse(text))
             .any(|pattern| pattern.covers(host) == Cover::All)
     }
 
+    /// The rule, if it matches the target or may, and was not heard often enough.
     fn network_candidate<'r>(
         &'r self,
         rule: &'r NetworkReady,
         target: &Target,
         addresses: &AddressSet,
+        heard: &mut Heard<'r>,
     ) -> Option<Candidate<'r>> {
         let protocol = target.protocol.transport();
-        let ported = crate::network::ProtocolSet::WITH_PORTS.contains(protocol);
-        let mut doubts = Vec::new();
-        let (mut port_doubts, mut address_doubts): (&[Doubt], &[Doubt]) = (&[], &[]);
-        let mut addresses_unknown = false;
-        let mut certain = rule.placed && rule.certain_protocols.contains(protocol);
-        if ported && !rule.ports.certain.contains(target.port) {
-            if !rule.ports.possible.contains(target.port) {
-                return None;
-            }
-            certain = false;
-            port_doubts = &rule.ports.doubts;
-        }
-        let mut caveat = None;
-        let by_host = self.host_fit(rule, target);
-        let by_tag = rule.tags.iter().any(|tag| target.tags.contains(tag));
-        if by_tag || rule.destinations.certain.contains_all(addresses) {
-            // Matches whatever its FQDNs do.
-        } else if matches!(by_host, Fit::Certain) {
-            caveat = Some(Caveat::FirewallAsDns);
+        let ported = ProtocolSet::WITH_PORTS.contains(protocol);
+        let port_certain = !ported || rule.ports.certain.contains(target.port);
+        // Where the addresses match, they match whatever the FQDNs do.
+        let by_address = rule.tags.iter().any(|tag| target.tags.contains(tag))
+            || rule.destinations.certain.contains_all(addresses);
+        let by_host = if by_address {
+            Fit::None
         } else {
-            certain = false;
-            let by_address = rule.destinations.possible.intersects(addresses);
-            if by_address {
-                addresses_unknown = true;
-                address_doubts = &rule.destinations.doubts;
-            }
-            match by_host {
-                Fit::Possible(doubt) => doubts.push(doubt),
-                _ if by_address => {}
-                _ => return None,
-            }
+            self.host_fit(rule, target)
+        };
+        let certain = rule.placed
+            && rule.certain_protocols.contains(protocol)
+            && port_certain
+            && (by_address || matches!(by_host, Fit::Certain));
+        if !certain && heard.enough(rule) {
+            return None;
         }
-        Some(Candidate {
+        let mut candidate = Candidate {
             name: &rule.name,
             outcome: rule.outcome,
             certain,
-            field_doubts: [&rule.doubts, port_doubts, address_doubts],
-            addresses_unknown,
-            doubts,
+            field_doubts: [&rule.doubts, &[], &[]],
+            addresses_unknown: false,
+            doubts: Vec::new(),
             sources: &rule.sources,
-            caveat,
-        })
+            caveat: None,
+        };
+        if !port_certain {
+            if !rule.ports.possible.contains(target.port) {
+                return None;
+            }
+            candidate.field_doubts[1] = &rule.ports.doubts;
+        }
+        if matches!(by_host, Fit::Certain) {
+            candidate.caveat = Some(Caveat::FirewallAsDns);
+        } else if !by_address {
+            candidate.addresses_unknown = rule.destinations.possible.intersects(addresses);
+            if candidate.addresses_unknown {
+                candidate.field_doubts[2] = &rule.destinations.doubts;
+            }
+            match by_host {
+                Fit::Possible(doubt) => candidate.doubts.push(doubt),
+                _ if candidate.addresses_unknown => {}
+                _ => return None,
+            }
+        }
+        if !certain {
+            heard.hear(rule);
+        }
+        Some(candidate)
     }
 
     /// How a network rule's FQDNs fit (R5.13).
@@ -189,13 +201,15 @@ impl FirewallRules {
             return Fit::Possible(Doubt::HostAddressesUnknown);
         };
         let mut best = Fit::None;
-        for fqdn in &rule.fqdns {
-            let cover = Pattern::parse(fqdn).map_or(Cover::Part, |pattern| pattern.covers(host));
+        for (text, pattern) in rule.fqdns.iter().zip(&rule.patterns) {
+            let cover = pattern
+                .as_ref()
+                .map_or(Cover::Part, |pattern| pattern.covers(host));
             let doubt = match cover {
                 Cover::None => continue,
-                Cover::Part => Doubt::HostsPartlyCovered(fqdn.clone()),
+                Cover::Part => Doubt::HostsPartlyCovered(text.clone()),
                 // Network rules take no wildcards.
-                Cover::All if fqdn.contains('*') => Doubt::InvalidFqdn(fqdn.clone()),
+                Cover::All if text.contains('*') => Doubt::InvalidFqdn(text.clone()),
                 Cover::All if self.dns_proxy == Some(true) => return Fit::Certain,
                 Cover::All => Doubt::DnsProxyNotEnabled,
             };
@@ -294,25 +308,51 @@ fn infrastructure(target: &Target) -> Option<Candidate<'static>> {
     })
 }
 
-/// The first candidates that possibly match, to leave out those that could change nothing: a policy may hold thousands
-/// of rules about addresses for one port, and none is certain for a host.
+/// What rules that possibly match would do, to leave out those that could change nothing: a policy may hold thousands of
+/// rules about addresses for one port, and none is certain for a host.
 #[derive(Default)]
-struct Heard<'r>(Vec<(Outcome, &'r AddressSet)>);
+struct Heard<'r>(Vec<Said<'r>>);
+
+/// The same outcome for the same sources.
+struct Said<'r> {
+    outcome: Outcome,
+    sources: &'r AddressBounds,
+    times: usize,
+}
 
 impl<'r> Heard<'r> {
-    /// Whether fewer than the reported number of earlier ones do the same for all of its sources.
-    fn is_new(&mut self, candidate: &Candidate<'r>) -> bool {
-        let sources = &candidate.sources.possible;
-        let same = self
-            .0
+    /// Whether as many as are reported do the same for all of the rule's sources.
+    fn enough(&self, rule: &NetworkReady) -> bool {
+        let mut times = 0;
+        let sources: &AddressBounds = &rule.sources;
+        self.0
             .iter()
-            .filter(|(outcome, reach)| *outcome == candidate.outcome && reach.contains_all(sources))
-            .take(REPORTED_OPEN)
-            .count();
-        if same < REPORTED_OPEN && self.0.len() < 8 * REPORTED_OPEN {
-            self.0.push((candidate.outcome, sources));
+            .filter(|said| said.outcome == rule.outcome)
+            .filter(|said| {
+                // Rules with the same texts share their sources.
+                std::ptr::eq(said.sources, sources)
+                    || said.sources.possible.contains_all(&sources.possible)
+            })
+            .any(|said| {
+                times += said.times;
+                times >= REPORTED_OPEN
+            })
+    }
+
+    fn hear(&mut self, rule: &'r NetworkReady) {
+        let sources: &AddressBounds = &rule.sources;
+        let same = |said: &&mut Said<'_>| {
+            said.outcome == rule.outcome && std::ptr::eq(said.sources, sources)
+        };
+        if let Some(said) = self.0.iter_mut().find(same) {
+            said.times += 1;
+        } else if self.0.len() < 8 * REPORTED_OPEN {
+            self.0.push(Said {
+                outcome: rule.outcome,
+                sources,
+                times: 1,
+            });
         }
-        same < REPORTED_OPEN
     }
 }
 

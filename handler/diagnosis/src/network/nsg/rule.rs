@@ -1,5 +1,7 @@
 //! Security rules made ready: fields turned into bounds, default rules appended, order settled.
 
+use std::sync::LazyLock;
+
 use super::FlowClass;
 use crate::facts::{Access, Direction, Id, Nsg, SecurityRule};
 use crate::network::tags::{HOST_VIP, METADATA_VIP, platform_tag};
@@ -238,8 +240,11 @@ fn side(texts: &[String], groups: &[Id], field: &'static str, tags: &TagContext)
 /// Ordinary destinations do not reach the platform's addresses; only the platform tags do (R4.10).
 fn spare_platform(rule: &SecurityRule, destinations: &mut AddressBounds) {
     let platform = platform_addresses();
-    destinations.certain = destinations.certain.difference(&platform);
-    destinations.possible = destinations.possible.difference(&platform);
+    for set in [&mut destinations.certain, &mut destinations.possible] {
+        if set.intersects(platform) {
+            *set = set.difference(platform);
+        }
+    }
     let named = rule
         .destinations
         .iter()
@@ -251,8 +256,10 @@ fn spare_platform(rule: &SecurityRule, destinations: &mut AddressBounds) {
 }
 
 /// The addresses that ordinary outbound rules do not filter (R4.10).
-pub(super) fn platform_addresses() -> AddressSet {
-    AddressSet::from(HOST_VIP).union(&METADATA_VIP.into())
+pub(super) fn platform_addresses() -> &'static AddressSet {
+    static ADDRESSES: LazyLock<AddressSet> =
+        LazyLock::new(|| AddressSet::from(HOST_VIP).union(&METADATA_VIP.into()));
+    &ADDRESSES
 }
 
 /// Which texts of a rule meet a class of traffic.
