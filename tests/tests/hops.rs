@@ -227,3 +227,59 @@ async fn r2_20_other_outbound_types_look_only_where_a_route_leads_to_an_applianc
     assert!(!calls.iter().any(|call| call.path.contains("irewall")));
     assert_eq!(waves(&calls), 3);
 }
+
+/// A load balancer cluster whose nodes' security group holds these rules.
+fn guarded(rules: &str) -> String {
+    format!(
+        r#"
+description = "x"
+cluster.plugin_mode = "overlay"
+[pools.system]
+subnet = "vnet/nodes"
+[networks.vnet]
+prefixes = ["10.40.0.0/16"]
+subnets.nodes = {{ prefix = "10.40.0.0/24", nsg = "nsg" }}
+[nsgs.nsg]
+rules = [{rules}]
+"#
+    )
+}
+
+fn asks_for_tags(calls: &[Call]) -> usize {
+    let tags = |call: &&Call| call.path.ends_with("/serviceTags");
+    calls.iter().filter(tags).count()
+}
+
+#[tokio::test]
+async fn r4_18_service_tags_are_read_in_the_fourth_wave_and_only_where_they_decide() {
+    let denied = r#"{ name = "no-sql", priority = 100, access = "Deny", to = "Sql.westeurope" }"#;
+    let (facts, calls) = read("tag", &guarded(denied)).await;
+    assert_eq!((asks_for_tags(&calls), waves(&calls)), (1, 4), "{calls:#?}");
+    let list = facts.service_tags.as_known().expect("the list");
+    assert_eq!(list.change_number.as_deref(), Some("91"));
+    assert_eq!(list.tags["Sql.WestEurope"], ["20.40.20.0/24"]);
+    assert!(
+        !list.tags.contains_key("AzureMonitor"),
+        "nobody asked for it"
+    );
+
+    for rules in [
+        "",
+        r#"{ name = "a", priority = 100, access = "Deny", to = "Internet", ports = "25" }"#,
+        r#"{ name = "a", priority = 100, access = "Allow", to = "Sql" }"#,
+    ] {
+        let (facts, calls) = read("plain", &guarded(rules)).await;
+        assert_eq!((asks_for_tags(&calls), waves(&calls)), (0, 3), "{rules}");
+        assert!(matches!(facts.service_tags, Datum::NotAsked { .. }));
+    }
+}
+
+#[tokio::test]
+async fn r4_18_a_firewalls_service_tags_are_read_beside_its_ip_groups() {
+    let text = cluster("10.31.0.4", "userDefinedRouting", FIREWALL);
+    let (facts, calls) = read("fw-tags", &text).await;
+    assert_frugal(&calls);
+    assert_eq!(asks_for_tags(&calls), 1);
+    let list = facts.service_tags.as_known().expect("the list");
+    assert!(list.tags.contains_key("AzureCloud"));
+}

@@ -102,6 +102,9 @@ table! {
     /// The public IP prefixes of a resource group.
     PUBLIC_IP_PREFIXES_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/publicIPPrefixes",
         "Microsoft.Network/publicIPPrefixes/read";
+    /// The service tags of a cloud with their addresses, all regions' whatever the region asked: several megabytes.
+    SERVICE_TAGS_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/locations"), "/serviceTags",
+        "Microsoft.Network/locations/serviceTags/read";
     /// An Azure Firewall with its classic rules.
     AZURE_FIREWALL_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/azureFirewalls"), "",
         "Microsoft.Network/azureFirewalls/read";

@@ -11,6 +11,7 @@ mod networks;
 mod outcome;
 mod plan;
 mod reader;
+mod tags;
 
 use std::fmt;
 use std::sync::Arc;

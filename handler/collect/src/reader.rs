@@ -94,6 +94,20 @@ impl Reader<'_> {
         self.datum(operation, &asked, call).await
     }
 
+    /// Reads the part of an answer that `read` takes out of it.
+    pub(crate) async fn get_part<T>(
+        self,
+        operation: &'static Operation,
+        id: &Id,
+        read: impl FnOnce(&[u8]) -> serde_json::Result<T> + Send,
+    ) -> Datum<T> {
+        let Some(asked) = resource_id(operation, id) else {
+            return malformed();
+        };
+        let call = self.shared.session.get_part(operation, &asked, read);
+        self.datum(operation, &asked, call).await
+    }
+
     /// Reads a list to its end.
     pub(crate) async fn list<T: Tolerant>(
         self,

@@ -557,7 +557,8 @@ pub(crate) struct Minutes {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
-    /// `node` for the node resource group, or a group's name; default: every group of the scenario.
+    /// `node` for the node resource group, or a group's name; default: every group of the scenario. `subscription` for
+    /// reads outside any group, which all scenarios share: its `path` should be one that only this scenario asks for.
     pub(crate) group: Option<String>,
     /// A part of the path, in any case, e.g. `/routeTables`.
     pub(crate) path: Option<String>,

@@ -11,6 +11,7 @@ mod load_balancer;
 mod metrics;
 mod network;
 mod resource;
+mod service_tags;
 #[cfg(test)]
 mod tests;
 
@@ -49,3 +50,4 @@ pub use network::{
     Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
 };
 pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};
+pub use service_tags::{ServiceTag, ServiceTags, TagProperties};

@@ -22,6 +22,7 @@ use egress_diagnosis::facts::{
 };
 use futures::future::join_all;
 use ipnet::IpNet;
+use tokio::sync::oneshot;
 
 use crate::addresses::Addresses;
 use crate::networks::Networks;
@@ -48,13 +49,15 @@ pub(crate) struct Hops {
 }
 
 /// Finds the owners of the route tables' appliance hops. `expected`: the outbound type promises such a hop, so that
-/// looking starts beside the route tables.
+/// looking starts beside the route tables. `announce` is told the service tags that firewall rules name as soon as these
+/// have been read, and dropped when there are none.
 pub(crate) async fn read(
     reader: Reader<'_>,
     networks: &Networks,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
     expected: bool,
     node_group: Option<&Id>,
+    announce: oneshot::Sender<BTreeSet<String>>,
 ) -> Hops {
     let peers = space::peers(networks);
     let ahead = expected && peers.len() <= READ_AHEAD;
@@ -94,7 +97,7 @@ pub(crate) async fn read(
     };
     let serving = firewalls.iter().filter(|(id, _)| own.contains(id));
     let bodies: Vec<&AzureFirewall> = serving.filter_map(|(_, body)| body.as_known()).collect();
-    let read = rules::read(next, &space, &bodies, node_group).await;
+    let read = rules::read(next, &space, &bodies, node_group, announce).await;
     Hops {
         subnets: space.subnets(&hops, &firewalls),
         vnets: space.peered,

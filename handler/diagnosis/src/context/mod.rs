@@ -11,6 +11,7 @@ pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
 
 use crate::commands::Az;
 use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};
+use crate::network::ServiceTags;
 use crate::path::{Carrier, Path};
 use crate::snat::Demand;
 
@@ -26,6 +27,8 @@ pub struct Context<'f> {
     pub(crate) paths: Vec<Path<'f>>,
     /// The devices that translate, with their usage.
     pub(crate) snat: Carriers,
+    /// Azure's service tags, as far as they were read.
+    pub(crate) tags: ServiceTags,
 }
 
 impl<'f> Context<'f> {
@@ -33,10 +36,11 @@ impl<'f> Context<'f> {
     pub fn new(facts: &'f Facts) -> Self {
         let subnets = Subnets::of(facts);
         let balancer = Balancer { facts };
+        let tags = ServiceTags::of(&facts.service_tags);
         let paths: Vec<Path<'f>> = subnets
             .uses
             .iter()
-            .map(|used| Path::of(facts, balancer, used))
+            .map(|used| Path::of(facts, balancer, used, &tags))
             .collect();
         let snat = Carriers::of(facts, &subnets, &paths);
         Self {
@@ -45,6 +49,7 @@ impl<'f> Context<'f> {
             balancer,
             paths,
             snat,
+            tags,
         }
     }
 

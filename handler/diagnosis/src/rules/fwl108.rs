@@ -11,8 +11,9 @@ use crate::facts::{AzureFirewall, Features, Id};
 use crate::network::firewall::{
     Caveat, FirewallPart, FirewallRules, FirewallView, FlowProtocol, RuleName, Stage, Target,
 };
-use crate::network::{Outcome as Fate, ServiceTags};
+use crate::network::{Doubt, Family, Outcome as Fate};
 use crate::report::{Confidence, Finding, Need, Remediation, Severity};
+use crate::security::{self, Service};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -109,14 +110,13 @@ fn evaluate(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, firewall: &AzureFi
         AKS_TAG.to_ascii_lowercase(),
         tag_hosts(&view, &needed.endpoints),
     )]);
-    let service_tags = ServiceTags::unknown();
     outcome.missing.extend(unread(ctx, firewall));
     let rules = FirewallRules::new(&FirewallView {
         firewall,
         policies: &ctx.facts.firewall_policies,
         groups: &ctx.facts.rule_collection_groups,
         ip_groups: &ctx.facts.ip_groups,
-        tags: &service_tags,
+        tags: &ctx.tags,
         fqdn_tags: &tags,
     });
     // Allowed is not delivered: a private source address does not come back from the internet (R5.19).
@@ -128,6 +128,7 @@ fn evaluate(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, firewall: &AzureFi
     }
     let mut denied: Vec<Denied<'_>> = Vec::new();
     let mut open: Vec<String> = Vec::new();
+    let mut tags_open = false;
     for endpoint in &needed.endpoints {
         let Some(target) = target(endpoint) else {
             if endpoint.need == Need::Required {
@@ -135,18 +136,26 @@ fn evaluate(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, firewall: &AzureFi
             }
             continue;
         };
-        let question = rules.ask(&target);
         let mut stays_open = false;
         let mut hit: Option<Denied<'_>> = None;
-        for path in &appliance.paths {
-            for part in question.answer(&path.security.sources) {
-                match part.decision.outcome {
-                    Fate::Allowed => {}
-                    Fate::Undecidable => stays_open = true,
-                    Fate::Denied => {
-                        let hit = hit.get_or_insert_with(|| denial(endpoint, &part));
-                        hit.pools
-                            .extend(path.used.pools.iter().map(|p| (*p).to_owned()));
+        for target in by_services(ctx, endpoint, target) {
+            let question = rules.ask(&target);
+            for path in &appliance.paths {
+                for part in question.answer(&path.security.sources) {
+                    match part.decision.outcome {
+                        Fate::Allowed => {}
+                        Fate::Undecidable => {
+                            stays_open = true;
+                            tags_open |=
+                                part.decision.open.iter().any(|o| is_about_tags(&o.doubts));
+                        }
+                        Fate::Denied => {
+                            let hit = hit.get_or_insert_with(|| denial(endpoint, &part));
+                            let pools = path.used.pools.iter().map(|p| (*p).to_owned());
+                            let new: Vec<String> =
+                                pools.filter(|p| !hit.pools.contains(p)).collect();
+                            hit.pools.extend(new);
+                        }
                     }
                 }
             }
@@ -155,6 +164,9 @@ fn evaluate(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, firewall: &AzureFi
         if stays_open && endpoint.need != Need::Optional {
             open.push(label(endpoint));
         }
+    }
+    if tags_open && !open.is_empty() {
+        outcome.missing.extend(security::unread_tags(ctx));
     }
     if !open.is_empty() {
         open.sort();
@@ -230,6 +242,30 @@ fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
     hosts.sort();
     hosts.dedup();
     hosts
+}
+
+/// The host once for each service behind it, with the addresses of the service's tag: it needs them all (R4.16, R4.33).
+/// Once with any address where they are not known.
+fn by_services(ctx: &Context<'_>, endpoint: &RequiredEndpoint, target: Target) -> Vec<Target> {
+    let location = ctx.cluster().location.as_deref();
+    let services = Service::of_host(&endpoint.category, &endpoint.domain_name);
+    let known = services.iter().map(|service| {
+        let addresses = ctx.tags.get(&service.tag(location))?.of(Family::V4);
+        (!addresses.is_empty()).then(|| Target {
+            addresses,
+            ..target.clone()
+        })
+    });
+    match known.collect::<Option<Vec<Target>>>() {
+        Some(targets) if !targets.is_empty() => targets,
+        _ => vec![target],
+    }
+}
+
+fn is_about_tags(doubts: &[Doubt]) -> bool {
+    doubts
+        .iter()
+        .any(|doubt| matches!(doubt, Doubt::UnresolvedTag(_)))
 }
 
 fn target(endpoint: &RequiredEndpoint) -> Option<Target> {

@@ -5,6 +5,7 @@ use super::appliance::Appliance;
 use super::{Outcome, Step};
 use crate::context::Context;
 use crate::facts::{HopOwner, NetworkPlugin, NextHopType, OutboundType, Route};
+use crate::network::AddressTerm;
 use crate::network::routes::Hop;
 use crate::path::{DefaultRoute, Path, is_pod_route};
 
@@ -53,6 +54,11 @@ fn routes(ctx: &Context<'_>) -> Outcome {
                 route.address_prefix,
                 route.next_hop_type.as_str()
             ));
+            if AddressTerm::parse(&route.address_prefix)
+                .is_ok_and(|t| matches!(t, AddressTerm::Name(_)))
+            {
+                outcome.missing.extend(crate::security::unread_tags(ctx));
+            }
         }
         if let Some(route) = foreign_pod_route(ctx, path) {
             outcome.undecided.push(format!(

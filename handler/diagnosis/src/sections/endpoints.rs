@@ -121,7 +121,7 @@ fn by_rules(
     endpoint: &RequiredEndpoint,
     flow: (network::Protocol, u16),
 ) -> Option<Decided> {
-    let services = services(&endpoint.category, &endpoint.domain_name);
+    let services = Service::of_host(&endpoint.category, &endpoint.domain_name);
     if services == [Service::ApiServer] && security::api_server(ctx) != ApiServer::Public {
         return Some(unknown(
             "the API server is reached inside the network, not over the internet",
@@ -203,26 +203,6 @@ fn denied(rule: &RuleName) -> Decided {
             rule: Some(rule.rule.clone()),
             priority: rule.priority,
         }),
-    }
-}
-
-/// The services behind a host, as far as a service tag stands for them (R4.33).
-fn services(category: &str, host: &str) -> &'static [Service] {
-    let is = |name: &str| category.eq_ignore_ascii_case(name);
-    if is("apiserver") || is("tunnel-classic") {
-        return &[Service::ApiServer];
-    }
-    match host {
-        "mcr.microsoft.com" | "*.data.mcr.microsoft.com" => {
-            &[Service::Registry, Service::FrontDoor]
-        }
-        "management.azure.com" | "management.chinacloudapi.cn" | "management.usgovcloudapi.net" => {
-            &[Service::ResourceManager]
-        }
-        "login.microsoftonline.com" | "login.chinacloudapi.cn" | "login.microsoftonline.us" => {
-            &[Service::Identity]
-        }
-        _ => &[],
     }
 }
 

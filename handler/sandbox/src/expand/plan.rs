@@ -129,6 +129,7 @@ impl Plan {
             }
             if let Some(group) = &fault.group
                 && group != "node"
+                && group != "subscription"
                 && !self.groups().contains(group)
             {
                 return Err(self.error(format!(
