@@ -111,6 +111,9 @@ table! {
     /// The Azure Firewalls of a subscription.
     AZURE_FIREWALLS_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/azureFirewalls",
         "Microsoft.Network/azureFirewalls/read";
+    /// The virtual networks that are connected to a virtual hub.
+    HUB_CONNECTIONS_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualHubs"), "/hubVirtualNetworkConnections",
+        "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections/read";
     /// A firewall policy without its rules.
     FIREWALL_POLICY_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/firewallPolicies"), "",
         "Microsoft.Network/firewallPolicies/read";

@@ -6,8 +6,8 @@
 //! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups |
 //! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
 //!
-//! Where a default route leads to an appliance, its owner is looked for as described in `hops`: with outbound type
-//! `userDefinedRouting` from wave 3 on, else from wave 4 on.
+//! Where a default route leads to an appliance, its owner is looked for as described in `hops`, from wave 3 on: where a
+//! pool's subnet has a route table, or the outbound type is `userDefinedRouting`.
 //!
 //! Service tags are read in the wave after the rules that name one whose addresses decide something: wave 4, or 5 with a
 //! firewall's rules.
@@ -183,6 +183,7 @@ async fn of_cluster(
         ip_groups: hops.ip_groups,
         hops: hops.owners,
         service_tags,
+        features: reader.features(),
         cluster,
     }
 }
@@ -348,7 +349,8 @@ async fn hops(
         .network
         .as_ref()
         .and_then(|n| n.outbound_type.as_ref());
-    let expected = outbound == Some(&OutboundType::UserDefinedRouting);
+    let attached = pools.networks.attached(|subnet| &subnet.route_table_id);
+    let expected = outbound == Some(&OutboundType::UserDefinedRouting) || !attached.is_empty();
     hops::read(
         pools.next,
         &pools.networks,

@@ -193,6 +193,7 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         ip_groups: BTreeMap::new(),
         hops: BTreeMap::new(),
         service_tags: Datum::not_asked("no rule names a service tag"),
+        features: Features::default(),
     };
     facts.window.start = START
         .saturating_sub(SignedDuration::from_hours(6))

@@ -32,9 +32,10 @@ pub use compute::{
 pub use firewall::{
     AzureFirewall, AzureFirewallProperties, ClassicCollection, ClassicCollectionProperties,
     CollectionAction, DnsSettings, FirewallIpConfiguration, FirewallIpConfigurationProperties,
-    FirewallPolicy, FirewallPolicyProperties, FirewallRule, HubIpAddresses, HubPublicIp,
-    HubPublicIps, IpGroup, IpGroupProperties, PolicySnat, RuleCollection, RuleCollectionGroup,
-    RuleCollectionGroupProperties, RuleProtocol, ThreatIntelWhitelist, TransportSecurity,
+    FirewallPolicy, FirewallPolicyProperties, FirewallRule, HubConnection, HubConnectionProperties,
+    HubIpAddresses, HubPublicIp, HubPublicIps, IpGroup, IpGroupProperties, PolicySnat,
+    RuleCollection, RuleCollectionGroup, RuleCollectionGroupProperties, RuleProtocol,
+    ThreatIntelWhitelist, TransportSecurity,
 };
 pub use load_balancer::{
     BackendPool, BackendPoolProperties, FrontendIpConfiguration, FrontendProperties, LoadBalancer,

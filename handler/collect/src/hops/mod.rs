@@ -1,6 +1,7 @@
 //! Who owns the address that a default route hands packets to, and the rules of the Azure Firewall that does.
 //!
-//! Nothing of this is read unless a default route leads to a virtual appliance, or the outbound type says that one should.
+//! Nothing of this is read unless a subnet has a route table, which may lead to a virtual appliance, or the outbound type
+//! says that one should. Looking starts before the routes are known: else it would take a wave more.
 //!
 //! | wave | needs | reads |
 //! |---|---|---|
@@ -8,6 +9,7 @@
 //! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses and NAT gateway of the firewall |
 //! | c | these | power state of the machine; IP groups |
 
+mod hubs;
 mod owner;
 mod rules;
 pub(crate) mod segment;
@@ -48,8 +50,8 @@ pub(crate) struct Hops {
     pub(crate) addresses: Addresses,
 }
 
-/// Finds the owners of the route tables' appliance hops. `expected`: the outbound type promises such a hop, so that
-/// looking starts beside the route tables. `announce` is told the service tags that firewall rules name as soon as these
+/// Finds the owners of the route tables' appliance hops. `expected`: there may be such a hop, so that looking
+/// starts beside the route tables. `announce` is told the service tags that firewall rules name as soon as these
 /// have been read, and dropped when there are none.
 pub(crate) async fn read(
     reader: Reader<'_>,
@@ -97,7 +99,15 @@ pub(crate) async fn read(
     };
     let serving = firewalls.iter().filter(|(id, _)| own.contains(id));
     let bodies: Vec<&AzureFirewall> = serving.filter_map(|(_, body)| body.as_known()).collect();
-    let read = rules::read(next, &space, &bodies, node_group, announce).await;
+    let (read, connections) = futures::join!(
+        rules::read(next, &space, &bodies, node_group, announce),
+        hubs::connections(next, &bodies)
+    );
+    let pools = |id: &Id| networks.vnets.contains_key(id);
+    let owners = owners
+        .into_iter()
+        .map(|(hop, owner)| (hop, hubs::confirmed(owner, &bodies, &connections, pools)))
+        .collect();
     Hops {
         subnets: space.subnets(&hops, &firewalls),
         vnets: space.peered,

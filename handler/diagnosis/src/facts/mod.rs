@@ -109,6 +109,8 @@ pub struct Facts {
     pub hops: BTreeMap<IpAddr, Datum<HopOwner>>,
     /// Service tags that rules name and whose addresses decide something; not asked for when there are none.
     pub service_tags: Datum<ServiceTagList>,
+    /// The cloud that was asked, and features that the cluster's body does not tell of.
+    pub features: Features,
 }
 
 /// The subnets one agent pool uses.

@@ -252,9 +252,26 @@ fn nic_groups(facts: &Facts, used: &SubnetUse<'_>, tags: &TagContext) -> Vec<Lev
         .collect();
     if !unknown.is_empty() {
         let names: Vec<&str> = unknown.iter().map(String::as_str).collect();
-        let missing = Missing {
-            what: format!("scale set of {}", crate::context::pools_label(&names)),
-            how: Datum::not_asked("no scale set of the node resource group names the pool"),
+        let label = crate::context::pools_label(&names);
+        let machines = facts.agent_pools.as_known().into_iter().flatten();
+        let mut machines = machines
+            .filter(|pool| unknown.contains(&pool.name))
+            .map(|pool| {
+                let kind = pool.pool_type.as_deref();
+                kind.is_some_and(|kind| kind.eq_ignore_ascii_case("VirtualMachines"))
+            });
+        let missing = if machines.any(|machine| machine) {
+            Missing {
+                what: format!("network interfaces of the virtual machines of {label}"),
+                how: Datum::not_asked(
+                    "pools of type VirtualMachines have no scale set, and their machines' interfaces are not read",
+                ),
+            }
+        } else {
+            Missing {
+                what: format!("scale set of {label}"),
+                how: Datum::not_asked("no scale set of the node resource group names the pool"),
+            }
         };
         levels.push(LevelGroup::of(
             facts,

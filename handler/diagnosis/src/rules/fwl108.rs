@@ -7,7 +7,7 @@ use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
 use crate::endpoints::{RequiredEndpoint, View, catalogue, required};
-use crate::facts::{AzureFirewall, Features, Id};
+use crate::facts::{AzureFirewall, Id};
 use crate::network::firewall::{
     Caveat, FirewallPart, FirewallRules, FirewallView, FlowProtocol, RuleName, Stage, Target,
 };
@@ -92,8 +92,7 @@ struct Denied<'e> {
 }
 
 fn evaluate(ctx: &Context<'_>, appliance: &Appliance<'_, '_>, firewall: &AzureFirewall) -> Outcome {
-    let features = Features::default();
-    let view = View::of(ctx.facts, &features);
+    let view = View::of(ctx.facts, &ctx.facts.features);
     let needed = required(&view);
     let mut outcome = Outcome::passed();
     let listed = ctx

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::endpoints::{Protocol, RequiredEndpoint, View, required};
-use crate::facts::{Direction, Features};
+use crate::facts::Direction;
 use crate::network::nsg::{FlowClass, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{self, AddressSet, PortSet};
@@ -15,17 +15,19 @@ use crate::security::{self, ApiServer, Guard, Service, Standing};
 
 /// The endpoints with a verdict for each pool.
 pub(crate) fn endpoints(ctx: &Context<'_>) -> EgressEndpoints {
-    let needed = required(&View::of(ctx.facts, &Features::default())).endpoints;
+    let needed = required(&View::of(ctx.facts, &ctx.facts.features));
     let listed = ctx.facts.egress_endpoints.as_known().is_some();
     let source = if listed {
         Some(EndpointSource::Arm)
     } else {
-        (!needed.is_empty()).then_some(EndpointSource::Catalogue)
+        (!needed.endpoints.is_empty()).then_some(EndpointSource::Catalogue)
     };
     let guards = Guard::all(ctx);
     EgressEndpoints {
         source,
+        notes: needed.open,
         items: needed
+            .endpoints
             .into_iter()
             .map(|endpoint| item(ctx, &guards, endpoint))
             .collect(),

@@ -29,6 +29,8 @@ const TYPES: &[&str] = &[
     "Microsoft.Network/publicIPPrefixes",
     "Microsoft.Network/routeTables",
     "Microsoft.Network/routeTables/routes",
+    "Microsoft.Network/virtualHubs",
+    "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections",
     "Microsoft.Network/virtualNetworks",
     "Microsoft.Network/virtualNetworks/subnets",
     "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",

@@ -168,6 +168,7 @@ impl Plan {
             )
             .chain(scenario.firewalls.values().map(|it| &it.resource_group))
             .chain(scenario.ip_groups.values().map(|it| &it.resource_group))
+            .chain(scenario.virtual_hubs.values().map(|it| &it.resource_group))
             .chain(scenario.appliances.values().map(|it| &it.resource_group))
             .chain(
                 scenario
@@ -269,6 +270,10 @@ impl Plan {
             "firewalls" => network(
                 "azureFirewalls",
                 scenario.firewalls.get(name).map(|it| &it.resource_group),
+            ),
+            "virtual_hubs" => network(
+                "virtualHubs",
+                scenario.virtual_hubs.get(name).map(|it| &it.resource_group),
             ),
             "ip_groups" => network(
                 "ipGroups",
