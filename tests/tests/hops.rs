@@ -218,12 +218,103 @@ async fn a_firewall_hidden_from_the_lists_is_asked_for_by_its_name() {
 
 #[tokio::test]
 async fn r2_20_other_outbound_types_look_only_where_a_route_leads_to_an_appliance() {
-    let (facts, calls) = read("lb", &cluster("10.31.0.4", "loadBalancer", FIREWALL)).await;
-    assert_eq!(facts.hops.len(), 1, "{calls:#?}");
+    for (hop, more) in [("10.31.0.4", FIREWALL), ("10.31.1.4", APPLIANCE)] {
+        let (facts, calls) = read("lb", &cluster(hop, "loadBalancer", more)).await;
+        assert_eq!(facts.hops.len(), 1, "{calls:#?}");
+        assert_frugal(&calls);
+    }
     let plain =
         cluster("10.31.0.4", "loadBalancer", FIREWALL).replace("VirtualAppliance", "Internet");
     let (facts, calls) = read("plain", &plain).await;
+    assert!(facts.hops.is_empty() && facts.firewall_policies.is_empty());
+    assert!(
+        !calls
+            .iter()
+            .any(|call| call.path.contains("ruleCollectionGroups"))
+    );
+    assert_eq!(waves(&calls), 3);
+    let without_table = plain.replace(", route_table = \"rt\"", "");
+    let (facts, calls) = read("none", &without_table).await;
     assert!(facts.hops.is_empty() && facts.firewalls.is_empty());
     assert!(!calls.iter().any(|call| call.path.contains("irewall")));
     assert_eq!(waves(&calls), 3);
+}
+
+/// A load balancer cluster whose nodes' security group holds these rules.
+fn guarded(rules: &str) -> String {
+    format!(
+        r#"
+description = "x"
+cluster.plugin_mode = "overlay"
+[pools.system]
+subnet = "vnet/nodes"
+[networks.vnet]
+prefixes = ["10.40.0.0/16"]
+subnets.nodes = {{ prefix = "10.40.0.0/24", nsg = "nsg" }}
+[nsgs.nsg]
+rules = [{rules}]
+"#
+    )
+}
+
+fn asks_for_tags(calls: &[Call]) -> usize {
+    let tags = |call: &&Call| call.path.ends_with("/serviceTags");
+    calls.iter().filter(tags).count()
+}
+
+#[tokio::test]
+async fn r4_18_service_tags_are_read_in_the_fourth_wave_and_only_where_they_decide() {
+    let denied = r#"{ name = "no-sql", priority = 100, access = "Deny", to = "Sql.westeurope" }"#;
+    let (facts, calls) = read("tag", &guarded(denied)).await;
+    assert_eq!((asks_for_tags(&calls), waves(&calls)), (1, 4), "{calls:#?}");
+    let list = facts.service_tags.as_known().expect("the list");
+    assert_eq!(list.change_number.as_deref(), Some("91"));
+    assert_eq!(list.tags["Sql.WestEurope"], ["20.40.20.0/24"]);
+    assert!(
+        !list.tags.contains_key("AzureMonitor"),
+        "nobody asked for it"
+    );
+
+    for rules in [
+        "",
+        r#"{ name = "a", priority = 100, access = "Deny", to = "Internet", ports = "25" }"#,
+        r#"{ name = "a", priority = 100, access = "Allow", to = "Sql" }"#,
+    ] {
+        let (facts, calls) = read("plain", &guarded(rules)).await;
+        assert_eq!((asks_for_tags(&calls), waves(&calls)), (0, 3), "{rules}");
+        assert!(matches!(facts.service_tags, Datum::NotAsked { .. }));
+    }
+}
+
+#[tokio::test]
+async fn r4_18_a_firewalls_service_tags_are_read_beside_its_ip_groups() {
+    let text = cluster("10.31.0.4", "userDefinedRouting", FIREWALL);
+    let (facts, calls) = read("fw-tags", &text).await;
+    assert_frugal(&calls);
+    assert_eq!(asks_for_tags(&calls), 1);
+    let list = facts.service_tags.as_known().expect("the list");
+    assert!(list.tags.contains_key("AzureCloud"));
+}
+
+#[tokio::test]
+async fn a_secured_hubs_firewall_is_confirmed_by_the_hubs_connections() {
+    let text = include_str!("../scenarios/udr-firewall-secured-hub.toml");
+    let (facts, calls) = read("hub", text).await;
+    assert_frugal(&calls);
+    let Some(Datum::Known(HopOwner::AzureFirewall(id))) = facts.hops.values().next() else {
+        panic!("{:?}", facts.hops)
+    };
+    let firewall = facts.firewalls[id].as_known().expect("its body");
+    assert_eq!(firewall.hub_public_ips, ["20.71.10.4", "20.71.10.5"]);
+
+    let denied = format!(
+        "{text}\n[[faults]]\ngroup = \"rg-secured-hub\"\npath = \"/hubVirtualNetworkConnections\"\ndeny = true\n"
+    );
+    let (facts, _) = read("hub-denied", &denied).await;
+    let owner = facts.hops.values().next().expect("one hop");
+    assert!(
+        matches!(owner, Datum::Denied { action: Some(action), .. }
+            if action == "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections/read"),
+        "{owner:?}"
+    );
 }

@@ -117,6 +117,11 @@ impl Endpoints {
         })
     }
 
+    /// The cloud.
+    pub fn cloud(&self) -> Cloud {
+        self.cloud
+    }
+
     /// Resource Manager, e.g. `https://management.azure.com`, without a slash at the end.
     pub fn arm(&self) -> &str {
         &self.arm

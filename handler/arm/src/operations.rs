@@ -102,12 +102,18 @@ table! {
     /// The public IP prefixes of a resource group.
     PUBLIC_IP_PREFIXES_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/publicIPPrefixes",
         "Microsoft.Network/publicIPPrefixes/read";
+    /// The service tags of a cloud with their addresses, all regions' whatever the region asked: several megabytes.
+    SERVICE_TAGS_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/locations"), "/serviceTags",
+        "Microsoft.Network/locations/serviceTags/read";
     /// An Azure Firewall with its classic rules.
     AZURE_FIREWALL_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/azureFirewalls"), "",
         "Microsoft.Network/azureFirewalls/read";
     /// The Azure Firewalls of a subscription.
     AZURE_FIREWALLS_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/azureFirewalls",
         "Microsoft.Network/azureFirewalls/read";
+    /// The virtual networks that are connected to a virtual hub.
+    HUB_CONNECTIONS_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualHubs"), "/hubVirtualNetworkConnections",
+        "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections/read";
     /// A firewall policy without its rules.
     FIREWALL_POLICY_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/firewallPolicies"), "",
         "Microsoft.Network/firewallPolicies/read";

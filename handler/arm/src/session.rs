@@ -83,7 +83,15 @@ pub(crate) struct Answer {
 impl Answer {
     /// The body as `T`. What serde says of a wrong value quotes the value, so only the place is kept.
     pub(crate) fn read<T: DeserializeOwned>(&self, operation: &Operation) -> Result<T, ArmError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        self.read_by(operation, |body| serde_json::from_slice(body))
+    }
+
+    fn read_by<T>(
+        &self,
+        operation: &Operation,
+        read: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<T, ArmError> {
+        read(&self.body).map_err(|error| {
             let place = format!(
                 "the body is not as documented ({:?}, line {}, column {})",
                 error.classify(),
@@ -138,6 +146,22 @@ impl Session {
     ) -> Result<T, ArmError> {
         let url = self.url(operation, id, query)?;
         self.send(operation, id, url, None).await?.read(operation)
+    }
+
+    /// The same for an answer of which only a part is wanted: `read` takes it out of the whole body, so that the rest
+    /// never exists as values.
+    ///
+    /// # Errors
+    /// [`ArmError`]; malformed when `read` fails.
+    pub async fn get_part<T>(
+        &self,
+        operation: &'static Operation,
+        id: &ResourceId,
+        read: impl FnOnce(&[u8]) -> serde_json::Result<T> + Send,
+    ) -> Result<T, ArmError> {
+        let url = self.url(operation, id, &[])?;
+        let answer = self.send(operation, id, url, None).await?;
+        answer.read_by(operation, read)
     }
 
     /// Asks a list operation and follows its pages to the end.

@@ -11,6 +11,7 @@ mod networks;
 mod outcome;
 mod plan;
 mod reader;
+mod tags;
 
 use std::fmt;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ pub struct Collected {
 /// [`ArmError`] when the cluster itself could not be read. Whatever else is missing is said in the facts.
 pub async fn collect(client: &Client, request: &Request) -> Result<Collected, ArmError> {
     let session = client.session(request.deadline);
-    let shared = reader::Shared::new(&session, request);
+    let shared = reader::Shared::new(&session, request, client.endpoints().cloud());
     let facts = plan::facts(shared.first_wave(), request).await?;
     Ok(Collected {
         facts,

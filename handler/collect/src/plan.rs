@@ -6,8 +6,11 @@
 //! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups |
 //! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
 //!
-//! Where a default route leads to an appliance, its owner is looked for as described in `hops`: with outbound type
-//! `userDefinedRouting` from wave 3 on, else from wave 4 on.
+//! Where a default route leads to an appliance, its owner is looked for as described in `hops`, from wave 3 on: where a
+//! pool's subnet has a route table, or the outbound type is `userDefinedRouting`.
+//!
+//! Service tags are read in the wave after the rules that name one whose addresses decide something: wave 4, or 5 with a
+//! firewall's rules.
 //!
 //! A wave is added only where Azure's answers force it: a cluster body without agent pools (the pool list comes first), a
 //! virtual network that may not be read (its subnets are asked one by one), a NAT gateway with an address in yet another
@@ -20,9 +23,11 @@ use egress_arm::{ArmError, model, operations};
 use egress_diagnosis::facts::{
     AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, NatGateway, Nsg,
     OutboundType, PublicIp, ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
+    ServiceTagList,
 };
 use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt, try_join};
+use tokio::sync::oneshot;
 
 use crate::Request;
 use crate::addresses::{self, Addresses};
@@ -32,6 +37,7 @@ use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
 use crate::networks::{self, Networks};
 use crate::outcome::{Listing, converted, converted_list};
 use crate::reader::Reader;
+use crate::tags;
 
 const NO_NODE_GROUP: &str = "the cluster names no node resource group";
 
@@ -95,6 +101,8 @@ async fn of_cluster(
     let node_ips = once(node_group_ips(reader, group));
     let own_addresses = once(addresses::by_id(reader, named_elsewhere));
     let tables = once(route_tables(pools.clone()));
+    let nsgs = once(nsgs(pools.clone(), scale_sets.clone()));
+    let (announce, firewall_tags) = oneshot::channel();
 
     // Needs one of these, each as soon as it is there.
     let next = reader.next_wave();
@@ -111,8 +119,14 @@ async fn of_cluster(
     };
     let of_subnets = async {
         futures::join!(
-            hops(&cluster, pools.clone(), tables.clone(), group),
-            nsgs(pools.clone(), scale_sets.clone()),
+            hops(&cluster, pools.clone(), tables.clone(), group, announce),
+            service_tags(
+                &cluster,
+                pools.clone(),
+                nsgs.clone(),
+                tables.clone(),
+                firewall_tags
+            ),
             gateways(pools.clone(), group, own_addresses.clone()),
             metrics_of_gateways(&cluster, pools.clone()),
         )
@@ -120,12 +134,13 @@ async fn of_cluster(
     let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
     let (node_resource_group, node_ips, own_addresses, scale_set_nics, frontends, mut metrics) =
         of_group;
-    let (hops, nsgs, gateways, gateway_metrics) = of_subnets;
+    let (hops, service_tags, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
 
     // All of these have ended by now.
     let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
     let tables = tables.await;
+    let nsgs = nsgs.await;
     let named = named
         .iter()
         .chain(&frontends.named)
@@ -155,7 +170,7 @@ async fn of_cluster(
         virtual_networks,
         subnets,
         route_tables: (*tables).clone(),
-        nsgs,
+        nsgs: (*nsgs).clone(),
         nat_gateways,
         public_ips: addresses.ips,
         public_ip_prefixes: addresses.prefixes,
@@ -168,6 +183,8 @@ async fn of_cluster(
         rule_collection_groups: hops.groups,
         ip_groups: hops.ip_groups,
         hops: hops.owners,
+        service_tags,
+        features: reader.features(),
         cluster,
     }
 }
@@ -326,14 +343,43 @@ async fn hops(
     pools: Once<'_, PoolNetworks<'_>>,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
     group: Option<&Id>,
+    announce: oneshot::Sender<BTreeSet<String>>,
 ) -> Hops {
     let pools = pools.await;
     let outbound = cluster
         .network
         .as_ref()
         .and_then(|n| n.outbound_type.as_ref());
-    let expected = outbound == Some(&OutboundType::UserDefinedRouting);
-    hops::read(pools.next, &pools.networks, tables, expected, group).await
+    let attached = pools.networks.attached(|subnet| &subnet.route_table_id);
+    let expected = outbound == Some(&OutboundType::UserDefinedRouting) || !attached.is_empty();
+    hops::read(
+        pools.next,
+        &pools.networks,
+        tables,
+        expected,
+        group,
+        announce,
+    )
+    .await
+}
+
+/// The service tags that security groups, route tables and the rules of firewalls name.
+async fn service_tags(
+    cluster: &Cluster,
+    pools: Once<'_, PoolNetworks<'_>>,
+    nsgs: Once<'_, BTreeMap<Id, Datum<Nsg>>>,
+    tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
+    firewall_tags: oneshot::Receiver<BTreeSet<String>>,
+) -> Datum<ServiceTagList> {
+    let (pools, nsgs, tables, of_firewalls) = futures::join!(pools, nsgs, tables, firewall_tags);
+    let mut reader = pools.next.next_wave();
+    let mut named = tags::named(&nsgs, &tables);
+    // No announcement: no firewall was found whose rules could name one.
+    if let Ok(tags) = of_firewalls {
+        named.extend(tags);
+        reader = reader.next_wave();
+    }
+    tags::read(reader, cluster, named).await
 }
 
 /// The groups of the subnets, and those that only the scale sets' models name.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use egress_arm::read::{Field, Tolerant};
 use egress_arm::{ArmError, Operation, ResourceId, Session};
-use egress_diagnosis::facts::{Datum, Id, Window};
+use egress_diagnosis::facts::{Cloud, Datum, Features, Id, Window};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
@@ -16,16 +16,22 @@ use crate::{Progress, Request};
 pub(crate) struct Shared<'a> {
     session: &'a Session,
     request: &'a Request,
+    cloud: egress_arm::Cloud,
     begun: AtomicUsize,
     done: AtomicUsize,
     waves: AtomicUsize,
 }
 
 impl<'a> Shared<'a> {
-    pub(crate) fn new(session: &'a Session, request: &'a Request) -> Self {
+    pub(crate) fn new(
+        session: &'a Session,
+        request: &'a Request,
+        cloud: egress_arm::Cloud,
+    ) -> Self {
         Self {
             session,
             request,
+            cloud,
             begun: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
             waves: AtomicUsize::new(USUAL_WAVES),
@@ -60,6 +66,19 @@ impl Reader<'_> {
         }
     }
 
+    /// What is known beside the cluster's body: the cloud that is asked. Extensions have no read in the plan.
+    pub(crate) fn features(self) -> Features {
+        let cloud = match self.shared.cloud {
+            egress_arm::Cloud::Public => Cloud::Public,
+            egress_arm::Cloud::China => Cloud::China,
+            egress_arm::Cloud::UsGov => Cloud::UsGov,
+        };
+        Features {
+            cloud: Some(cloud),
+            extensions: None,
+        }
+    }
+
     /// The metrics window.
     pub(crate) fn window(self) -> Window {
         self.shared.request.window
@@ -91,6 +110,20 @@ impl Reader<'_> {
             return malformed();
         };
         let call = self.shared.session.get(operation, &asked, query);
+        self.datum(operation, &asked, call).await
+    }
+
+    /// Reads the part of an answer that `read` takes out of it.
+    pub(crate) async fn get_part<T>(
+        self,
+        operation: &'static Operation,
+        id: &Id,
+        read: impl FnOnce(&[u8]) -> serde_json::Result<T> + Send,
+    ) -> Datum<T> {
+        let Some(asked) = resource_id(operation, id) else {
+            return malformed();
+        };
+        let call = self.shared.session.get_part(operation, &asked, read);
         self.datum(operation, &asked, call).await
     }
 

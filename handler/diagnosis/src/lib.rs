@@ -31,3 +31,4 @@ mod verdict;
 pub mod testing;
 
 pub use diagnose::diagnose;
+pub use security::tags_of_services;

@@ -21,6 +21,19 @@ fn id(group: &str, tail: &str) -> Id {
     ))
 }
 
+/// Azure's list of service tags with these.
+pub fn service_tags(tags: &[(&str, &str)]) -> Datum<ServiceTagList> {
+    let tags = tags
+        .iter()
+        .map(|(name, prefix)| ((*name).to_owned(), vec![(*prefix).to_owned()]))
+        .collect();
+    Datum::Known(ServiceTagList {
+        cloud: Some("Public".to_owned()),
+        change_number: Some("91".to_owned()),
+        tags,
+    })
+}
+
 /// Id of the test network.
 pub fn vnet_id() -> Id {
     id("rg-net", "Microsoft.Network/virtualNetworks/vnet")
@@ -179,6 +192,8 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         rule_collection_groups: BTreeMap::new(),
         ip_groups: BTreeMap::new(),
         hops: BTreeMap::new(),
+        service_tags: Datum::not_asked("no rule names a service tag"),
+        features: Features::default(),
     };
     facts.window.start = START
         .saturating_sub(SignedDuration::from_hours(6))

@@ -45,6 +45,8 @@ pub(crate) struct Cloud {
     /// By lower-case path.
     documents: BTreeMap<String, Value>,
     clusters: Vec<Cluster>,
+    /// Faults of reads outside any resource group, of all scenarios.
+    subscription_faults: Vec<Fault>,
 }
 
 impl Cloud {
@@ -60,6 +62,9 @@ impl Cloud {
     }
 
     fn add(&mut self, expanded: Expanded) -> Result<(), Error> {
+        let of_subscription = |fault: &&Fault| fault.group.as_deref() == Some("subscription");
+        let faults = expanded.faults.iter().filter(of_subscription).cloned();
+        self.subscription_faults.extend(faults);
         for (name, body) in expanded.groups {
             let faults = expanded
                 .faults
@@ -124,6 +129,10 @@ impl Cloud {
 
     pub(crate) fn group(&self, name: &str) -> Option<&Group> {
         self.groups.get(&name.to_ascii_lowercase())
+    }
+
+    pub(crate) fn subscription_faults(&self) -> &[Fault] {
+        &self.subscription_faults
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {

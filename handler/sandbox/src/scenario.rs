@@ -56,6 +56,9 @@ pub(crate) struct Scenario {
     /// Azure Firewalls by name.
     #[serde(default)]
     pub(crate) firewalls: BTreeMap<String, Firewall>,
+    /// Virtual hubs by name.
+    #[serde(default)]
+    pub(crate) virtual_hubs: BTreeMap<String, VirtualHub>,
     /// IP groups by name.
     #[serde(default)]
     pub(crate) ip_groups: BTreeMap<String, IpGroup>,
@@ -398,13 +401,27 @@ pub(crate) struct PublicIpPrefix {
     pub(crate) zones: Vec<String>,
 }
 
-/// `[firewalls.<name>]`: an Azure Firewall in the subnet `AzureFirewallSubnet` of `network`, with a policy. Without
-/// `rules` the policy admits the FQDN tag `AzureKubernetesService` for every source.
+/// `[virtual_hubs.<name>]`: a virtual hub; its network belongs to Azure and cannot be read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VirtualHub {
+    pub(crate) resource_group: Option<String>,
+    pub(crate) prefix: String,
+    /// Names under `[networks]` that are connected to it: each has a peering with the hub's network.
+    #[serde(default)]
+    pub(crate) networks: Vec<String>,
+}
+
+/// `[firewalls.<name>]`: an Azure Firewall in the subnet `AzureFirewallSubnet` of `network` or in a virtual hub, with a
+/// policy. In a hub, `ips` are the addresses themselves. Without `rules` the policy admits the FQDN tag `AzureKubernetesService` for every source.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Firewall {
     pub(crate) resource_group: Option<String>,
-    pub(crate) network: String,
+    /// Either this or `hub`.
+    pub(crate) network: Option<String>,
+    /// A name under `[virtual_hubs]`.
+    pub(crate) hub: Option<String>,
     pub(crate) private_ip: String,
     pub(crate) ips: Vec<String>,
     #[serde(default = "standard")]
@@ -586,7 +603,8 @@ pub(crate) struct Minutes {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
-    /// `node` for the node resource group, or a group's name; default: every group of the scenario.
+    /// `node` for the node resource group, or a group's name; default: every group of the scenario. `subscription` for
+    /// reads outside any group, which all scenarios share: its `path` should be one that only this scenario asks for.
     pub(crate) group: Option<String>,
     /// A part of the path, in any case, e.g. `/routeTables`.
     pub(crate) path: Option<String>,

@@ -132,6 +132,7 @@ pub(crate) fn report(cluster: &str) -> Report {
         egress_endpoints: EgressEndpoints {
             source: None,
             items: Vec::new(),
+            notes: Vec::new(),
         },
         nat_gateway: NatGatewaySection {
             expected: true,

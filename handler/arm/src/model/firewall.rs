@@ -20,6 +20,8 @@ pub type ClassicCollection = Resource<ClassicCollectionProperties>;
 pub type FirewallPolicy = Resource<FirewallPolicyProperties>;
 /// A rule collection group of a policy.
 pub type RuleCollectionGroup = Resource<RuleCollectionGroupProperties>;
+/// A virtual network's connection to a virtual hub.
+pub type HubConnection = Resource<HubConnectionProperties>;
 /// An IP group.
 pub type IpGroup = Resource<IpGroupProperties>;
 
@@ -146,6 +148,11 @@ arm_objects! {
         terminate_tls: Field<bool>,
         translated_address: Field<String>,
         translated_fqdn: Field<String>,
+    }
+
+    /// `properties` of a virtual network's connection to a virtual hub.
+    HubConnectionProperties {
+        remote_virtual_network: Part<Reference>,
     }
 
     /// `properties` of an IP group.

@@ -11,6 +11,7 @@ mod load_balancer;
 mod metrics;
 mod network;
 mod resource;
+mod service_tags;
 #[cfg(test)]
 mod tests;
 
@@ -31,9 +32,10 @@ pub use compute::{
 pub use firewall::{
     AzureFirewall, AzureFirewallProperties, ClassicCollection, ClassicCollectionProperties,
     CollectionAction, DnsSettings, FirewallIpConfiguration, FirewallIpConfigurationProperties,
-    FirewallPolicy, FirewallPolicyProperties, FirewallRule, HubIpAddresses, HubPublicIp,
-    HubPublicIps, IpGroup, IpGroupProperties, PolicySnat, RuleCollection, RuleCollectionGroup,
-    RuleCollectionGroupProperties, RuleProtocol, ThreatIntelWhitelist, TransportSecurity,
+    FirewallPolicy, FirewallPolicyProperties, FirewallRule, HubConnection, HubConnectionProperties,
+    HubIpAddresses, HubPublicIp, HubPublicIps, IpGroup, IpGroupProperties, PolicySnat,
+    RuleCollection, RuleCollectionGroup, RuleCollectionGroupProperties, RuleProtocol,
+    ThreatIntelWhitelist, TransportSecurity,
 };
 pub use load_balancer::{
     BackendPool, BackendPoolProperties, FrontendIpConfiguration, FrontendProperties, LoadBalancer,
@@ -49,3 +51,4 @@ pub use network::{
     Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
 };
 pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};
+pub use service_tags::{ServiceTag, ServiceTags, TagProperties};

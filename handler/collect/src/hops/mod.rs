@@ -1,6 +1,7 @@
 //! Who owns the address that a default route hands packets to, and the rules of the Azure Firewall that does.
 //!
-//! Nothing of this is read unless a default route leads to a virtual appliance, or the outbound type says that one should.
+//! Nothing of this is read unless a subnet has a route table, which may lead to a virtual appliance, or the outbound type
+//! says that one should. Looking starts before the routes are known: else it would take a wave more.
 //!
 //! | wave | needs | reads |
 //! |---|---|---|
@@ -8,6 +9,7 @@
 //! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses, NAT gateway and metrics of the firewall |
 //! | c | these | power state of the machine; health behind the load balancer; IP groups |
 
+mod hubs;
 mod owner;
 mod rules;
 pub(crate) mod segment;
@@ -22,6 +24,7 @@ use egress_diagnosis::facts::{
 };
 use futures::future::join_all;
 use ipnet::IpNet;
+use tokio::sync::oneshot;
 
 use crate::addresses::Addresses;
 use crate::metrics::firewall_metrics;
@@ -50,14 +53,16 @@ pub(crate) struct Hops {
     pub(crate) metrics: ResourceMetrics,
 }
 
-/// Finds the owners of the route tables' appliance hops. `expected`: the outbound type promises such a hop, so that
-/// looking starts beside the route tables.
+/// Finds the owners of the route tables' appliance hops. `expected`: there may be such a hop, so that looking
+/// starts beside the route tables. `announce` is told the service tags that firewall rules name as soon as these
+/// have been read, and dropped when there are none.
 pub(crate) async fn read(
     reader: Reader<'_>,
     networks: &Networks,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
     expected: bool,
     node_group: Option<&Id>,
+    announce: oneshot::Sender<BTreeSet<String>>,
 ) -> Hops {
     let peers = space::peers(networks);
     let ahead = expected && peers.len() <= READ_AHEAD;
@@ -99,11 +104,17 @@ pub(crate) async fn read(
     };
     let serving = firewalls.iter().filter(|(id, _)| own.contains(id));
     let bodies: Vec<&AzureFirewall> = serving.filter_map(|(_, body)| body.as_known()).collect();
-    let (read, of_firewalls) = futures::join!(
-        rules::read(next, &space, &bodies, node_group),
-        firewall_metrics(next, bodies.iter().map(|firewall| &firewall.id))
+    let (read, of_firewalls, connections) = futures::join!(
+        rules::read(next, &space, &bodies, node_group, announce),
+        firewall_metrics(next, bodies.iter().map(|firewall| &firewall.id)),
+        hubs::connections(next, &bodies)
     );
     metrics.extend(of_firewalls);
+    let pools = |id: &Id| networks.vnets.contains_key(id);
+    let owners = owners
+        .into_iter()
+        .map(|(hop, owner)| (hop, hubs::confirmed(owner, &bodies, &connections, pools)))
+        .collect();
     Hops {
         subnets: space.subnets(&hops, &firewalls),
         vnets: space.peered,

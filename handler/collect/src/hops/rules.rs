@@ -7,7 +7,9 @@ use egress_diagnosis::facts::{
     AzureFirewall, Datum, FirewallPolicy, Id, IpGroup, NatGateway, RuleCollection,
     RuleCollectionGroup,
 };
+use egress_diagnosis::network::tags_of_collection;
 use futures::future::join_all;
+use tokio::sync::oneshot;
 
 use super::space::Space;
 use crate::addresses::{self, Addresses};
@@ -34,9 +36,10 @@ pub(super) async fn read(
     space: &Space,
     firewalls: &[&AzureFirewall],
     node_group: Option<&Id>,
+    announce: oneshot::Sender<BTreeSet<String>>,
 ) -> Rules {
     let (mut rules, (nat_gateways, addresses)) = futures::join!(
-        policies(reader, space, firewalls),
+        policies(reader, space, firewalls, announce),
         ways_out(reader, space, firewalls, node_group)
     );
     rules.nat_gateways = nat_gateways;
@@ -45,7 +48,12 @@ pub(super) async fn read(
 }
 
 /// Policies with their parents, their rules, and the IP groups that these and classic rules name.
-async fn policies(reader: Reader<'_>, space: &Space, firewalls: &[&AzureFirewall]) -> Rules {
+async fn policies(
+    reader: Reader<'_>,
+    space: &Space,
+    firewalls: &[&AzureFirewall],
+    announce: oneshot::Sender<BTreeSet<String>>,
+) -> Rules {
     let mut rules = Rules::default();
     let mut reader = reader;
     let mut wanted: BTreeSet<Id> = firewalls
@@ -72,7 +80,16 @@ async fn policies(reader: Reader<'_>, space: &Space, firewalls: &[&AzureFirewall
             .iter()
             .flat_map(|firewall| &firewall.classic_collections),
     );
-    let named: BTreeSet<Id> = collections.flat_map(ip_groups).cloned().collect();
+    let collections: Vec<&RuleCollection> = collections.collect();
+    let tags = collections.iter().copied().flat_map(tags_of_collection);
+    // Nobody listens any more when the report has ended.
+    let _ = announce.send(tags.collect());
+    let named: BTreeSet<Id> = collections
+        .iter()
+        .copied()
+        .flat_map(ip_groups)
+        .cloned()
+        .collect();
     let each = named.into_iter().map(|id| async move {
         let answer = reader.get(&operations::IP_GROUP_GET, &id, &[]).await;
         (id, converted(answer, convert::ip_group))

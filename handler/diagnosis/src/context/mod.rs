@@ -11,6 +11,7 @@ pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
 
 use crate::commands::Az;
 use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};
+use crate::network::ServiceTags;
 use crate::path::{Carrier, Path};
 use crate::rules::inspection::Inspection;
 use crate::snat::Demand;
@@ -29,6 +30,8 @@ pub struct Context<'f> {
     pub(crate) snat: Carriers,
     /// What the Azure Firewalls at next hops do with what the cluster needs.
     pub(crate) inspections: Vec<Inspection<'f>>,
+    /// Azure's service tags, as far as they were read.
+    pub(crate) tags: ServiceTags,
 }
 
 impl<'f> Context<'f> {
@@ -36,10 +39,11 @@ impl<'f> Context<'f> {
     pub fn new(facts: &'f Facts) -> Self {
         let subnets = Subnets::of(facts);
         let balancer = Balancer { facts };
+        let tags = ServiceTags::of(&facts.service_tags);
         let paths: Vec<Path<'f>> = subnets
             .uses
             .iter()
-            .map(|used| Path::of(facts, balancer, used))
+            .map(|used| Path::of(facts, balancer, used, &tags))
             .collect();
         let snat = Carriers::of(facts, &subnets, &paths);
         let mut ctx = Self {
@@ -49,6 +53,7 @@ impl<'f> Context<'f> {
             paths,
             snat,
             inspections: Vec::new(),
+            tags,
         };
         ctx.inspections = Inspection::all(&ctx);
         ctx

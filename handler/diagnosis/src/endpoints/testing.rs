@@ -90,6 +90,8 @@ pub(super) fn facts() -> Facts {
         rule_collection_groups: BTreeMap::new(),
         ip_groups: BTreeMap::new(),
         hops: BTreeMap::new(),
+        service_tags: Datum::not_asked("no rule names a service tag"),
+        features: crate::facts::Features::default(),
     }
 }
 

@@ -13,6 +13,7 @@ mod id;
 mod load_balancer;
 mod metrics;
 mod network;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -39,6 +40,7 @@ pub use network::{
     Access, Direction, NatGateway, NextHopType, Nsg, Peering, PublicIp, PublicIpPrefix, Route,
     RouteTable, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork,
 };
+pub use tags::ServiceTagList;
 
 /// A required outbound endpoint as ARM lists it (`outboundNetworkDependenciesEndpoints`, R1.9).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +107,10 @@ pub struct Facts {
     pub ip_groups: BTreeMap<Id, Datum<IpGroup>>,
     /// Who owns the address of each default route that leads to a virtual appliance.
     pub hops: BTreeMap<IpAddr, Datum<HopOwner>>,
+    /// Service tags that rules name and whose addresses decide something; not asked for when there are none.
+    pub service_tags: Datum<ServiceTagList>,
+    /// The cloud that was asked, and features that the cluster's body does not tell of.
+    pub features: Features,
 }
 
 /// The subnets one agent pool uses.

@@ -13,6 +13,7 @@ pub mod nsg;
 mod ports;
 mod protocol;
 pub mod routes;
+mod tag_use;
 mod tags;
 
 pub use address::{AddressSet, AddressTerm, Family, InvalidAddress};
@@ -20,4 +21,5 @@ pub use bounds::{AddressBounds, Doubt, PortBounds};
 pub use decision::{Decision, Open, Outcome};
 pub use ports::{InvalidPort, PortSet};
 pub use protocol::{Protocol, ProtocolSet};
+pub use tag_use::{tags_of_collection, tags_of_nsg, tags_of_route_table};
 pub use tags::{OnPremises, ServiceTags, TagContext, VirtualNetworkSpace};

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::{AddressBounds, AddressSet, AddressTerm, Doubt, Family};
-use crate::facts::{Id, RouteTable, VirtualNetwork};
+use crate::facts::{Datum, Id, RouteTable, ServiceTagList, VirtualNetwork};
 
 /// The host's virtual address: Azure DNS, health probes (R4.10, R4.14).
 pub(super) const HOST_VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
@@ -22,9 +23,9 @@ const ACTIVATION: [Ipv4Addr; 3] = [
 ];
 
 /// The contents of service tags as ARM lists them for a region. A tag that is not in it is *undecidable*, never empty
-/// (R4.18).
+/// (R4.18). Cloning is cheap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceTags(BTreeMap<String, Tag>);
+pub struct ServiceTags(Arc<BTreeMap<String, Tag>>);
 
 /// One tag: its prefixes as listed, since routes go by prefix length (R3.7), and the set they make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl ServiceTags {
     where
         P: IntoIterator<Item: AsRef<str>>,
     {
-        Self(
+        Self(Arc::new(
             tags.into_iter()
                 .filter_map(|(name, prefixes)| {
                     let prefixes = prefixes
@@ -60,7 +61,14 @@ impl ServiceTags {
                     (!set.is_empty()).then(|| (name.to_ascii_lowercase(), Tag { prefixes, set }))
                 })
                 .collect(),
-        )
+        ))
+    }
+
+    /// From what was read; nothing is known when it was not.
+    pub fn of(list: &Datum<ServiceTagList>) -> Self {
+        let tags = list.as_known().map(|list| &list.tags);
+        let tags = tags.into_iter().flatten();
+        Self::new(tags.map(|(name, prefixes)| (name.as_str(), prefixes)))
     }
 
     /// The tag's addresses; `None` when not known.

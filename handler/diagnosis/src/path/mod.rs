@@ -15,6 +15,7 @@ pub(crate) use security::{LevelGroup, PoolParts, Security, Summary};
 
 use crate::context::{Balancer, SubnetUse};
 use crate::facts::Facts;
+use crate::network::ServiceTags;
 
 /// The way out of one subnet, for the packets of its nodes or of its pods.
 #[derive(Debug, Clone)]
@@ -33,9 +34,14 @@ pub(crate) struct Path<'f> {
 
 impl<'f> Path<'f> {
     /// Walks the path of one subnet.
-    pub(crate) fn of(facts: &'f Facts, balancer: Balancer<'f>, used: &SubnetUse<'f>) -> Self {
-        let routes = Routes::of(facts, used);
-        let security = Security::of(facts, used, &routes);
+    pub(crate) fn of(
+        facts: &'f Facts,
+        balancer: Balancer<'f>,
+        used: &SubnetUse<'f>,
+        tags: &ServiceTags,
+    ) -> Self {
+        let routes = Routes::of(facts, used, tags);
+        let security = Security::of(facts, used, &routes, tags);
         let carrier = Carrier::of(facts, balancer, used, &routes.default);
         let internet = Internet::of(facts, balancer, &security, &carrier, &routes.default);
         Self {

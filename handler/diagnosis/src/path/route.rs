@@ -82,7 +82,7 @@ pub(crate) struct Routes<'f> {
 }
 
 impl<'f> Routes<'f> {
-    pub(crate) fn of(facts: &'f Facts, used: &SubnetUse<'f>) -> Self {
+    pub(crate) fn of(facts: &'f Facts, used: &SubnetUse<'f>, tags: &ServiceTags) -> Self {
         let network = network(facts, used);
         let table = table(facts, used);
         let gateway = match (&network, &table) {
@@ -90,7 +90,7 @@ impl<'f> Routes<'f> {
             (Ok(network), _) => gateway(network),
             (Err(missing), _) => Some(format!("{} could not be read", missing.what)),
         };
-        let effective = effective(used, &network, &table, gateway.is_some());
+        let effective = effective(used, &network, &table, gateway.is_some(), tags);
         let default = default_route(&table, gateway.as_deref(), &effective);
         Self {
             network,
@@ -173,6 +173,7 @@ fn effective(
     network: &Result<&VirtualNetwork, Missing>,
     table: &Result<Option<&RouteTable>, Missing>,
     gateway: bool,
+    tags: &ServiceTags,
 ) -> Result<EffectiveRoutes, Missing> {
     let subnet = used.subnet.clone()?;
     let bgp = if gateway { Bgp::Unknown } else { Bgp::None };
@@ -181,7 +182,7 @@ fn effective(
         table: table.clone()?,
         service_endpoints: &subnet.service_endpoints,
         bgp: &bgp,
-        tags: &ServiceTags::unknown(),
+        tags,
     }))
 }
 

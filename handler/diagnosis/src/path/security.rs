@@ -20,6 +20,8 @@ pub(crate) struct LevelGroup {
     pub(crate) nsg: Result<Option<Id>, Missing>,
     /// Its outbound rules.
     pub(crate) rules: LevelRules,
+    /// The same with every service tag left unresolved, for services that are known by their tag's name.
+    pub(crate) by_name: LevelRules,
 }
 
 /// The security groups of a path.
@@ -95,8 +97,13 @@ impl Summary {
 }
 
 impl Security {
-    pub(crate) fn of(facts: &Facts, used: &SubnetUse<'_>, routes: &Routes<'_>) -> Self {
-        let tags = tags(routes);
+    pub(crate) fn of(
+        facts: &Facts,
+        used: &SubnetUse<'_>,
+        routes: &Routes<'_>,
+        service_tags: &ServiceTags,
+    ) -> Self {
+        let tags = tags(routes, service_tags);
         let prefixes = used.subnet.as_ref().ok().map(|s| &s.address_prefixes);
         let sources = prefixes
             .filter(|texts| !texts.is_empty())
@@ -167,17 +174,28 @@ impl LevelGroup {
                 .known(|| format!("network security group {}", id.name()))
                 .map(Some),
         };
-        let rules = match &body {
+        let rules = |tags: &TagContext| match &body {
             Err(_) => LevelRules::Unreadable,
             Ok(None) => LevelRules::Absent,
             Ok(Some(nsg)) => {
                 LevelRules::Known(SecurityRules::new(nsg, level, Direction::Outbound, tags))
             }
         };
+        let (rules, by_name) = if tags.service_tags == ServiceTags::unknown() {
+            let rules = rules(tags);
+            (rules.clone(), rules)
+        } else {
+            let unresolved = TagContext {
+                service_tags: ServiceTags::unknown(),
+                ..tags.clone()
+            };
+            (rules(tags), rules(&unresolved))
+        };
         Self {
             pools,
             nsg: body.map(|nsg| nsg.map(|nsg| nsg.id.clone())),
             rules,
+            by_name,
         }
     }
 }
@@ -234,9 +252,26 @@ fn nic_groups(facts: &Facts, used: &SubnetUse<'_>, tags: &TagContext) -> Vec<Lev
         .collect();
     if !unknown.is_empty() {
         let names: Vec<&str> = unknown.iter().map(String::as_str).collect();
-        let missing = Missing {
-            what: format!("scale set of {}", crate::context::pools_label(&names)),
-            how: Datum::not_asked("no scale set of the node resource group names the pool"),
+        let label = crate::context::pools_label(&names);
+        let machines = facts.agent_pools.as_known().into_iter().flatten();
+        let mut machines = machines
+            .filter(|pool| unknown.contains(&pool.name))
+            .map(|pool| {
+                let kind = pool.pool_type.as_deref();
+                kind.is_some_and(|kind| kind.eq_ignore_ascii_case("VirtualMachines"))
+            });
+        let missing = if machines.any(|machine| machine) {
+            Missing {
+                what: format!("network interfaces of the virtual machines of {label}"),
+                how: Datum::not_asked(
+                    "pools of type VirtualMachines have no scale set, and their machines' interfaces are not read",
+                ),
+            }
+        } else {
+            Missing {
+                what: format!("scale set of {label}"),
+                how: Datum::not_asked("no scale set of the node resource group names the pool"),
+            }
         };
         levels.push(LevelGroup::of(
             facts,
@@ -249,8 +284,8 @@ fn nic_groups(facts: &Facts, used: &SubnetUse<'_>, tags: &TagContext) -> Vec<Lev
     levels
 }
 
-/// What tags mean for this subnet. Contents of service tags are not read, so they stay undecidable (R4.18).
-fn tags(routes: &Routes<'_>) -> TagContext {
+/// What tags mean for this subnet. A service tag that was not read stays undecidable (R4.18).
+fn tags(routes: &Routes<'_>, service_tags: &ServiceTags) -> TagContext {
     let on_premises = if routes.gateway.is_some() {
         OnPremises::Unknown
     } else {
@@ -272,7 +307,7 @@ fn tags(routes: &Routes<'_>) -> TagContext {
         },
     };
     TagContext {
-        service_tags: ServiceTags::unknown(),
+        service_tags: service_tags.clone(),
         space,
         application_groups: BTreeMap::new(),
     }

@@ -198,6 +198,8 @@ pub struct EgressEndpoints {
     pub source: Option<EndpointSource>,
     /// The endpoints.
     pub items: Vec<EgressEndpointItem>,
+    /// What may be missing from the list, and why.
+    pub notes: Vec<String>,
 }
 
 /// Where the endpoint list comes from.

@@ -9,6 +9,7 @@ use crate::endpoints::{Protocol, RequiredEndpoint};
 use crate::network::Outcome as Fate;
 use crate::network::firewall::{RuleName, Stage};
 use crate::report::{Confidence, Finding, Need, Remediation, Severity};
+use crate::security;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -44,14 +45,20 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let mut outcome = inspection.open(ctx, appliance);
         let mut open = Vec::new();
         let mut denied = Vec::new();
+        let mut by_tags = false;
         for judged in inspection.needed() {
             let Some(parts) = &judged.parts else {
                 open.push(label(&judged.endpoint));
                 continue;
             };
-            if parts.iter().any(|part| part.fate == Fate::Undecidable) {
+            let mut undecided = parts
+                .iter()
+                .filter(|part| part.fate == Fate::Undecidable)
+                .peekable();
+            if undecided.peek().is_some() {
                 open.push(label(&judged.endpoint));
             }
+            by_tags |= undecided.any(|part| part.about_tags);
             let mut hits = parts
                 .iter()
                 .filter(|part| part.fate == Fate::Denied)
@@ -67,6 +74,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
                         .collect(),
                 });
             }
+        }
+        if by_tags {
+            outcome.missing.extend(security::unread_tags(ctx));
         }
         if !open.is_empty() {
             outcome.undecided.push(format!(

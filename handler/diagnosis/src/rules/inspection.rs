@@ -8,12 +8,13 @@ use super::Outcome;
 use super::appliance::{Appliance, serves};
 use crate::context::{Context, SubnetUse};
 use crate::endpoints::{RequiredEndpoint, View, catalogue, required};
-use crate::facts::{AzureFirewall, Datum, Features, HopOwner, Id, Missing, lookup};
+use crate::facts::{AzureFirewall, Datum, HopOwner, Id, Missing, lookup};
 use crate::network::firewall::{
     Caveat, FirewallPart, FirewallRules, FirewallView, FlowProtocol, RuleName, Target,
 };
-use crate::network::{AddressSet, Family, Outcome as Fate, ServiceTags};
+use crate::network::{AddressSet, Doubt, Family, Outcome as Fate};
 use crate::report::Need;
+use crate::security::Service;
 
 /// The FQDN tag that AKS's documentation recommends (R5.14).
 pub(super) const AKS_TAG: &str = "AzureKubernetesService";
@@ -50,6 +51,8 @@ pub(crate) struct Part {
     /// Rules before it that may match.
     pub(crate) maybe: Vec<RuleName>,
     pub(crate) by_tag_contents: bool,
+    /// Undecided because nobody said which addresses a service tag holds.
+    pub(crate) about_tags: bool,
 }
 
 impl<'f> Inspection<'f> {
@@ -66,8 +69,7 @@ impl<'f> Inspection<'f> {
     }
 
     fn of(ctx: &Context<'f>, appliance: &Appliance<'_, 'f>, firewall: &'f AzureFirewall) -> Self {
-        let features = Features::default();
-        let view = View::of(ctx.facts, &features);
+        let view = View::of(ctx.facts, &ctx.facts.features);
         let needed = required(&view).endpoints;
         let hosts = tag_hosts(&view, &needed);
         let rules = FirewallRules::new(&FirewallView {
@@ -75,13 +77,19 @@ impl<'f> Inspection<'f> {
             policies: &ctx.facts.firewall_policies,
             groups: &ctx.facts.rule_collection_groups,
             ip_groups: &ctx.facts.ip_groups,
-            tags: &ServiceTags::unknown(),
+            tags: &ctx.tags,
             fqdn_tags: &BTreeMap::from([(AKS_TAG.to_ascii_lowercase(), hosts)]),
         });
         let endpoints = needed
             .into_iter()
             .map(|endpoint| Judged {
-                parts: target(&endpoint).map(|target| ask(&rules, appliance, &target)),
+                parts: target(&endpoint).map(|target| {
+                    let targets = by_services(ctx, &endpoint, target);
+                    let parts = targets.iter();
+                    parts
+                        .flat_map(|target| ask(&rules, appliance, target))
+                        .collect()
+                }),
                 endpoint,
             })
             .collect();
@@ -200,6 +208,7 @@ impl Part {
                 decision.outcome
             },
             by: decision.by.clone(),
+            about_tags: decision.open.iter().any(|open| is_about_tags(&open.doubts)),
             maybe: decision.open.iter().map(|open| open.rule.clone()).collect(),
             by_tag_contents: part
                 .caveats
@@ -268,6 +277,30 @@ fn target(endpoint: &RequiredEndpoint) -> Option<Target> {
         endpoint.port?,
         protocol,
     ))
+}
+
+/// The host once for each service behind it, with the addresses of the service's tag: it needs them all (R4.16, R4.33).
+/// Once with any address where they are not known.
+fn by_services(ctx: &Context<'_>, endpoint: &RequiredEndpoint, target: Target) -> Vec<Target> {
+    let location = ctx.cluster().location.as_deref();
+    let services = Service::of_host(&endpoint.category, &endpoint.domain_name);
+    let known = services.iter().map(|service| {
+        let addresses = ctx.tags.get(&service.tag(location))?.of(Family::V4);
+        (!addresses.is_empty()).then(|| Target {
+            addresses,
+            ..target.clone()
+        })
+    });
+    match known.collect::<Option<Vec<Target>>>() {
+        Some(targets) if !targets.is_empty() => targets,
+        _ => vec![target],
+    }
+}
+
+fn is_about_tags(doubts: &[Doubt]) -> bool {
+    doubts
+        .iter()
+        .any(|doubt| matches!(doubt, Doubt::UnresolvedTag(_)))
 }
 
 /// `host:port`

@@ -5,6 +5,7 @@ use super::appliance::Appliance;
 use super::{Outcome, Step};
 use crate::context::Context;
 use crate::facts::{HopOwner, NextHopType, OutboundType};
+use crate::network::AddressTerm;
 use crate::network::routes::Hop;
 use crate::path::is_pod_route;
 use crate::security::isolated;
@@ -55,6 +56,12 @@ fn routes(ctx: &Context<'_>) -> Outcome {
                 route.address_prefix,
                 format!("{} {hop}", route.next_hop_type.as_str()).trim_end()
             ));
+            if matches!(
+                AddressTerm::parse(&route.address_prefix),
+                Ok(AddressTerm::Name(_))
+            ) {
+                outcome.missing.extend(crate::security::unread_tags(ctx));
+            }
         }
     }
     outcome

@@ -3,7 +3,7 @@ use super::nsg_hits::{Hit, Hits, note};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::endpoints::{Requirement, Transport, View, network_rules};
-use crate::facts::{Datum, Direction, Features};
+use crate::facts::{Datum, Direction};
 use crate::network::Protocol;
 use crate::report::{Finding, Severity};
 use crate::security::{self, Guard, Service, Standing};
@@ -28,8 +28,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let view_features = Features::default();
-    let Some(needed) = network_rules(&View::of(ctx.facts, &view_features)) else {
+    let Some(needed) = network_rules(&View::of(ctx.facts, &ctx.facts.features)) else {
         let writes_rules = Guard::all(ctx)
             .iter()
             .any(|guard| guard.nsgs().any(|(_, nsg)| !nsg.rules.is_empty()));

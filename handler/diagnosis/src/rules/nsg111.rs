@@ -16,7 +16,8 @@ pub(super) const RULE: Rule = Rule {
     step: Step::NetworkSecurityGroups,
     docs: Docs {
         what: "Whether a rule with a service tag or an application security group decides about TCP 443 to the internet \
-               and its contents are not known (R4.18, R4.19).",
+               and its contents are not known: Azure's list of service tags could not be read or does not hold the \
+               tag (R4.18, R4.19).",
         why: "What a tag holds differs between clouds and changes every week. A rule about one is never guessed to \
               allow: for a given address it stays open.",
         evidence: "The rules, their security groups and the tags.",
@@ -59,15 +60,24 @@ fn check(ctx: &Context<'_>) -> Outcome {
             }
         }
     }
+    if rules
+        .iter()
+        .any(|(_, names)| names.iter().any(|name| name.starts_with(TAG)))
+    {
+        outcome.missing.extend(security::unread_tags(ctx));
+    }
     outcome
         .findings
         .extend((!rules.is_empty()).then(|| finding(ctx, &rules, pools)));
     outcome
 }
 
+/// What the name of a service tag is preceded by.
+const TAG: &str = "service tag ";
+
 fn unresolved(doubt: &Doubt) -> Option<String> {
     match doubt {
-        Doubt::UnresolvedTag(tag) => Some(format!("service tag {tag}")),
+        Doubt::UnresolvedTag(tag) => Some(format!("{TAG}{tag}")),
         Doubt::UnresolvedApplicationGroup(id) => {
             Some(format!("application security group {}", id.name()))
         }
@@ -115,7 +125,7 @@ mod tests {
     use super::*;
     use crate::facts::Access::{Allow, Deny};
     use crate::testing::{
-        codes, denied, load_balancer, nsg_id, outcome, security_rule, subnet_nsg,
+        codes, denied, load_balancer, nsg_id, outcome, security_rule, service_tags, subnet_nsg,
     };
 
     fn with(access: crate::facts::Access, tag: &str) -> crate::facts::Facts {
@@ -153,6 +163,31 @@ mod tests {
                 .title
                 .contains("application security group web")
         );
+    }
+
+    #[test]
+    fn r4_18_does_not_fire_when_the_tags_addresses_are_known() {
+        let mut facts = with(Deny, "Storage.WestEurope");
+        facts.service_tags = service_tags(&[("storage.westeurope", "20.60.0.0/16")]);
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        // The list was read and does not hold this one.
+        facts.service_tags = service_tags(&[("Storage", "20.60.0.0/14")]);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["NSG111"]);
+        assert!(found.missing.is_empty());
+    }
+
+    #[test]
+    fn r4_18_names_what_is_missing_to_read_the_list() {
+        let mut facts = with(Deny, "Storage.WestEurope");
+        facts.service_tags = denied("Microsoft.Network/locations/serviceTags/read");
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["NSG111"]);
+        assert_eq!(found.missing.len(), 1);
+        // A rule about something else does not miss the list.
+        let mut facts = with(Deny, "Internet");
+        facts.service_tags = denied("Microsoft.Network/locations/serviceTags/read");
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::endpoints::{Protocol, RequiredEndpoint, View, required};
-use crate::facts::{Direction, Features};
+use crate::facts::Direction;
 use crate::network::nsg::{FlowClass, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{self, AddressSet, PortSet};
@@ -15,17 +15,19 @@ use crate::security::{self, ApiServer, Guard, Service, Standing};
 
 /// The endpoints with a verdict for each pool.
 pub(crate) fn endpoints(ctx: &Context<'_>) -> EgressEndpoints {
-    let needed = required(&View::of(ctx.facts, &Features::default())).endpoints;
+    let needed = required(&View::of(ctx.facts, &ctx.facts.features));
     let listed = ctx.facts.egress_endpoints.as_known().is_some();
     let source = if listed {
         Some(EndpointSource::Arm)
     } else {
-        (!needed.is_empty()).then_some(EndpointSource::Catalogue)
+        (!needed.endpoints.is_empty()).then_some(EndpointSource::Catalogue)
     };
     let guards = Guard::all(ctx);
     EgressEndpoints {
         source,
+        notes: needed.open,
         items: needed
+            .endpoints
             .into_iter()
             .map(|endpoint| item(ctx, &guards, endpoint))
             .collect(),
@@ -121,7 +123,7 @@ fn by_rules(
     endpoint: &RequiredEndpoint,
     flow: (network::Protocol, u16),
 ) -> Option<Decided> {
-    let services = services(&endpoint.category, &endpoint.domain_name);
+    let services = Service::of_host(&endpoint.category, &endpoint.domain_name);
     if services == [Service::ApiServer] && security::api_server(ctx) != ApiServer::Public {
         return Some(unknown(
             "the API server is reached inside the network, not over the internet",
@@ -217,26 +219,6 @@ fn denied(rule: &RuleName) -> Decided {
             rule: Some(rule.rule.clone()),
             priority: rule.priority,
         }),
-    }
-}
-
-/// The services behind a host, as far as a service tag stands for them (R4.33).
-fn services(category: &str, host: &str) -> &'static [Service] {
-    let is = |name: &str| category.eq_ignore_ascii_case(name);
-    if is("apiserver") || is("tunnel-classic") {
-        return &[Service::ApiServer];
-    }
-    match host {
-        "mcr.microsoft.com" | "*.data.mcr.microsoft.com" => {
-            &[Service::Registry, Service::FrontDoor]
-        }
-        "management.azure.com" | "management.chinacloudapi.cn" | "management.usgovcloudapi.net" => {
-            &[Service::ResourceManager]
-        }
-        "login.microsoftonline.com" | "login.chinacloudapi.cn" | "login.microsoftonline.us" => {
-            &[Service::Identity]
-        }
-        _ => &[],
     }
 }
 

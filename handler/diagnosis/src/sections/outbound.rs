@@ -327,6 +327,10 @@ fn firewall_ips(ctx: &Context<'_>, firewall: &AzureFirewall) -> Option<Vec<Strin
             return texts(ctx.balancer.of_gateway(gateway)).ok();
         }
     }
+    // A hub's firewall always has addresses; an answer without them does not tell.
+    if firewall.virtual_hub_id.is_some() && firewall.hub_public_ips.is_empty() {
+        return None;
+    }
     let own = firewall.public_ip_ids.iter();
     let own = own.map(|id| ctx.balancer.public_ip(id)).collect();
     let mut addresses = texts(own).ok()?;

@@ -1,5 +1,6 @@
 //! The security groups that a pool's packets meet: the NIC's and the subnet's.
 
+use super::Service;
 use crate::context::Context;
 use crate::facts::{Direction, Id, Missing, Nsg, lookup};
 use crate::network::nsg::{FlowClass, Level, LevelRules, Part, SecurityRules};
@@ -71,6 +72,28 @@ impl<'c, 'f> Guard<'c, 'f> {
         })
     }
 
+    /// What each level does with a class of traffic by the names of service tags, whatever they hold, and by their
+    /// addresses as far as these are known.
+    pub(super) fn by_name_and_address(
+        &self,
+        class: &FlowClass,
+    ) -> impl Iterator<Item = (Vec<Part>, impl FnOnce(FlowClass) -> Vec<Part> + 'c)> {
+        self.levels().map(move |(level, group)| {
+            let by_name = group.by_name.evaluate(level, class.clone());
+            (by_name, move |class| group.rules.evaluate(level, class))
+        })
+    }
+
+    /// The IPv4 addresses of the tag that stands for a service; `None` when not known.
+    pub(super) fn addresses_of(
+        &self,
+        service: Service,
+        location: Option<&str>,
+    ) -> Option<AddressSet> {
+        let set = self.ctx.tags.get(&service.tag(location))?;
+        Some(set.of(Family::V4)).filter(|set| !set.is_empty())
+    }
+
     fn levels(&self) -> impl Iterator<Item = (Level, &'c LevelGroup)> {
         [
             (Level::Nic, self.nic),
@@ -110,6 +133,13 @@ pub(crate) fn missing(ctx: &Context<'_>) -> Vec<Missing> {
         }
     }
     once
+}
+
+/// Azure's list of service tags, when a decision that needs it is open because it was not read.
+pub(crate) fn unread_tags(ctx: &Context<'_>) -> Option<Missing> {
+    let list = &ctx.facts.service_tags;
+    list.known(|| "Azure's list of service tags".to_owned())
+        .err()
 }
 
 /// The group with this id, when it was read.

@@ -6,8 +6,9 @@ mod probe;
 mod service;
 mod standing;
 
-pub(crate) use guard::{Guard, missing, nsg};
+pub(crate) use guard::{Guard, missing, nsg, unread_tags};
 pub(crate) use needs::{ApiServer, api_server, isolated};
 pub(crate) use probe::Probe;
 pub(crate) use service::Service;
+pub use service::tags_of_services;
 pub(crate) use standing::{Block, Standing, public};

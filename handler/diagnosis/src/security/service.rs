@@ -110,6 +110,24 @@ impl Service {
         }
     }
 
+    /// The services behind a host, as far as a service tag stands for them (R4.33).
+    pub(crate) fn of_host(category: &str, host: &str) -> &'static [Self] {
+        let is = |name: &str| category.eq_ignore_ascii_case(name);
+        if is("apiserver") || is("tunnel-classic") {
+            return &[Self::ApiServer];
+        }
+        match host {
+            "mcr.microsoft.com" | "*.data.mcr.microsoft.com" => &[Self::Registry, Self::FrontDoor],
+            "management.azure.com"
+            | "management.chinacloudapi.cn"
+            | "management.usgovcloudapi.net" => &[Self::ResourceManager],
+            "login.microsoftonline.com" | "login.chinacloudapi.cn" | "login.microsoftonline.us" => {
+                &[Self::Identity]
+            }
+            _ => &[],
+        }
+    }
+
     /// What a tag that is allowed needs beside itself (R4.16).
     pub(crate) fn dependencies(tag: &str) -> &'static [Self] {
         let name = tag.split_once('.').map_or(tag, |(name, _)| name);
@@ -124,6 +142,13 @@ impl Service {
             .find(|(known, _)| name.eq_ignore_ascii_case(known))
             .map_or(&[], |(_, needs)| needs)
     }
+}
+
+/// The tags that stand for what every cluster in a region needs: worth reading beside those that rules name.
+pub fn tags_of_services(location: Option<&str>) -> impl Iterator<Item = String> {
+    let services = Service::REQUIRED.into_iter();
+    let services = services.chain([Service::FrontDoor, Service::Storage]);
+    services.map(move |service| service.tag(location))
 }
 
 #[cfg(test)]

@@ -41,8 +41,19 @@ impl Guard<'_, '_> {
         let mut blocks = Vec::new();
         let mut open = Vec::new();
         let mut known = true;
-        for parts in self.evaluate(Direction::Outbound, &class) {
-            match at_level(&parts, service, location) {
+        for (parts, by_address) in self.by_name_and_address(&class) {
+            let mut at_level = at_level(&parts, service, location);
+            // By name it stays open, or no more than likely: then the addresses of the service's own tag decide.
+            if !at_level.is_sure()
+                && let Some(destinations) = self.addresses_of(service, location)
+            {
+                let parts = by_address(FlowClass {
+                    destinations,
+                    ..class.clone()
+                });
+                at_level = by_addresses(&parts, service, location);
+            }
+            match at_level {
                 AtLevel::Allowed => {}
                 AtLevel::Denied(block) => blocks.push(block),
                 AtLevel::Unknown(why) => {
@@ -119,6 +130,35 @@ enum AtLevel {
     Allowed,
     Denied(Block),
     Unknown(Vec<String>),
+}
+
+impl AtLevel {
+    fn is_sure(&self) -> bool {
+        matches!(self, Self::Allowed | Self::Denied(Block { sure: true, .. }))
+    }
+}
+
+/// One level's answer over the addresses that a service may have: sure only when all of them share it.
+fn by_addresses(parts: &[Part], service: Service, location: Option<&str>) -> AtLevel {
+    let of = |outcome| parts.iter().filter(move |p| p.decision.outcome == outcome);
+    let first = of(Outcome::Denied).min_by_key(|part| part.decision.by.priority);
+    let undecided: Vec<String> = of(Outcome::Undecidable)
+        .flat_map(|part| open_words(&part.decision.open))
+        .collect();
+    match first {
+        _ if of(Outcome::Undecidable).next().is_some() => AtLevel::Unknown(undecided),
+        None => AtLevel::Allowed,
+        Some(part) if of(Outcome::Allowed).next().is_none() => AtLevel::Denied(Block {
+            rule: part.decision.by.clone(),
+            sure: true,
+        }),
+        Some(part) => AtLevel::Unknown(vec![format!(
+            "rule {} denies part of service tag {}; which of its addresses {} has is not known",
+            named(&part.decision.by),
+            service.tag(location),
+            service.label()
+        )]),
+    }
 }
 
 /// One level's answer over all parts of the public space. Where a service sits among the addresses is not known: rules

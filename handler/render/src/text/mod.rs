@@ -33,6 +33,7 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
     sections::carriers(&mut page, report);
     findings::findings(&mut page, report);
     sections::snat(&mut page, report);
+    sections::endpoint_notes(&mut page, report);
     sections::gaps(&mut page, report);
     sections::open_checks(&mut page, report);
     sections::next_steps(&mut page, report);

@@ -29,6 +29,18 @@ pub(super) fn carriers(page: &mut Page, report: &Report) {
     }
 }
 
+/// What may be missing from the list of required endpoints.
+pub(super) fn endpoint_notes(page: &mut Page, report: &Report) {
+    let notes = &report.egress_endpoints.notes;
+    if notes.is_empty() {
+        return;
+    }
+    page.heading("What the list of required endpoints leaves open");
+    for note in notes {
+        page.item(2, "·", note);
+    }
+}
+
 fn route(path: &Path) -> String {
     let subnet = path.subnet_id.as_ref().map_or("unknown", |id| id.name());
     let who = match path.scope {

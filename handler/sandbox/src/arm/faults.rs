@@ -20,9 +20,14 @@ impl Struck {
         target: &Target,
         path: &str,
     ) -> Option<&'a Fault> {
-        let group = group_of(target)?.to_ascii_lowercase();
+        let (group, faults) = match group_of(target) {
+            Some(group) => (
+                group.to_ascii_lowercase(),
+                cloud.group(group)?.faults.as_slice(),
+            ),
+            None => (String::new(), cloud.subscription_faults()),
+        };
         let path = path.to_ascii_lowercase();
-        let faults = &cloud.group(&group)?.faults;
         let mut struck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         faults.iter().enumerate().find_map(|(index, fault)| {
             let applies = fault

@@ -5,5 +5,6 @@ mod faults;
 mod handler;
 mod path;
 mod read;
+mod service_tags;
 
 pub(crate) use handler::{Arm, handle, paced};

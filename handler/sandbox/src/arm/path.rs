@@ -20,6 +20,7 @@ const TYPES: &[&str] = &[
     "Microsoft.Network/loadBalancers/backendAddressPools",
     "Microsoft.Network/loadBalancers/frontendIPConfigurations",
     "Microsoft.Network/loadBalancers/outboundRules",
+    SERVICE_TAGS,
     "Microsoft.Network/natGateways",
     "Microsoft.Network/networkInterfaces",
     "Microsoft.Network/networkSecurityGroups",
@@ -28,10 +29,15 @@ const TYPES: &[&str] = &[
     "Microsoft.Network/publicIPPrefixes",
     "Microsoft.Network/routeTables",
     "Microsoft.Network/routeTables/routes",
+    "Microsoft.Network/virtualHubs",
+    "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections",
     "Microsoft.Network/virtualNetworks",
     "Microsoft.Network/virtualNetworks/subnets",
     "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
 ];
+
+/// The list of a cloud's service tags, asked of any region.
+pub(super) const SERVICE_TAGS: &str = "Microsoft.Network/locations/serviceTags";
 
 /// The type with Azure's casing, if the sandbox knows it.
 pub(super) fn known_type(kind: &str) -> Option<&'static str> {

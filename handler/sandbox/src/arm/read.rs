@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{
     answer::Answer,
     faults::hidden,
-    path::{Insights, Target, Typed, known_type},
+    path::{Insights, SERVICE_TAGS, Target, Typed, known_type},
+    service_tags,
 };
 use crate::{
     cloud::Cloud,
@@ -82,6 +83,9 @@ impl Read<'_> {
         if scale_set_nics && version != SCALE_SET_NICS {
             let (_, tail) = kind.split_once('/').unwrap_or_default();
             return Answer::unknown_type(tail, &typed.provider, version);
+        }
+        if kind == SERVICE_TAGS {
+            return Answer::ok(service_tags::list());
         }
         if let Some(parent) = typed.parent()
             && self.cloud.resource(parent).is_none()

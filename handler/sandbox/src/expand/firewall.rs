@@ -38,7 +38,10 @@ pub(super) fn ip_configurations_in(plan: &Plan, subnet: &str) -> Vec<String> {
         .filter(|(_, firewall)| {
             !firewall.deallocated
                 && !firewall.ips.is_empty()
-                && format!("{}/AzureFirewallSubnet", firewall.network) == subnet
+                && firewall
+                    .network
+                    .as_ref()
+                    .is_some_and(|network| format!("{network}/AzureFirewallSubnet") == subnet)
         })
         .map(|(name, firewall)| {
             let own = id(plan.group_of(firewall.resource_group.as_ref()), KIND, name);
@@ -55,59 +58,45 @@ fn expand_firewall(
 ) -> Result<(), Error> {
     let key = format!("firewalls.{name}");
     let group = plan.group_of(firewall.resource_group.as_ref());
-    let subnet = plan.subnet_id(
-        &format!("{key}.network"),
-        &format!("{}/AzureFirewallSubnet", firewall.network),
-    )?;
     let policy_name = firewall
         .policy
         .clone()
         .unwrap_or_else(|| format!("{name}-policy"));
     let policy_id = id(group, POLICY, &policy_name);
     let own = id(group, KIND, name);
-    let mut ips = plan.references(&format!("{key}.ips"), "public_ips", &firewall.ips)?;
-    if firewall.deallocated {
-        ips.clear();
-    }
-    let configurations: Vec<_> = ips
-        .iter()
-        .enumerate()
-        .map(|(index, ip)| {
-            let mut properties = json!({
-                "privateIPAllocationMethod": "Dynamic",
-                "publicIPAddress": { "id": ip },
-            });
-            // Only the first configuration names the subnet and the private address.
-            if index == 0 {
-                properties["subnet"] = json!({ "id": subnet });
-                properties["privateIPAddress"] = json!(firewall.private_ip);
-            }
-            child(
-                &own,
-                CONFIGURATIONS,
-                KIND,
-                &format!("ipconfig{index}"),
-                properties,
-            )
-        })
-        .collect();
-    let rules = firewall.rules.clone().unwrap_or_else(aks_rules);
-    let mut body = resource(
-        plan,
-        group,
-        KIND,
-        name,
-        json!({
-            "sku": { "name": "AZFW_VNet", "tier": firewall.tier },
-            "provisioningState": firewall.provisioning_state,
-            "threatIntelMode": "Alert",
-            "additionalProperties": {},
-            "ipConfigurations": configurations,
-            "networkRuleCollections": [],
-            "applicationRuleCollections": [],
-            "natRuleCollections": [],
+    let place = match (&firewall.network, &firewall.hub) {
+        (Some(network), None) => in_network(plan, &key, firewall, network, &own)?,
+        (None, Some(hub)) => json!({
+            "virtualHub": { "id": plan.reference(&format!("{key}.hub"), &format!("virtual_hubs/{hub}"))? },
+            "hubIPAddresses": {
+                "privateIPAddress": firewall.private_ip,
+                "publicIPs": {
+                    "count": firewall.ips.len(),
+                    "addresses": firewall.ips.iter().map(|ip| json!({ "address": ip })).collect::<Vec<_>>(),
+                },
+            },
         }),
-    );
+        _ => return Err(plan.error(format!("`{key}`: say either `network` or `hub`"))),
+    };
+    let sku = if firewall.hub.is_some() {
+        "AZFW_Hub"
+    } else {
+        "AZFW_VNet"
+    };
+    let mut properties = json!({
+        "sku": { "name": sku, "tier": firewall.tier },
+        "provisioningState": firewall.provisioning_state,
+        "threatIntelMode": "Alert",
+        "additionalProperties": {},
+        "networkRuleCollections": [],
+        "applicationRuleCollections": [],
+        "natRuleCollections": [],
+    });
+    if let (Some(properties), Value::Object(place)) = (properties.as_object_mut(), place) {
+        properties.extend(place);
+    }
+    let rules = firewall.rules.clone().unwrap_or_else(aks_rules);
+    let mut body = resource(plan, group, KIND, name, properties);
     if firewall.classic {
         let (network, application) = classic_rules(plan, &key, &rules)?;
         let properties = &mut body.body["properties"];
@@ -146,6 +135,42 @@ fn expand_firewall(
     out.push(resource(plan, group, POLICY, &policy_name, properties));
     out.push(rule_group);
     Ok(())
+}
+
+/// What a firewall in a virtual network says about its place.
+fn in_network(
+    plan: &Plan,
+    key: &str,
+    firewall: &Firewall,
+    network: &str,
+    own: &str,
+) -> Result<Value, Error> {
+    let subnet = plan.subnet_id(
+        &format!("{key}.network"),
+        &format!("{network}/AzureFirewallSubnet"),
+    )?;
+    let mut ips = plan.references(&format!("{key}.ips"), "public_ips", &firewall.ips)?;
+    if firewall.deallocated {
+        ips.clear();
+    }
+    let configurations: Vec<_> = ips
+        .iter()
+        .enumerate()
+        .map(|(index, ip)| {
+            let mut properties = json!({
+                "privateIPAllocationMethod": "Dynamic",
+                "publicIPAddress": { "id": ip },
+            });
+            // Only the first configuration names the subnet and the private address.
+            if index == 0 {
+                properties["subnet"] = json!({ "id": subnet });
+                properties["privateIPAddress"] = json!(firewall.private_ip);
+            }
+            let name = format!("ipconfig{index}");
+            child(own, CONFIGURATIONS, KIND, &name, properties)
+        })
+        .collect();
+    Ok(json!({ "ipConfigurations": configurations }))
 }
 
 fn policy_properties(firewall: &Firewall) -> Value {

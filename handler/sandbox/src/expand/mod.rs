@@ -5,6 +5,7 @@ mod cluster;
 mod compute;
 mod edit;
 mod firewall;
+mod hub;
 mod load_balancer;
 mod managed;
 mod names;
@@ -63,6 +64,7 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
     network::expand(&plan, &mut resources)?;
     public_ip::expand(&plan, &mut resources);
     firewall::expand(&plan, &mut resources)?;
+    hub::expand(&plan, &mut resources)?;
     let views = appliance::expand(&plan, &mut resources)?;
     load_balancer::expand(&plan, &mut resources)?;
     compute::expand(&plan, &mut resources)?;

@@ -130,6 +130,7 @@ fn expand_network(
             ));
         }
     }
+    peerings.extend(super::hub::peerings(plan, name, &network_id));
     for peer in &network.peerings {
         plan.reference(
             &format!("networks.{name}.peerings"),

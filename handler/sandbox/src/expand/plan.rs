@@ -135,6 +135,7 @@ impl Plan {
             }
             if let Some(group) = &fault.group
                 && group != "node"
+                && group != "subscription"
                 && !self.groups().contains(group)
             {
                 return Err(self.error(format!(
@@ -173,6 +174,7 @@ impl Plan {
             )
             .chain(scenario.firewalls.values().map(|it| &it.resource_group))
             .chain(scenario.ip_groups.values().map(|it| &it.resource_group))
+            .chain(scenario.virtual_hubs.values().map(|it| &it.resource_group))
             .chain(scenario.appliances.values().map(|it| &it.resource_group))
             .chain(
                 scenario
@@ -281,6 +283,10 @@ impl Plan {
             "firewalls" => network(
                 "azureFirewalls",
                 scenario.firewalls.get(name).map(|it| &it.resource_group),
+            ),
+            "virtual_hubs" => network(
+                "virtualHubs",
+                scenario.virtual_hubs.get(name).map(|it| &it.resource_group),
             ),
             "ip_groups" => network(
                 "ipGroups",
