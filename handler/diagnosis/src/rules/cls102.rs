@@ -51,7 +51,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
                         let found = finding(ctx, &what, state, error).pools([pool.name.as_str()]);
                         outcome.findings.push(found);
                     }
-                    _ => {}
+                    Some(_) => {}
+                    None => outcome
+                        .undecided
+                        .push(format!("node pool {} has no provisioning state", pool.name)),
                 }
             }
         }

@@ -36,6 +36,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let Ok(network) = guard.path.routes.network else {
             continue;
         };
+        note(&mut outcome.undecided, dns_servers::unreadable(network));
         let servers = dns_servers::addresses(network);
         let all: AddressSet = servers
             .iter()

@@ -4,6 +4,7 @@ use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::endpoints::{Requirement, Transport, View, network_rules};
 use crate::facts::{Datum, Direction, Features};
+use crate::gaps::ENDPOINT_LIST;
 use crate::network::Protocol;
 use crate::report::{Finding, Severity};
 use crate::security::{self, Guard, Service, Standing};
@@ -50,7 +51,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         for rule in &needed {
             let tunnel = matches!(rule.port, 9000 | 1194);
             let wanted = tunnel || rule.port == 123;
-            if !wanted || rule.requirement != Requirement::Required {
+            if !wanted || rule.requirement == Requirement::Waived {
                 continue;
             }
             let protocol = match rule.transport {
@@ -69,6 +70,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
             };
             match guard.standing(service, (protocol, rule.port), location) {
                 Standing::Allowed => {}
+                // Only ARM's list says whether this cluster still needs it.
+                Standing::Denied(_) if rule.requirement == Requirement::Conditional => {
+                    needs_list(ctx, &mut outcome);
+                }
                 Standing::Denied(blocks) => {
                     for block in blocks {
                         let what = format!("{protocol:?} {}", rule.port).to_uppercase();
@@ -81,6 +86,15 @@ fn check(ctx: &Context<'_>) -> Outcome {
     }
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
+}
+
+fn needs_list(ctx: &Context<'_>, outcome: &mut Outcome) {
+    let list = ctx.facts.egress_endpoints.known(ENDPOINT_LIST);
+    if let Err(missing) = list
+        && !outcome.missing.contains(&missing)
+    {
+        outcome.missing.push(missing);
+    }
 }
 
 fn lists_classic_tunnel(ctx: &Context<'_>) -> bool {

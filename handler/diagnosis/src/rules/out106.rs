@@ -1,7 +1,8 @@
 //! OUT106: type loadBalancer without a usable outbound rule.
 
+use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
-use crate::context::{Address, Balancer, Context, SubnetUse, pools_label};
+use crate::context::{Address, Balancer, Context, SubnetUse, pools_label, translates_tcp};
 use crate::facts::{LoadBalancer, OutboundType};
 use crate::report::{Confidence, Finding, Method, Remediation, Severity};
 
@@ -32,8 +33,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
-        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::LoadBalancer],
+        "the outbound type is not loadBalancer",
+    ) {
+        return outcome;
     }
     if ctx
         .network()
@@ -90,6 +95,12 @@ fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Fin
     let state = match lb {
         None => "there is no load balancer kubernetes",
         Some(lb) if lb.outbound_rules.is_empty() => "load balancer kubernetes has no outbound rule",
+        Some(lb) if !lb.outbound_rules.iter().any(translates_tcp) => {
+            "no outbound rule of load balancer kubernetes is for TCP"
+        }
+        Some(_) if has_address(ctx) => {
+            "no outbound rule of load balancer kubernetes has a public IPv4 address"
+        }
         Some(_) => "no outbound rule of load balancer kubernetes has a public address",
     };
     let mut found = RULE
@@ -102,6 +113,14 @@ fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Fin
         found = evidence(ctx, found, lb);
     }
     found
+}
+
+/// Whether there is an address at all: then one of IPv6.
+fn has_address(ctx: &Context<'_>) -> bool {
+    let alive = |address: &Address| matches!(address, Address::Alive { .. });
+    ctx.balancer
+        .outbound_addresses()
+        .is_ok_and(|addresses| addresses.iter().any(alive))
 }
 
 fn evidence(ctx: &Context<'_>, mut found: Finding, lb: &LoadBalancer) -> Finding {

@@ -1,6 +1,6 @@
 //! OUT113: the outbound type wants no egress, yet a method gives it.
 
-use super::routing::{by_carrier, isolated, pools, show_subnets};
+use super::routing::{ISOLATED, by_carrier, only_for, pools, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::path::Path;
@@ -37,8 +37,8 @@ fn word(method: Method) -> Option<&'static str> {
 }
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !isolated(ctx) {
-        return Outcome::not_applicable("the outbound type wants egress");
+    if let Some(outcome) = only_for(ctx, &ISOLATED, "the outbound type wants egress") {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     let paths = by_carrier(ctx, &mut outcome, |path| {

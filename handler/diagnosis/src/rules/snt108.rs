@@ -45,7 +45,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
                     .evidence("SNAT connections, data points", Some(device.id()), Some("none".to_owned()))
                     .resource(device.id()),
             ),
-            Reading::Unclear(_) | Reading::Known(_) => {}
+            Reading::Unclear(reason) => outcome.undecided.push(reason.clone()),
+            Reading::Known(_) => {}
         }
     }
     outcome

@@ -1,9 +1,10 @@
 //! UDR109: the default route must come from a gateway, and the route table keeps it out.
 
-use super::routing::{is_udr, shared, show_subnets, suppressed_gateway};
+use super::routing::{only_for, shared, show_subnets, suppressed_gateway};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::report::{Remediation, Severity};
 
 /// The default route must come from a gateway, and the route table keeps it out.
@@ -30,8 +31,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     outcome
@@ -46,6 +51,19 @@ fn check(ctx: &Context<'_>) -> Outcome {
             (Ok(Some(table)), Err(missing)) if !super::routing::has_default(table) => {
                 outcome.missing.push(missing.clone());
                 continue;
+            }
+            (Ok(Some(table)), Ok(network))
+                if table.disable_bgp_route_propagation.is_none()
+                    && !super::routing::has_default(table) =>
+            {
+                outcome
+                    .undecided
+                    .extend(crate::path::gateway(network).map(|gateway| {
+                        format!(
+                            "{gateway}; route table {} does not say whether it keeps the gateway's routes out",
+                            table.id.name()
+                        )
+                    }));
             }
             _ => {}
         }

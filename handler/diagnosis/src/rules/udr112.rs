@@ -4,6 +4,7 @@ use super::routing::{delete, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::{Datum, Facts, NetworkPlugin, NextHopType, RouteTable};
+use crate::network::AddressSet;
 use crate::path::{Path, is_pod_route};
 use crate::report::{Confidence, Finding, Remediation, Scope, Severity};
 
@@ -28,8 +29,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.network().and_then(|n| n.plugin.as_ref()) != Some(&NetworkPlugin::Kubenet) {
-        return Outcome::not_applicable("the network plugin is not kubenet");
+    match ctx.network().and_then(|n| n.plugin.as_ref()) {
+        Some(NetworkPlugin::Kubenet) => {}
+        Some(_) => return Outcome::not_applicable("the network plugin is not kubenet"),
+        None => return Outcome::undecided("the cluster's body has no network plugin"),
     }
     let mut outcome = Outcome::passed();
     outcome
@@ -42,7 +45,11 @@ fn check(ctx: &Context<'_>) -> Outcome {
             Ok(Some(table)) => {
                 let pods = |t: &RouteTable| has_pod_routes(ctx.facts, t);
                 // A stopped cluster has no nodes and so no routes to them.
-                if !pods(table) && !ctx.stopped() {
+                if !pod_range_known(ctx.facts) {
+                    let why =
+                        "the cluster's body has no readable pod range to tell routes of pods by";
+                    outcome.undecided.push(why.to_owned());
+                } else if !pods(table) && !ctx.stopped() {
                     outcome.findings.push(no_pod_routes(ctx, path, table));
                 }
                 outcome.findings.extend(diverted(ctx, path, table));
@@ -50,6 +57,12 @@ fn check(ctx: &Context<'_>) -> Outcome {
         }
     }
     outcome
+}
+
+fn pod_range_known(facts: &Facts) -> bool {
+    let network = facts.cluster.network.as_ref();
+    let ranges = network.map(|n| n.pod_cidrs.iter().map(String::as_str));
+    ranges.is_some_and(|texts| AddressSet::parse_all(texts).is_ok_and(|ranges| !ranges.is_empty()))
 }
 
 fn has_pod_routes(facts: &Facts, table: &RouteTable) -> bool {
