@@ -182,7 +182,8 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::testing::{
-        codes, denied, firewall_routing, load_balancer, nat_gateway, nat_id, outcome, public_ip_id,
+        codes, denied, firewall_routing, load_balancer, nat_gateway, nat_id, outcome, pools_mut,
+        public_ip_id,
     };
 
     fn with(mut facts: Facts, ranges: &[&str]) -> Facts {
@@ -267,5 +268,14 @@ mod tests {
             let open = outcome(&RULE, &facts);
             assert!(open.findings.is_empty() && !open.undecided.is_empty());
         }
+    }
+
+    #[test]
+    fn r1_88_cannot_tell_when_some_nodes_have_addresses_of_their_own() {
+        let mut facts = load_balancer();
+        facts.cluster.api_server.authorized_ip_ranges = vec!["198.51.100.0/24".to_owned()];
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        pools_mut(&mut facts)[1].node_public_ip = Some(true);
+        assert!(outcome(&RULE, &facts).is_open());
     }
 }

@@ -121,4 +121,12 @@ mod tests {
         assert_eq!(open.missing.len(), 1);
         assert!(matches!(open.missing[0].how, Datum::Denied { .. }));
     }
+
+    #[test]
+    fn cannot_tell_without_a_pools_state() {
+        let mut facts = load_balancer();
+        pools_mut(&mut facts)[0].provisioning_state = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.undecided[0].contains("system"), "{open:?}");
+    }
 }

@@ -6,7 +6,7 @@ use super::{Outcome, Step};
 use crate::context::Context;
 use crate::facts::{HopOwner, NetworkPlugin, NextHopType, OutboundType, Route};
 use crate::network::routes::Hop;
-use crate::path::{DefaultRoute, Path, is_pod_route};
+use crate::path::{DefaultRoute, Path, is_pod_route, pod_range_known};
 
 /// A check without a finding code.
 pub(crate) struct Interim {
@@ -69,7 +69,9 @@ fn routes(ctx: &Context<'_>) -> Outcome {
 
 /// A route of the form that AKS writes for a kubenet node (R1.80), but for none of this cluster's nodes.
 fn foreign_pod_route<'f>(ctx: &Context<'f>, path: &Path<'f>) -> Option<&'f Route> {
-    let kubenet = ctx.network()?.plugin == Some(NetworkPlugin::Kubenet);
+    // Without a pod range no route can be told from another's.
+    let kubenet =
+        ctx.network()?.plugin == Some(NetworkPlugin::Kubenet) && pod_range_known(ctx.facts);
     let table = path.routes.table.as_ref().ok().copied().flatten()?;
     table.routes.iter().find(|route| {
         kubenet

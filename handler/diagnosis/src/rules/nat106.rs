@@ -124,4 +124,12 @@ mod tests {
         facts.agent_pools = denied("Microsoft.ContainerService/managedClusters/agentPools/read");
         assert!(outcome(&RULE, &facts).is_open());
     }
+
+    #[test]
+    fn r2_50_cannot_tell_without_the_node_resource_group() {
+        let mut facts = managed();
+        facts.cluster.node_resource_group = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
+    }
 }

@@ -159,4 +159,11 @@ mod tests {
         assert!(open.findings.is_empty());
         assert!(open.is_open());
     }
+
+    #[test]
+    fn r4_30_p4_cannot_tell_for_a_server_that_is_no_address() {
+        let mut facts = load_balancer();
+        vnet_mut(&mut facts).dns_servers = vec!["dns.corp.example".to_owned()];
+        assert!(outcome(&RULE, &facts).is_open());
+    }
 }

@@ -110,11 +110,19 @@ fn finding(ctx: &Context<'_>, hit: &Hit) -> Finding {
         place(&hit.rule),
         pools_label(&hit.pools()),
     );
+    let (time, tunnel): (Vec<_>, Vec<_>) = hit.what.iter().partition(|what| what.ends_with(" 123"));
+    let mut losses = Vec::new();
+    if !tunnel.is_empty() {
+        losses.push("without the tunnel, logs, exec and webhooks hang");
+    }
+    if !time.is_empty() {
+        losses.push("without time, certificates and tokens fail once clocks drift");
+    }
     let found = denied(ctx, &RULE, title, hit)
         .severity(hit.severity)
         .explain(format!(
-            "This cluster still needs {what}: without the tunnel, logs, exec and webhooks hang; without time, \
-             certificates and tokens fail once clocks drift."
+            "This cluster still needs {what}: {}.",
+            losses.join("; ")
         ));
     let destinations = ["Internet".to_owned()];
     let ports: Vec<String> = hit
@@ -140,7 +148,7 @@ mod tests {
     use super::*;
     use crate::facts::Access::Deny;
     use crate::facts::Facts;
-    use crate::testing::{codes, load_balancer, outcome, security_rule, subnet_nsg};
+    use crate::testing::{codes, denied, load_balancer, outcome, security_rule, subnet_nsg};
 
     fn with(fqdn: Option<&str>) -> Facts {
         let mut facts = load_balancer();
@@ -184,5 +192,14 @@ mod tests {
     fn cannot_tell() {
         let open = outcome(&RULE, &with(None));
         assert!(open.findings.is_empty() && open.is_open());
+    }
+
+    #[test]
+    fn r1_4_cannot_tell_without_azures_list() {
+        let mut facts = with(PUBLIC);
+        facts.egress_endpoints = denied("outboundNetworkDependenciesEndpoints/read");
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty());
+        assert_eq!(open.missing.len(), 1, "{open:?}");
     }
 }

@@ -197,7 +197,9 @@ pub(super) fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::facts::Datum;
-    use crate::testing::{codes, denied, lb_mut, load_balancer, outcome, public_ip_id, subnet_mut};
+    use crate::testing::{
+        codes, denied, lb_mut, load_balancer, network_mut, outcome, public_ip_id, subnet_mut,
+    };
 
     #[test]
     fn fires() {
@@ -259,5 +261,36 @@ mod tests {
         lb_mut(&mut facts).outbound_rules.clear();
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty() && !open.undecided.is_empty());
+    }
+
+    #[test]
+    fn r2_26_fires_when_no_rule_translates_tcp_over_ipv4() {
+        let mut facts = load_balancer();
+        lb_mut(&mut facts).outbound_rules[0].protocol = Some("Udp".to_owned());
+        let found = outcome(&RULE, &facts);
+        assert!(found.findings[0].title.contains("TCP"), "{found:?}");
+        let mut facts = load_balancer();
+        if let Some(Datum::Known(ip)) = facts.public_ips.get_mut(&public_ip_id("lb-1")) {
+            ip.version = Some("IPv6".to_owned());
+        }
+        let found = outcome(&RULE, &facts);
+        assert!(found.findings[0].title.contains("IPv4"), "{found:?}");
+    }
+
+    #[test]
+    fn r1_60_cannot_tell_without_an_outbound_type() {
+        let mut facts = load_balancer();
+        network_mut(&mut facts).outbound_type = None;
+        for rule in crate::rules::RULES {
+            let found = outcome(rule, &facts);
+            let of_one_type = [
+                "OUT102", "OUT103", "OUT104", "OUT105", "OUT106", "OUT109", "OUT113", "OUT114",
+                "OUT115",
+            ];
+            let bound = of_one_type.contains(&rule.code)
+                || ["NAT101", "NAT104", "NAT106"].contains(&rule.code)
+                || (rule.code.starts_with("UDR") && !["UDR104", "UDR112"].contains(&rule.code));
+            assert!(!bound || found.is_open(), "{}: {found:?}", rule.code);
+        }
     }
 }

@@ -120,4 +120,13 @@ mod tests {
         facts.agent_pools = denied("Microsoft.ContainerService/managedClusters/agentPools/read");
         assert!(outcome(&RULE, &facts).is_open());
     }
+
+    #[test]
+    fn r2_53_fires_for_the_pools_that_have_addresses_alone() {
+        let mut facts = load_balancer();
+        pools_mut(&mut facts)[1].node_public_ip = Some(true);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["OUT110"]);
+        assert_eq!(found.findings[0].affected.node_pools, ["user"]);
+    }
 }

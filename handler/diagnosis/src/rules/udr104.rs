@@ -56,7 +56,10 @@ fn reaches(network: &VirtualNetwork, address: IpAddr) -> Result<bool, String> {
         let what = format!("the network behind peering {}", peering.name);
         let within = inside(&peering.remote_address_prefixes, &what, &mut open);
         if within && state.is_none() {
-            open = Some(format!("peering {} has no state", peering.name));
+            open = Some(format!(
+                "whether peering {} is connected is not said",
+                peering.name
+            ));
         }
         reached |= within && state.is_some();
     }
@@ -171,5 +174,13 @@ mod tests {
             .insert(vnet_id(), Datum::not_asked("test"));
         assert!(outcome(&RULE, &facts).is_open());
         assert!(outcome(&RULE, &to("no address")).is_open());
+    }
+
+    #[test]
+    fn r2_36_cannot_tell_without_the_peerings_state() {
+        let mut facts = to("10.1.0.4");
+        vnet_mut(&mut facts).peerings[0].state = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.undecided[0].contains("peering hub"));
     }
 }

@@ -146,4 +146,12 @@ mod tests {
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty() && !open.missing.is_empty());
     }
+
+    #[test]
+    fn r2_45_cannot_tell_when_the_table_does_not_say() {
+        let mut facts = suppressed();
+        route_table_mut(&mut facts).disable_bgp_route_propagation = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
+    }
 }

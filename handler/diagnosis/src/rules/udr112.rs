@@ -4,8 +4,7 @@ use super::routing::{delete, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::{Datum, Facts, NetworkPlugin, NextHopType, RouteTable};
-use crate::network::AddressSet;
-use crate::path::{Path, is_pod_route};
+use crate::path::{Path, is_pod_route, pod_range_known};
 use crate::report::{Confidence, Finding, Remediation, Scope, Severity};
 
 /// The route table of a kubenet cluster is missing, replaced, or diverts public space.
@@ -57,12 +56,6 @@ fn check(ctx: &Context<'_>) -> Outcome {
         }
     }
     outcome
-}
-
-fn pod_range_known(facts: &Facts) -> bool {
-    let network = facts.cluster.network.as_ref();
-    let ranges = network.map(|n| n.pod_cidrs.iter().map(String::as_str));
-    ranges.is_some_and(|texts| AddressSet::parse_all(texts).is_ok_and(|ranges| !ranges.is_empty()))
 }
 
 fn has_pod_routes(facts: &Facts, table: &RouteTable) -> bool {
@@ -159,8 +152,8 @@ fn diverted(ctx: &Context<'_>, path: &Path<'_>, table: &RouteTable) -> Vec<Findi
 mod tests {
     use super::*;
     use crate::testing::{
-        codes, kubenet, load_balancer, outcome, route, route_table_id, route_table_mut, subnet_mut,
-        with_firewall_route,
+        codes, kubenet, load_balancer, network_mut, outcome, route, route_table_id,
+        route_table_mut, subnet_mut, with_firewall_route,
     };
 
     fn with_route(prefix: &str, hop: NextHopType) -> Facts {
@@ -221,5 +214,17 @@ mod tests {
         assert!(open.findings.is_empty() && !open.missing.is_empty());
         // OUT102 says what a table with nothing but an appliance does.
         assert!(!codes(&outcome(&RULE, &with_firewall_route(kubenet()))).is_empty());
+    }
+
+    #[test]
+    fn r1_81_cannot_tell_without_plugin_or_pod_range() {
+        let mut facts = kubenet();
+        network_mut(&mut facts).plugin = None;
+        assert!(outcome(&RULE, &facts).is_open());
+        // No pod range: the pods' routes are there, but cannot be told from others.
+        let mut facts = kubenet();
+        network_mut(&mut facts).pod_cidrs.clear();
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open(), "{open:?}");
     }
 }
