@@ -351,9 +351,10 @@ mod tests {
     #[test]
     fn r4_3_default_rules_let_public_addresses_through_whatever_the_network_holds() {
         let mut facts = with(vec![]);
-        facts
-            .virtual_networks
-            .insert(vnet_id(), denied("Microsoft.Network/virtualNetworks/read"));
+        facts.virtual_networks.insert(
+            crate::testing::vnet_id(),
+            crate::testing::denied("Microsoft.Network/virtualNetworks/read"),
+        );
         let found = outcome(&RULE, &facts);
         assert!(!found.missing.is_empty());
         assert_eq!(found.undecided, Vec::<String>::new());
