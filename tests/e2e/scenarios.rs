@@ -10,6 +10,7 @@ use egress_diagnosis::facts::Window;
 use egress_diagnosis::report::{CheckStatus, Report};
 use egress_diagnosis::rules::RULES;
 use egress_sandbox::{Call, Cluster, Options, Sandbox, Scenarios, waves};
+use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -31,12 +32,12 @@ async fn sandboxes() -> [Sandbox; 2] {
 
 async fn diagnosed(sandbox: &Sandbox) -> Vec<(Cluster, Report)> {
     let client = client(sandbox);
-    let mut reports = Vec::new();
-    for cluster in sandbox.clusters() {
+    let reports = sandbox.clusters().iter().map(async |cluster| {
         let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
-        reports.push((cluster.clone(), report));
-    }
-    reports
+        (cluster.clone(), report)
+    });
+    // A read that Azure keeps failing waits between its tries: others go on meanwhile.
+    stream::iter(reports).buffered(8).collect().await
 }
 
 fn client(sandbox: &Sandbox) -> Client {
