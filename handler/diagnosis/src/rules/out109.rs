@@ -36,7 +36,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return outcome;
     }
     let Some(profile) = ctx.network().and_then(|n| n.load_balancer_profile.as_ref()) else {
-        return Outcome::undecided("the cluster's body has no load balancer profile");
+        return Outcome::undecided("the cluster's body has no readable load balancer profile");
     };
     let ips = profile
         .outbound_ips
