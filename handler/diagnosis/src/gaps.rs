@@ -4,6 +4,9 @@ use crate::context::Context;
 use crate::facts::{Cause, Datum, Missing};
 use crate::report::{Gap, GapCause, Needs};
 
+/// ARM's list of the endpoints that the cluster needs, in words.
+pub(crate) const ENDPOINT_LIST: fn() -> String = || "list of required egress endpoints".to_owned();
+
 /// Collects missing data in the order in which the checks met it.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps(Vec<Gap>);
@@ -29,10 +32,7 @@ impl Gaps {
 
     /// Data that no check reads but a section of the report shows.
     pub(crate) fn add_sections(&mut self, ctx: &Context<'_>) {
-        let shown = ctx
-            .facts
-            .egress_endpoints
-            .known(|| "list of required egress endpoints".to_owned());
+        let shown = ctx.facts.egress_endpoints.known(ENDPOINT_LIST);
         if let Err(missing) = shown
             && matches!(missing.how, Datum::Denied { .. } | Datum::Failed { .. })
         {

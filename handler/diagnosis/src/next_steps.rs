@@ -1,6 +1,6 @@
 //! What a person does next, in the troubleshooting guide's order (R0.1–R0.8).
 
-use crate::report::{Finding, Gap, Pattern, Severity, Status, Verdict};
+use crate::report::{Finding, Gap, GapCause, Pattern, Severity, Status, Verdict};
 
 /// Steps: mend what was found in packet order, then look at pressure when it comes and goes, then close the gaps.
 pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) -> Vec<String> {
@@ -42,6 +42,12 @@ pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) 
             }
         }
     }
+    for gap in gaps.iter().filter(|gap| may_pass(gap.cause)) {
+        steps.push(format!(
+            "Ask again later: Azure gave no answer for {}.",
+            gap.what
+        ));
+    }
     match verdict.status {
         Status::Unknown => steps.push(
             "Meanwhile test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.".to_owned(),
@@ -52,4 +58,11 @@ pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) 
         _ => {}
     }
     steps
+}
+/// Whether another try may get an answer.
+fn may_pass(cause: GapCause) -> bool {
+    matches!(
+        cause,
+        GapCause::Throttled | GapCause::TimedOut | GapCause::Unreachable
+    )
 }

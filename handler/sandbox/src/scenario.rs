@@ -109,6 +109,8 @@ pub(crate) struct Cluster {
     /// IPv6 beside IPv4.
     pub(crate) dual_stack: bool,
     pub(crate) http_proxy: Option<String>,
+    /// ARM lists the tunnel of clusters from before konnectivity among the required endpoints.
+    pub(crate) classic_tunnel: bool,
 }
 
 impl Default for Cluster {
@@ -133,6 +135,7 @@ impl Default for Cluster {
             service_cidr: "10.0.0.0/16".into(),
             dual_stack: false,
             http_proxy: None,
+            classic_tunnel: false,
         }
     }
 }
@@ -599,7 +602,7 @@ pub(crate) struct Minutes {
     pub(crate) minutes: i64,
 }
 
-/// `[[faults]]`: which requests go wrong (`group` and `path`), and how (exactly one of the others).
+/// `[[faults]]`: which requests go wrong (`group`, `path` and `ends`), and how (exactly one of the others).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
@@ -608,6 +611,8 @@ pub(crate) struct Fault {
     pub(crate) group: Option<String>,
     /// A part of the path, in any case, e.g. `/routeTables`.
     pub(crate) path: Option<String>,
+    /// The end of the path, in any case, e.g. `/virtualNetworks/vnet-shop`: without what lies below it.
+    pub(crate) ends: Option<String>,
     /// 403 `AuthorizationFailed`.
     #[serde(default)]
     pub(crate) deny: bool,

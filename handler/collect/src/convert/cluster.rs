@@ -9,7 +9,7 @@ use egress_diagnosis::facts::{
 };
 
 use super::scrub::scrub;
-use super::{id, plural_or_singular, texts};
+use super::{id, ids, plural_or_singular, texts};
 
 /// The cluster that was asked for as `asked`. Its lists hold what is usable: what carries the traffic is read from the
 /// network resources themselves.
@@ -46,7 +46,9 @@ pub(crate) fn cluster(
         api_server: ApiServerAccess {
             private_cluster: *p.api_server_access_profile.enable_private_cluster,
             vnet_integration: *p.api_server_access_profile.enable_vnet_integration,
-            authorized_ip_ranges: p.api_server_access_profile.authorized_ip_ranges.to_vec(),
+            // An unreadable range stays unreadable: without it the list would say too little, or that there is none.
+            authorized_ip_ranges: texts(&p.api_server_access_profile.authorized_ip_ranges)
+                .unwrap_or_else(|| vec!["unreadable".to_owned()]),
             subnet_id: id(&p.api_server_access_profile.subnet_id),
             fqdn: p.fqdn.0.clone(),
             private_fqdn: p.private_fqdn.0.clone(),
@@ -95,16 +97,7 @@ fn network_profile(n: &model::NetworkProfile) -> NetworkProfile {
         load_balancer_profile: n
             .load_balancer_profile
             .as_ref()
-            .map(|p| LoadBalancerProfile {
-                managed_outbound_ip_count: *p.managed_outbound_ips.count,
-                managed_outbound_ipv6_count: *p.managed_outbound_ips.count_ipv6,
-                outbound_ips: usable_ids(&p.outbound_ips.public_ips),
-                outbound_ip_prefixes: usable_ids(&p.outbound_ip_prefixes.public_ip_prefixes),
-                effective_outbound_ips: usable_ids(&p.effective_outbound_ips),
-                allocated_outbound_ports: *p.allocated_outbound_ports,
-                idle_timeout_minutes: *p.idle_timeout_in_minutes,
-                backend_pool_type: p.backend_pool_type.0.clone(),
-            }),
+            .and_then(load_balancer_profile),
         nat_gateway_profile: n.nat_gateway_profile.as_ref().map(|p| NatGatewayProfile {
             sku: p.sku.0.clone(),
             managed_outbound_ip_count: *p.managed_outbound_ip_profile.count,
@@ -112,6 +105,20 @@ fn network_profile(n: &model::NetworkProfile) -> NetworkProfile {
             idle_timeout_minutes: *p.idle_timeout_in_minutes,
         }),
     }
+}
+
+/// `None` when a reference in it cannot be read: a shorter list would hide an address that may be gone.
+fn load_balancer_profile(p: &model::LoadBalancerProfile) -> Option<LoadBalancerProfile> {
+    Some(LoadBalancerProfile {
+        managed_outbound_ip_count: *p.managed_outbound_ips.count,
+        managed_outbound_ipv6_count: *p.managed_outbound_ips.count_ipv6,
+        outbound_ips: ids(&p.outbound_ips.public_ips)?,
+        outbound_ip_prefixes: ids(&p.outbound_ip_prefixes.public_ip_prefixes)?,
+        effective_outbound_ips: ids(&p.effective_outbound_ips)?,
+        allocated_outbound_ports: *p.allocated_outbound_ports,
+        idle_timeout_minutes: *p.idle_timeout_in_minutes,
+        backend_pool_type: p.backend_pool_type.0.clone(),
+    })
 }
 
 fn plugin(word: &str) -> NetworkPlugin {
@@ -386,5 +393,28 @@ mod tests {
         let spoilt: Vec<model::EgressEndpointCategory> =
             serde_json::from_str(r#"[{"category":"a","endpoints":[null]}]"#).unwrap();
         assert_eq!(egress_endpoints(&spoilt), None);
+    }
+
+    #[test]
+    fn damaged_lists_of_addresses_are_never_shorter_ones() {
+        let c = read(
+            r#"{"properties":{"networkProfile":{"loadBalancerProfile":{"outboundIPs":{"publicIPs":[{"id":"/a"},null]}}},
+                "apiServerAccessProfile":{"authorizedIPRanges":[null,"198.51.100.0/24"]}}}"#,
+        );
+        assert_eq!(c.network.unwrap().load_balancer_profile, None);
+        assert_eq!(c.api_server.authorized_ip_ranges, ["unreadable"]);
+        let c = read(
+            r#"{"properties":{"networkProfile":{"loadBalancerProfile":{"outboundIPs":{"publicIPs":[{"id":"/a"}]}}}}}"#,
+        );
+        assert_eq!(
+            c.network
+                .unwrap()
+                .load_balancer_profile
+                .unwrap()
+                .outbound_ips
+                .len(),
+            1
+        );
+        assert_eq!(c.api_server.authorized_ip_ranges, Vec::<String>::new());
     }
 }

@@ -18,6 +18,19 @@ pub(crate) enum Address {
     Unread(Missing),
 }
 
+impl Address {
+    /// Whether it exists and stands for an IPv4 address: one of IPv6 translates nothing of IPv4.
+    pub(crate) fn carries_ipv4(&self) -> bool {
+        matches!(self, Self::Alive { ipv4, .. } if *ipv4 > 0)
+    }
+}
+
+/// Whether an outbound rule is for TCP: its protocol is `All`, `Tcp`, or one that this version does not know.
+pub(crate) fn translates_tcp(rule: &OutboundRule) -> bool {
+    let protocol = rule.protocol.as_deref();
+    !protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("Udp"))
+}
+
 /// The AKS load balancer `kubernetes`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Balancer<'f> {
@@ -125,10 +138,20 @@ impl<'f> Balancer<'f> {
             .collect())
     }
 
-    /// Whether an outbound rule with a living public address exists. An address that could not be read leaves it open.
+    /// Whether an outbound rule translates TCP to a living public IPv4 address. An address that could not be read leaves
+    /// it open.
     pub(crate) fn usable(self) -> Result<bool, Missing> {
-        let addresses = self.outbound_addresses()?;
-        if addresses.iter().any(|a| matches!(a, Address::Alive { .. })) {
+        let Some(lb) = self.get()? else {
+            return Ok(false);
+        };
+        let addresses: Vec<Address> = lb
+            .outbound_rules
+            .iter()
+            .filter(|rule| translates_tcp(rule))
+            .flat_map(|rule| Self::frontends(lb, rule))
+            .flat_map(|frontend| self.addresses(frontend))
+            .collect();
+        if addresses.iter().any(Address::carries_ipv4) {
             return Ok(true);
         }
         match addresses.into_iter().find_map(unread) {

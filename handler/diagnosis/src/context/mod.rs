@@ -5,7 +5,7 @@ mod capacity;
 mod snat;
 mod subnets;
 
-pub(crate) use balancer::{Address, Balancer, texts};
+pub(crate) use balancer::{Address, Balancer, texts, translates_tcp};
 pub(crate) use snat::{Carriers, Device};
 pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
 

@@ -81,7 +81,8 @@ impl Carriers {
             }
         }
         let expects_gateway = declared.is_some_and(OutboundType::is_nat_gateway);
-        if any(Method::NatGateway) || expects_gateway {
+        // What may carry a path that is not known is looked at too.
+        if any(Method::NatGateway) || expects_gateway || open {
             let gateways: BTreeSet<&Id> = subnets
                 .readable()
                 .filter_map(|(_, subnet)| subnet.nat_gateway_id.as_ref())
@@ -93,7 +94,11 @@ impl Carriers {
                     failures: usage::failures(facts, id, usage::NAT_CONNECTIONS),
                     connections: usage::peak_connections(facts, id),
                 }));
-            found.missing.extend(subnets.missing());
+            for missing in subnets.missing() {
+                if !found.missing.contains(&missing) {
+                    found.missing.push(missing);
+                }
+            }
         }
         found
     }

@@ -10,6 +10,10 @@ use crate::testing::{
     split_pools, subnet_nsg,
 };
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the oracles work on plain numbers that are known to fit"
+)]
 #[path = "../../tests/network/random.rs"]
 mod random;
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Carrier, DefaultRoute, PoolParts, Security, Summary};
-use crate::context::Balancer;
+use crate::context::{Address, Balancer};
 use crate::facts::{Facts, lookup};
 use crate::network::{AddressSet, Family, PortSet, Protocol};
 use crate::report::{FinalState, Method};
@@ -108,13 +108,11 @@ fn translated(facts: &Facts, balancer: Balancer<'_>, carrier: &Carrier) -> Reach
                 .provisioning_state
                 .as_deref()
                 .is_some_and(|s| s.eq_ignore_ascii_case("Succeeded"));
-            let alive =
-                |a: &crate::context::Address| matches!(a, crate::context::Address::Alive { .. });
-            let gone = |a: &crate::context::Address| matches!(a, crate::context::Address::Gone(_));
+            let gone_or_v6 = |a: &Address| !a.carries_ipv4() && !matches!(a, Address::Unread(_));
             let addresses = balancer.of_gateway(gateway);
-            if addresses.iter().all(gone) {
+            if addresses.iter().all(gone_or_v6) {
                 Reach::NoMethod
-            } else if succeeded && addresses.iter().any(alive) {
+            } else if succeeded && addresses.iter().any(Address::carries_ipv4) {
                 Reach::Delivered
             } else {
                 Reach::Undetermined

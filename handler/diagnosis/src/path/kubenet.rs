@@ -73,6 +73,13 @@ fn scale_set_of(route: &str) -> Option<&str> {
     is_one.then_some(set)
 }
 
+/// Whether the cluster's body has a readable pod range to tell such routes by.
+pub(crate) fn pod_range_known(facts: &Facts) -> bool {
+    let network = facts.cluster.network.as_ref();
+    let ranges = network.map(|n| n.pod_cidrs.iter().map(String::as_str));
+    ranges.is_some_and(|texts| AddressSet::parse_all(texts).is_ok_and(|set| !set.is_empty()))
+}
+
 /// Addresses of nodes: from the NICs where they are known, else the whole node subnets.
 fn nodes(facts: &Facts) -> AddressSet {
     let mut nics = facts

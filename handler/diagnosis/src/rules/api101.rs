@@ -75,6 +75,15 @@ enum Judged {
 
 fn judge(ctx: &Context<'_>, path: &Path<'_>, ranges: &AddressSet) -> Judged {
     let label = path.used.label();
+    // Some nodes of the subnet leave by addresses of their own, which nothing lists.
+    let own = super::out110::with_addresses(ctx, path);
+    if !own.is_empty() {
+        return Judged::Open(format!(
+            "the nodes of {} in {label} leave by public addresses of their own, which are not read, and the API server \
+             admits authorized IP ranges only",
+            pools_label(&own)
+        ));
+    }
     match path.carrier.method {
         // AKS adds the load balancer's own outbound addresses (R1.88).
         Method::LoadBalancer if ctx.outbound_type() == Some(&OutboundType::LoadBalancer) => {
@@ -187,7 +196,8 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::testing::{
-        codes, denied, firewall_routing, load_balancer, nat_gateway, nat_id, outcome, public_ip_id,
+        codes, denied, firewall_routing, load_balancer, nat_gateway, nat_id, outcome, pools_mut,
+        public_ip_id,
     };
 
     fn with(mut facts: Facts, ranges: &[&str]) -> Facts {
@@ -286,5 +296,14 @@ mod tests {
             let open = outcome(&RULE, &facts);
             assert!(open.findings.is_empty() && !open.undecided.is_empty());
         }
+    }
+
+    #[test]
+    fn r1_88_cannot_tell_when_some_nodes_have_addresses_of_their_own() {
+        let mut facts = load_balancer();
+        facts.cluster.api_server.authorized_ip_ranges = vec!["198.51.100.0/24".to_owned()];
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        pools_mut(&mut facts)[1].node_public_ip = Some(true);
+        assert!(outcome(&RULE, &facts).is_open());
     }
 }

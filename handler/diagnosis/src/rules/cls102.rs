@@ -51,7 +51,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
                         let found = finding(ctx, &what, state, error).pools([pool.name.as_str()]);
                         outcome.findings.push(found);
                     }
-                    _ => {}
+                    Some(_) => {}
+                    None => outcome
+                        .undecided
+                        .push(format!("node pool {} has no provisioning state", pool.name)),
                 }
             }
         }
@@ -117,5 +120,13 @@ mod tests {
         let open = outcome(&RULE, &facts);
         assert_eq!(open.missing.len(), 1);
         assert!(matches!(open.missing[0].how, Datum::Denied { .. }));
+    }
+
+    #[test]
+    fn cannot_tell_without_a_pools_state() {
+        let mut facts = load_balancer();
+        pools_mut(&mut facts)[0].provisioning_state = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.undecided[0].contains("system"), "{open:?}");
     }
 }

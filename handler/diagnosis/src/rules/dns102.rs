@@ -43,16 +43,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 continue;
             }
         };
-        let unreadable = dns_servers::custom(network).filter(|s| s.parse::<IpAddr>().is_err());
-        let unreadable: Vec<String> = unreadable
-            .map(|server| {
-                format!(
-                    "`{server}` of virtual network {} is no address",
-                    network.id.name()
-                )
-            })
-            .collect();
-        note(&mut outcome.undecided, unreadable);
+        note(&mut outcome.undecided, dns_servers::unreadable(network));
         let servers = dns_servers::addresses(network);
         if servers.is_empty() {
             continue;

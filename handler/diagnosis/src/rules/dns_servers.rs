@@ -28,6 +28,19 @@ pub(super) fn addresses(network: &VirtualNetwork) -> Vec<IpAddr> {
         .collect()
 }
 
+/// What is said about the custom servers that are no address.
+pub(super) fn unreadable(network: &VirtualNetwork) -> Vec<String> {
+    custom(network)
+        .filter(|server| server.parse::<IpAddr>().is_err())
+        .map(|server| {
+            format!(
+                "`{server}` of virtual network {} is no address",
+                network.id.name()
+            )
+        })
+        .collect()
+}
+
 /// Whether Azure DNS stands beside custom servers.
 pub(super) fn also_azure(network: &VirtualNetwork) -> bool {
     custom(network).count() < network.dns_servers.len()

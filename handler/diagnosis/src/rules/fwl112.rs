@@ -4,6 +4,7 @@ use super::api_server::ApiServer;
 use super::appliance::Appliance;
 use super::firewall_fix::{self, Allow};
 use super::inspection::{Inspection, Part, holder, rule_label};
+use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -38,8 +39,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::UserDefinedRouting) {
-        return Outcome::not_applicable("only with outbound type userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "only with outbound type userDefinedRouting",
+    ) {
+        return outcome;
     }
     let Some(server) = ApiServer::of(ctx) else {
         return Outcome::not_applicable("the cluster has no public API server");

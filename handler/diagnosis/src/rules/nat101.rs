@@ -1,5 +1,6 @@
 //! NAT101: a pool subnet without NAT gateway although the outbound type promises one.
 
+use super::routing::{NAT_GATEWAY, only_for};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::{Context, SubnetUse, pools_label};
@@ -32,11 +33,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !ctx
-        .outbound_type()
-        .is_some_and(OutboundType::is_nat_gateway)
-    {
-        return Outcome::not_applicable("the outbound type promises no NAT gateway");
+    if let Some(outcome) = only_for(
+        ctx,
+        &NAT_GATEWAY,
+        "the outbound type promises no NAT gateway",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.subnets.missing());

@@ -47,7 +47,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
 
 fn judge(ctx: &Context<'_>, gateway: &Gateway<'_, '_>, body: &NatGateway) -> Outcome {
     let addresses = ctx.balancer.of_gateway(body);
-    if addresses.iter().any(|a| matches!(a, Address::Alive { .. })) {
+    if addresses.iter().any(Address::carries_ipv4) {
         return Outcome::passed();
     }
     let unread = addresses.iter().find_map(|a| match a {
@@ -77,10 +77,16 @@ fn finding(
     addresses: &[Address],
 ) -> Finding {
     let pools = gateway.pools();
+    let alive = |address: &Address| matches!(address, Address::Alive { .. });
+    let what = if addresses.iter().any(alive) {
+        "IPv4 address"
+    } else {
+        "address"
+    };
     let mut found = RULE
-        .finding(format!("NAT gateway {} has no public address: {} cannot reach the internet", gateway.id.name(), pools_label(&pools)))
+        .finding(format!("NAT gateway {} has no public {what}: {} cannot reach the internet", gateway.id.name(), pools_label(&pools)))
         .explain("The gateway takes the subnet's packets to the internet and has no address to send them from.")
-        .evidence("public addresses and prefixes that exist", Some(&body.id), Some("0".to_owned()))
+        .evidence(format!("public {what}es and prefixes that exist"), Some(&body.id), Some("0".to_owned()))
         .pools(pools.iter().copied())
         .resource(&body.id);
     for address in addresses {
@@ -178,5 +184,17 @@ mod tests {
         nat_mut(&mut facts, "ng1").public_ips.clear();
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty() && open.is_open());
+    }
+
+    #[test]
+    fn r2_28_fires_when_the_only_address_is_of_ipv6() {
+        let mut facts = nat_gateway();
+        let id = public_ip_id("nat-1");
+        if let Some(Datum::Known(ip)) = facts.public_ips.get_mut(&id) {
+            ip.version = Some("IPv6".to_owned());
+        }
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["NAT102"]);
+        assert!(found.findings[0].title.contains("IPv4 address"));
     }
 }

@@ -1,7 +1,7 @@
 //! NAT104: a NAT gateway type, but the default route leads to an appliance.
 
 use super::migration::may_become;
-use super::routing::{by_default, delete, find};
+use super::routing::{NAT_GATEWAY, by_default, delete, find, only_for};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -30,11 +30,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !ctx
-        .outbound_type()
-        .is_some_and(OutboundType::is_nat_gateway)
-    {
-        return Outcome::not_applicable("the outbound type promises no NAT gateway");
+    if let Some(outcome) = only_for(
+        ctx,
+        &NAT_GATEWAY,
+        "the outbound type promises no NAT gateway",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     for routed in by_default(ctx, &mut outcome, |via| {

@@ -1,5 +1,6 @@
 //! NAT106: a managed NAT gateway in the caller's own virtual network.
 
+use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::{AgentPool, Id, OutboundType};
@@ -27,12 +28,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let managed = matches!(
-        ctx.outbound_type(),
-        Some(OutboundType::ManagedNatGateway | OutboundType::ManagedNatGatewayV2)
-    );
-    if !managed {
-        return Outcome::not_applicable("the outbound type is not a managed NAT gateway");
+    let managed = [
+        OutboundType::ManagedNatGateway,
+        OutboundType::ManagedNatGatewayV2,
+    ];
+    if let Some(outcome) = only_for(
+        ctx,
+        &managed,
+        "the outbound type is not a managed NAT gateway",
+    ) {
+        return outcome;
     }
     let pools = match ctx.pools() {
         Ok(pools) => pools,
@@ -45,6 +50,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
         .collect();
     if own.is_empty() {
         return Outcome::passed();
+    }
+    if ctx.cluster().node_resource_group.is_none() {
+        return Outcome::undecided(NO_NODE_GROUP);
     }
     let names: Vec<&str> = own.iter().map(|(pool, _)| pool.name.as_str()).collect();
     let mut found = RULE
@@ -70,6 +78,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
         ),
     )
 }
+
+/// Without the node resource group's name nobody can tell AKS's own network from another.
+pub(super) const NO_NODE_GROUP: &str = "the cluster's body names no node resource group";
 
 /// Whether a subnet lies in the node resource group, which AKS manages.
 pub(super) fn in_node_resource_group(ctx: &Context<'_>, subnet: &Id) -> bool {
@@ -112,5 +123,13 @@ mod tests {
         let mut facts = managed();
         facts.agent_pools = denied("Microsoft.ContainerService/managedClusters/agentPools/read");
         assert!(outcome(&RULE, &facts).is_open());
+    }
+
+    #[test]
+    fn r2_50_cannot_tell_without_the_node_resource_group() {
+        let mut facts = managed();
+        facts.cluster.node_resource_group = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
     }
 }

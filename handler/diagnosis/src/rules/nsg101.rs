@@ -24,7 +24,8 @@ pub(super) const RULE: Rule = Rule {
               group that AKS made itself gets no other rules, so there only removing is right.",
         how_sure: "Certain where the rule covers every public address. Likely where other rules admit some addresses \
                    by number: no list of addresses stands for a service. A service counts as admitted when a rule \
-                   above the denial allows its service tag. A rule that covers only part of the internet, or a tag \
+                   above the denial allows its service tag; for the package hosts no tag is documented, so an allow-list \
+                   leaves the check open. A rule that covers only part of the internet, or a tag \
                    whose contents decide, leaves the check open.",
         references: &[
             "https://learn.microsoft.com/azure/aks/outbound-rules-control-egress",
@@ -38,6 +39,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::passed();
     outcome.missing = security::missing(ctx);
     let mut hits = Hits::default();
+    let mut packages = None;
     for guard in Guard::all(ctx) {
         for service in services(ctx) {
             match guard.standing(service, Probe::HTTPS, ctx.cluster().location.as_deref()) {
@@ -56,10 +58,32 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 Standing::Unknown(why) => note(&mut outcome.undecided, why),
             }
         }
+        if !security::isolated(ctx) && doubted(ctx, &guard) {
+            packages.get_or_insert_with(|| {
+                format!(
+                    "no service tag is documented to hold {}, so whether the security groups admit them is not known",
+                    Service::Packages.label()
+                )
+            });
+        }
         inside(ctx, &guard, &mut hits, &mut outcome);
+    }
+    // Beside a denial of what has a tag it would say nothing new.
+    if hits.0.is_empty() {
+        note(&mut outcome.undecided, packages);
     }
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
+}
+
+/// Whether the package hosts may be denied: no tag is documented for them, so an allow-list leaves them open (R4.33).
+fn doubted(ctx: &Context<'_>, guard: &Guard<'_, '_>) -> bool {
+    let location = ctx.cluster().location.as_deref();
+    match guard.standing(Service::Packages, Probe::HTTPS, location) {
+        Standing::Allowed => false,
+        Standing::Denied(_) => true,
+        Standing::Unknown(why) => !why.is_empty(),
+    }
 }
 
 /// How the words for an API server inside the network begin.
@@ -317,7 +341,23 @@ mod tests {
             security_rule("api", 140, Allow, "Tcp", "AzureCloud.westeurope", "443"),
             deny_internet(),
         ]);
-        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), Vec::<String>::new());
+        // Every class but the package hosts, which have no tag of their own.
+        assert_eq!(found.undecided.len(), 1, "{found:?}");
+        assert!(found.undecided[0].contains("packages.aks.azure.com"));
+    }
+
+    #[test]
+    fn r4_3_default_rules_let_public_addresses_through_whatever_the_network_holds() {
+        let mut facts = with(vec![]);
+        facts.virtual_networks.insert(
+            crate::testing::vnet_id(),
+            crate::testing::denied("Microsoft.Network/virtualNetworks/read"),
+        );
+        let found = outcome(&RULE, &facts);
+        assert!(!found.missing.is_empty());
+        assert_eq!(found.undecided, Vec::<String>::new());
     }
 
     #[test]

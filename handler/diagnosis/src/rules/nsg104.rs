@@ -36,6 +36,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let Ok(network) = guard.path.routes.network else {
             continue;
         };
+        note(&mut outcome.undecided, dns_servers::unreadable(network));
         let servers = dns_servers::addresses(network);
         let all: AddressSet = servers
             .iter()
@@ -157,5 +158,12 @@ mod tests {
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty());
         assert!(open.is_open());
+    }
+
+    #[test]
+    fn r4_30_p4_cannot_tell_for_a_server_that_is_no_address() {
+        let mut facts = load_balancer();
+        vnet_mut(&mut facts).dns_servers = vec!["dns.corp.example".to_owned()];
+        assert!(outcome(&RULE, &facts).is_open());
     }
 }

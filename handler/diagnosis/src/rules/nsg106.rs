@@ -27,6 +27,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
+    if ctx.network().is_none() {
+        return Outcome::undecided("the cluster's body has no network profile");
+    }
     let overlay = ctx.network().is_some_and(|network| {
         let mode = network.plugin_mode.as_deref();
         mode.is_some_and(|mode| mode.eq_ignore_ascii_case("overlay"))

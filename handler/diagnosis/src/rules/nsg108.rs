@@ -4,6 +4,7 @@ use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::endpoints::{Requirement, Transport, View, network_rules};
 use crate::facts::{Datum, Direction};
+use crate::gaps::ENDPOINT_LIST;
 use crate::network::Protocol;
 use crate::report::{Finding, Severity};
 use crate::security::{self, Guard, Service, Standing};
@@ -49,7 +50,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         for rule in &needed {
             let tunnel = matches!(rule.port, 9000 | 1194);
             let wanted = tunnel || rule.port == 123;
-            if !wanted || rule.requirement != Requirement::Required {
+            if !wanted || rule.requirement == Requirement::Waived {
                 continue;
             }
             let protocol = match rule.transport {
@@ -68,6 +69,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
             };
             match guard.standing(service, (protocol, rule.port), location) {
                 Standing::Allowed => {}
+                // Only ARM's list says whether this cluster still needs it.
+                Standing::Denied(_) if rule.requirement == Requirement::Conditional => {
+                    needs_list(ctx, &mut outcome);
+                }
                 Standing::Denied(blocks) => {
                     for block in blocks {
                         let what = format!("{protocol:?} {}", rule.port).to_uppercase();
@@ -80,6 +85,15 @@ fn check(ctx: &Context<'_>) -> Outcome {
     }
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
+}
+
+fn needs_list(ctx: &Context<'_>, outcome: &mut Outcome) {
+    let list = ctx.facts.egress_endpoints.known(ENDPOINT_LIST);
+    if let Err(missing) = list
+        && !outcome.missing.contains(&missing)
+    {
+        outcome.missing.push(missing);
+    }
 }
 
 fn lists_classic_tunnel(ctx: &Context<'_>) -> bool {
@@ -95,11 +109,19 @@ fn finding(ctx: &Context<'_>, hit: &Hit) -> Finding {
         place(&hit.rule),
         pools_label(&hit.pools()),
     );
+    let (time, tunnel): (Vec<_>, Vec<_>) = hit.what.iter().partition(|what| what.ends_with(" 123"));
+    let mut losses = Vec::new();
+    if !tunnel.is_empty() {
+        losses.push("without the tunnel, logs, exec and webhooks hang");
+    }
+    if !time.is_empty() {
+        losses.push("without time, certificates and tokens fail once clocks drift");
+    }
     let found = denied(ctx, &RULE, title, hit)
         .severity(hit.severity)
         .explain(format!(
-            "This cluster still needs {what}: without the tunnel, logs, exec and webhooks hang; without time, \
-             certificates and tokens fail once clocks drift."
+            "This cluster still needs {what}: {}.",
+            losses.join("; ")
         ));
     let destinations = ["Internet".to_owned()];
     let ports: Vec<String> = hit
@@ -125,7 +147,7 @@ mod tests {
     use super::*;
     use crate::facts::Access::Deny;
     use crate::facts::Facts;
-    use crate::testing::{codes, load_balancer, outcome, security_rule, subnet_nsg};
+    use crate::testing::{codes, denied, load_balancer, outcome, security_rule, subnet_nsg};
 
     fn with(fqdn: Option<&str>) -> Facts {
         let mut facts = load_balancer();
@@ -169,5 +191,14 @@ mod tests {
     fn cannot_tell() {
         let open = outcome(&RULE, &with(None));
         assert!(open.findings.is_empty() && open.is_open());
+    }
+
+    #[test]
+    fn r1_4_cannot_tell_without_azures_list() {
+        let mut facts = with(PUBLIC);
+        facts.egress_endpoints = denied("outboundNetworkDependenciesEndpoints/read");
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty());
+        assert_eq!(open.missing.len(), 1, "{open:?}");
     }
 }

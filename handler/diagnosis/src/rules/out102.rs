@@ -1,7 +1,7 @@
 //! OUT102: type loadBalancer, but the default route leads to an appliance.
 
 use super::migration::may_become;
-use super::routing::{by_default, delete, find};
+use super::routing::{by_default, delete, find, only_for};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -31,8 +31,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
-        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::LoadBalancer],
+        "the outbound type is not loadBalancer",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     for routed in by_default(ctx, &mut outcome, |via| {

@@ -34,11 +34,12 @@ fn check(ctx: &Context<'_>) -> Outcome {
     let promised = match ctx.outbound_type() {
         Some(OutboundType::LoadBalancer) => "the load balancer",
         Some(other) if other.is_nat_gateway() => "the NAT gateway",
-        _ => {
+        Some(_) => {
             return Outcome::not_applicable(
                 "the outbound type promises neither load balancer nor NAT gateway",
             );
         }
+        None => return super::routing::no_type(),
     };
     let mut outcome = Outcome::passed();
     for routed in by_default(ctx, &mut outcome, |via| {

@@ -1,7 +1,7 @@
 //! OUT104: type loadBalancer, but a NAT gateway carries every pool subnet.
 
 use super::migration::may_become;
-use super::routing::{by_carrier, pools, show_subnets};
+use super::routing::{by_carrier, only_for, pools, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -29,8 +29,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
-        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::LoadBalancer],
+        "the outbound type is not loadBalancer",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     let paths = by_carrier(ctx, &mut outcome, |path| {

@@ -1,6 +1,6 @@
 //! OUT105: type loadBalancer, but some pool subnets leave another way.
 
-use super::routing::{by_carrier, show_subnets};
+use super::routing::{by_carrier, only_for, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -30,8 +30,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
-        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::LoadBalancer],
+        "the outbound type is not loadBalancer",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     // Addresses of the nodes themselves are OUT110.

@@ -1,8 +1,9 @@
 //! OUT106: type loadBalancer without a usable outbound rule.
 
+use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
-use crate::context::{Address, Balancer, Context, SubnetUse, pools_label};
+use crate::context::{Address, Balancer, Context, SubnetUse, pools_label, translates_tcp};
 use crate::facts::{Id, LoadBalancer, OutboundType};
 use crate::report::{Confidence, Finding, Method, Remediation, Severity};
 
@@ -33,8 +34,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
-        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::LoadBalancer],
+        "the outbound type is not loadBalancer",
+    ) {
+        return outcome;
     }
     if is_basic(ctx) {
         return Outcome::not_applicable("a Basic load balancer has no outbound rules (R1.61)");
@@ -94,6 +99,12 @@ fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Fin
     let state = match lb {
         None => "there is no load balancer kubernetes",
         Some(lb) if lb.outbound_rules.is_empty() => "load balancer kubernetes has no outbound rule",
+        Some(lb) if !lb.outbound_rules.iter().any(translates_tcp) => {
+            "no outbound rule of load balancer kubernetes is for TCP"
+        }
+        Some(_) if has_address(ctx) => {
+            "no outbound rule of load balancer kubernetes has a public IPv4 address"
+        }
         Some(_) => "no outbound rule of load balancer kubernetes has a public address",
     };
     let mut found = RULE
@@ -106,6 +117,14 @@ fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Fin
         found = evidence(ctx, found, lb);
     }
     found
+}
+
+/// Whether there is an address at all: then one of IPv6.
+fn has_address(ctx: &Context<'_>) -> bool {
+    let alive = |address: &Address| matches!(address, Address::Alive { .. });
+    ctx.balancer
+        .outbound_addresses()
+        .is_ok_and(|addresses| addresses.iter().any(alive))
 }
 
 fn evidence(ctx: &Context<'_>, mut found: Finding, lb: &LoadBalancer) -> Finding {
@@ -183,7 +202,9 @@ pub(super) fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::facts::Datum;
-    use crate::testing::{codes, denied, lb_mut, load_balancer, outcome, public_ip_id, subnet_mut};
+    use crate::testing::{
+        codes, denied, lb_mut, load_balancer, network_mut, outcome, public_ip_id, subnet_mut,
+    };
 
     #[test]
     fn fires() {
@@ -245,5 +266,36 @@ mod tests {
         lb_mut(&mut facts).outbound_rules.clear();
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty() && !open.undecided.is_empty());
+    }
+
+    #[test]
+    fn r2_26_fires_when_no_rule_translates_tcp_over_ipv4() {
+        let mut facts = load_balancer();
+        lb_mut(&mut facts).outbound_rules[0].protocol = Some("Udp".to_owned());
+        let found = outcome(&RULE, &facts);
+        assert!(found.findings[0].title.contains("TCP"), "{found:?}");
+        let mut facts = load_balancer();
+        if let Some(Datum::Known(ip)) = facts.public_ips.get_mut(&public_ip_id("lb-1")) {
+            ip.version = Some("IPv6".to_owned());
+        }
+        let found = outcome(&RULE, &facts);
+        assert!(found.findings[0].title.contains("IPv4"), "{found:?}");
+    }
+
+    #[test]
+    fn r1_60_cannot_tell_without_an_outbound_type() {
+        let mut facts = load_balancer();
+        network_mut(&mut facts).outbound_type = None;
+        for rule in crate::rules::RULES {
+            let found = outcome(rule, &facts);
+            let of_one_type = [
+                "OUT102", "OUT103", "OUT104", "OUT105", "OUT106", "OUT109", "OUT113", "OUT114",
+                "OUT115",
+            ];
+            let bound = of_one_type.contains(&rule.code)
+                || ["NAT101", "NAT104", "NAT106"].contains(&rule.code)
+                || (rule.code.starts_with("UDR") && !["UDR104", "UDR112"].contains(&rule.code));
+            assert!(!bound || found.is_open(), "{}: {found:?}", rule.code);
+        }
     }
 }

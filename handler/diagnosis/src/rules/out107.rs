@@ -1,6 +1,7 @@
 //! OUT107: AKS's outbound rule differs from the cluster's load balancer profile.
 
 use super::out106::{is_basic, restore};
+use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::{Address, Context, pools_label};
@@ -46,8 +47,12 @@ struct Drift {
 }
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
-        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::LoadBalancer],
+        "the outbound type is not loadBalancer",
+    ) {
+        return outcome;
     }
     if is_basic(ctx) {
         return Outcome::not_applicable("a Basic load balancer has no outbound rules (R1.61)");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Address, Context};
 use crate::facts::{Id, LoadBalancerProfile, OutboundType};
@@ -27,11 +28,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::LoadBalancer) {
-        return Outcome::not_applicable("the outbound type is not loadBalancer");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::LoadBalancer],
+        "the outbound type is not loadBalancer",
+    ) {
+        return outcome;
     }
     let Some(profile) = ctx.network().and_then(|n| n.load_balancer_profile.as_ref()) else {
-        return Outcome::undecided("the cluster's body has no load balancer profile");
+        return Outcome::undecided("the cluster's body has no readable load balancer profile");
     };
     let ips = profile
         .outbound_ips

@@ -1,9 +1,11 @@
 //! OUT110: nodes leave by public addresses of their own.
 
-use super::routing::{by_carrier, isolated, pools, show_subnets};
+use super::routing::{by_carrier, isolated};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
-use crate::report::{Method, Remediation, Severity};
+use crate::facts::AgentPool;
+use crate::path::Path;
+use crate::report::{Method, Remediation, Scope, Severity};
 
 /// Nodes leave by public addresses of their own.
 pub(super) const RULE: Rule = Rule {
@@ -12,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Info,
     step: Step::OutboundMethod,
     docs: Docs {
-        what: "Whether all pools of a subnet have node public IP addresses, and these carry the packets.",
+        what: "Whether pools have node public IP addresses, and these carry the packets.",
         why: "A node's own address comes before the load balancer's outbound rule. Every node shows another address to the internet, and the load balancer's SNAT metrics do not cover these nodes.",
         evidence: "The subnet and the pools with node public IP addresses.",
         fix: "Nothing has to be mended; use pools without node public IP addresses when one address for all is wanted.",
@@ -31,27 +33,56 @@ fn check(ctx: &Context<'_>) -> Outcome {
     }
     let mut outcome = Outcome::passed();
     let paths = by_carrier(ctx, &mut outcome, |path| {
-        path.carrier.method == Method::InstancePublicIp
+        !with_addresses(ctx, path).is_empty()
     });
     if paths.is_empty() {
         return outcome;
     }
+    let mut own: Vec<&str> = paths
+        .iter()
+        .flat_map(|path| with_addresses(ctx, path))
+        .collect();
+    own.sort_unstable();
+    own.dedup();
     let mut found = RULE
         .finding(format!(
             "Nodes of {} leave by public addresses of their own",
-            pools_label(&pools(paths.iter().copied()))
+            pools_label(&own)
         ))
         .explain("Every node shows another address to the internet. Allow-lists elsewhere must know the prefix that they come from.")
+        .pools(own.iter().copied())
         .fix(Remediation::new("Nothing has to be mended; name the nodes' public IP prefix in allow-lists elsewhere"));
     for path in &paths {
-        found = found.evidence(
-            format!("node public IP addresses in {}", path.used.label()),
-            Some(path.used.id),
-            Some(path.used.pools.join(", ")),
-        );
+        found = found
+            .evidence(
+                format!("node public IP addresses in {}", path.used.label()),
+                Some(path.used.id),
+                Some(with_addresses(ctx, path).join(", ")),
+            )
+            .resource(path.used.id);
     }
-    outcome.findings.push(show_subnets(found, &paths));
+    outcome.findings.push(found);
     outcome
+}
+
+/// The pools of a subnet whose nodes leave by addresses of their own. A NAT gateway and a route to an appliance come
+/// first (T1–T4), a load balancer's outbound rule after (T6). Pods with addresses of the subnet do not use the node's.
+pub(super) fn with_addresses<'f>(ctx: &Context<'f>, path: &Path<'f>) -> Vec<&'f str> {
+    let first = matches!(
+        path.carrier.method,
+        Method::InstancePublicIp | Method::LoadBalancer | Method::DefaultOutboundAccess
+    );
+    if !first || path.used.scope == Scope::Pod {
+        return Vec::new();
+    }
+    let own = |pool: &&AgentPool| {
+        pool.node_public_ip == Some(true) && path.used.pools.contains(&pool.name.as_str())
+    };
+    // Without the pools there is no path either.
+    let Ok(pools) = ctx.pools() else {
+        return Vec::new();
+    };
+    pools.iter().filter(own).map(|p| p.name.as_str()).collect()
 }
 
 #[cfg(test)]
@@ -88,5 +119,14 @@ mod tests {
         let mut facts = with_addresses();
         facts.agent_pools = denied("Microsoft.ContainerService/managedClusters/agentPools/read");
         assert!(outcome(&RULE, &facts).is_open());
+    }
+
+    #[test]
+    fn r2_53_fires_for_the_pools_that_have_addresses_alone() {
+        let mut facts = load_balancer();
+        pools_mut(&mut facts)[1].node_public_ip = Some(true);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["OUT110"]);
+        assert_eq!(found.findings[0].affected.node_pools, ["user"]);
     }
 }

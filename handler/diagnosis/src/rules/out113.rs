@@ -1,6 +1,6 @@
 //! OUT113: the outbound type wants no egress, yet a method gives it.
 
-use super::routing::{by_carrier, isolated, pools, show_subnets};
+use super::routing::{ISOLATED, by_carrier, implicit_rule, only_for, pools, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::path::Path;
@@ -37,13 +37,24 @@ fn word(method: Method) -> Option<&'static str> {
 }
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !isolated(ctx) {
-        return Outcome::not_applicable("the outbound type wants egress");
+    if let Some(outcome) = only_for(ctx, &ISOLATED, "the outbound type wants egress") {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     let paths = by_carrier(ctx, &mut outcome, |path| {
         word(path.carrier.method).is_some()
     });
+    if let Some(rule) = implicit_rule(ctx)
+        && ctx
+            .paths
+            .iter()
+            .any(|path| path.carrier.method == Method::None)
+    {
+        // R1.35: it translates without an outbound rule.
+        outcome.undecided.push(format!(
+            "load balancing rule {rule} may translate packets to the internet though nothing else does"
+        ));
+    }
     for path in paths {
         let Some(word) = word(path.carrier.method) else {
             continue;
@@ -93,7 +104,8 @@ mod tests {
     use super::*;
     use crate::facts::Datum;
     use crate::testing::{
-        codes, isolated as sealed, load_balancer, nat_id, outcome, pools_mut, subnet_id, subnet_mut,
+        codes, isolated as sealed, lb_mut, load_balancer, nat_id, outcome, pools_mut, subnet_id,
+        subnet_mut,
     };
 
     #[test]
@@ -124,5 +136,16 @@ mod tests {
             .subnets
             .insert(subnet_id("nodes"), Datum::not_asked("test"));
         assert!(outcome(&RULE, &facts).is_open());
+    }
+
+    #[test]
+    fn r1_35_cannot_tell_beside_a_rule_that_translates_implicitly() {
+        let mut facts = sealed();
+        let mut balancer = load_balancer();
+        lb_mut(&mut balancer).outbound_rules.clear();
+        lb_mut(&mut balancer).rules[0].disable_outbound_snat = Some(false);
+        facts.load_balancer = balancer.load_balancer;
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open(), "{open:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! OUT114: the outbound type wants no egress, and nodes bootstrap from the internet.
 
-use super::routing::isolated;
+use super::routing::{ISOLATED, only_for};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::report::{Remediation, Severity};
@@ -26,8 +26,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !isolated(ctx) {
-        return Outcome::not_applicable("the outbound type wants egress");
+    if let Some(outcome) = only_for(ctx, &ISOLATED, "the outbound type wants egress") {
+        return outcome;
     }
     let cluster = ctx.cluster();
     let source = match cluster.artifact_source.as_deref() {

@@ -1,5 +1,6 @@
 //! OUT115: outbound type block in a virtual network of your own.
 
+use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::facts::OutboundType;
@@ -26,8 +27,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.outbound_type() != Some(&OutboundType::Block) {
-        return Outcome::not_applicable("the outbound type is not block");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::Block],
+        "the outbound type is not block",
+    ) {
+        return outcome;
     }
     let pools = match ctx.pools() {
         Ok(pools) => pools,
@@ -40,6 +45,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
         .collect();
     if own.is_empty() {
         return Outcome::passed();
+    }
+    if ctx.cluster().node_resource_group.is_none() {
+        return Outcome::undecided(super::nat106::NO_NODE_GROUP);
     }
     let names: Vec<&str> = own.iter().map(|(name, _)| *name).collect();
     let mut found = RULE

@@ -85,13 +85,18 @@ impl Outcome {
             .iter()
             .map(|m| format!("{} could not be read", m.what))
             .chain(self.undecided.iter().cloned());
-        let parts: Vec<String> = self
+        let all = self
             .findings
             .iter()
             .map(|f| f.title.clone())
             .chain(open)
-            .chain(self.not_applicable.clone())
-            .collect();
+            .chain(self.not_applicable.clone());
+        let mut parts: Vec<String> = Vec::new();
+        for part in all {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 }

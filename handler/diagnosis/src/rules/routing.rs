@@ -149,6 +149,34 @@ pub(super) fn open_carrier(path: &Path<'_>, outcome: &mut Outcome) {
     }
 }
 
+/// The types that want no egress.
+pub(super) const ISOLATED: [OutboundType; 2] = [OutboundType::None, OutboundType::Block];
+
+/// The types that promise a NAT gateway.
+pub(super) const NAT_GATEWAY: [OutboundType; 3] = [
+    OutboundType::ManagedNatGateway,
+    OutboundType::ManagedNatGatewayV2,
+    OutboundType::UserAssignedNatGateway,
+];
+
+/// The outcome of a check about some outbound types where the cluster's is another one, or its body names none.
+pub(super) fn only_for(
+    ctx: &Context<'_>,
+    types: &[OutboundType],
+    otherwise: &str,
+) -> Option<Outcome> {
+    match ctx.outbound_type() {
+        None => Some(no_type()),
+        Some(declared) if types.contains(declared) => None,
+        Some(_) => Some(Outcome::not_applicable(otherwise)),
+    }
+}
+
+/// Without an outbound type nothing says what should carry the packets.
+pub(super) fn no_type() -> Outcome {
+    Outcome::undecided("the cluster's body has no outbound type")
+}
+
 /// Whether the type wants no egress at all.
 pub(super) fn isolated(ctx: &Context<'_>) -> bool {
     matches!(

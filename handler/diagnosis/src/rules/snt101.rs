@@ -187,4 +187,15 @@ mod tests {
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty() && open.is_open());
     }
+
+    #[test]
+    fn r6_4_cannot_tell_which_device_carries_an_unreadable_subnet() {
+        let mut facts = load_balancer();
+        let id = crate::testing::subnet_id("nodes");
+        facts
+            .subnets
+            .insert(id, denied("Microsoft.Network/virtualNetworks/subnets/read"));
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
+    }
 }

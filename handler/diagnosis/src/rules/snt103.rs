@@ -41,7 +41,8 @@ fn title(worst: &BackendPorts, nodes: usize) -> String {
     } else {
         String::new()
     };
-    let percent = worst.utilization.unwrap_or_default() * 100.0;
+    // What is not exhausted is not at 100 %.
+    let percent = (worst.utilization.unwrap_or_default() * 100.0).min(99.0);
     format!(
         "Node {} used {percent:.0} % of its SNAT ports{also}",
         worst.address
@@ -91,5 +92,23 @@ mod tests {
             denied("Microsoft.Insights/metrics/read"),
         );
         assert!(outcome(&RULE, &facts).is_open());
+    }
+
+    #[test]
+    fn r6_5_one_port_left_is_not_all_of_them() {
+        let found = used(1023.0);
+        assert!(found.findings[0].title.contains("99 %"), "{found:?}");
+    }
+
+    #[test]
+    fn r6_5_cannot_tell_when_azure_left_series_out() {
+        let mut facts = load_balancer();
+        let mut metric = port_series(&[(NODE_1, &[10.0])]);
+        if let crate::facts::Datum::Known(metric) = &mut metric {
+            metric.truncated = true;
+        }
+        set_metric(&mut facts, &lb_id(), LB_USED, metric);
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
     }
 }

@@ -45,7 +45,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
                     .evidence("SNAT connections, data points", Some(device.id()), Some("none".to_owned()))
                     .resource(device.id()),
             ),
-            Reading::Unclear(_) | Reading::Known(_) => {}
+            Reading::Unclear(reason) => outcome.undecided.push(reason.clone()),
+            Reading::Known(_) => {}
         }
     }
     outcome
@@ -54,8 +55,11 @@ fn check(ctx: &Context<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::MetricAggregation;
     use crate::snat::usage::LB_CONNECTIONS;
-    use crate::testing::{codes, connections, denied, lb_id, load_balancer, outcome, set_metric};
+    use crate::testing::{
+        codes, connections, denied, lb_id, load_balancer, metric, outcome, series, set_metric,
+    };
 
     #[test]
     fn r6_8_fires() {
@@ -85,6 +89,14 @@ mod tests {
             LB_CONNECTIONS,
             denied("Microsoft.Insights/metrics/read"),
         );
+        assert!(outcome(&RULE, &facts).is_open());
+    }
+
+    #[test]
+    fn r6_8_cannot_tell_when_the_states_are_missing() {
+        let mut facts = load_balancer();
+        let unsplit = metric(MetricAggregation::Total, vec![series(&[], &[1.0])]);
+        set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, unsplit);
         assert!(outcome(&RULE, &facts).is_open());
     }
 }

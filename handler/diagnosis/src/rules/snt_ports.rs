@@ -4,7 +4,7 @@ use super::snt_fix::remedies;
 use super::{Outcome, Rule};
 use crate::context::{Context, Device};
 use crate::report::Finding;
-use crate::snat::usage::{BackendPorts, Reading};
+use crate::snat::usage::{BackendPorts, Reading, ports_cut_off};
 
 /// Nodes whose utilisation satisfies `hot`, as one finding per load balancer with title `title(worst, count)`.
 pub(super) fn check(
@@ -45,6 +45,9 @@ pub(super) fn check(
                     let found = rule.finding(title(worst, nodes.len())).explain(explanation);
                     outcome.findings.push(fill(ctx, found, device, &nodes));
                 }
+                outcome
+                    .undecided
+                    .extend(ports_cut_off(ctx.facts, device.id()));
                 if backends.iter().any(|b| b.utilization.is_none()) {
                     outcome.undecided.push(
                         "some nodes have used ports but no allocated ports to compare with"

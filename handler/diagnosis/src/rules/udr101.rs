@@ -1,8 +1,9 @@
 //! UDR101: type userDefinedRouting, and a pool subnet has no route table.
 
-use super::routing::{create_table, is_udr, show_subnets};
+use super::routing::{create_table, only_for, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::report::{Confidence, Severity};
 
 /// Type userDefinedRouting, and a pool subnet has no route table.
@@ -28,8 +29,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.subnets.missing());

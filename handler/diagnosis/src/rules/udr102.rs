@@ -1,10 +1,11 @@
 //! UDR102: type userDefinedRouting, and the route table has no default route.
 
 use super::routing::{
-    create_default, has_default, is_udr, show_subnets, suppressed_gateway, with_table,
+    create_default, has_default, only_for, show_subnets, suppressed_gateway, with_table,
 };
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::report::{Confidence, Method, Severity};
 
 /// Type userDefinedRouting, and the route table has no default route.
@@ -31,8 +32,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     for (path, table) in with_table(ctx, &mut outcome) {

@@ -1,8 +1,9 @@
 //! UDR103: type userDefinedRouting, and the default route leads to Internet.
 
-use super::routing::{by_default, find, is_udr, to_appliance};
+use super::routing::{by_default, find, only_for, to_appliance};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::network::routes::Hop;
 use crate::report::{RouteSource, Severity};
 
@@ -28,8 +29,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     for routed in by_default(ctx, &mut outcome, |via| {

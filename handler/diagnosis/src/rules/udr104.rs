@@ -33,12 +33,12 @@ pub(super) const RULE: Rule = Rule {
 /// Whether a network reaches an address directly; the reason when that is not known.
 fn reaches(network: &VirtualNetwork, address: IpAddr) -> Result<bool, String> {
     let mut open = None;
-    let mut inside = |texts: &[String], what: &str| {
+    let inside = |texts: &[String], what: &str, open: &mut Option<String>| {
         let set = AddressSet::parse_all(texts.iter().map(String::as_str));
         match set {
             Ok(set) if !texts.is_empty() => set.contains(address),
             _ => {
-                open = Some(format!("the address space of {what} could not be read"));
+                *open = Some(format!("the address space of {what} could not be read"));
                 false
             }
         }
@@ -46,18 +46,22 @@ fn reaches(network: &VirtualNetwork, address: IpAddr) -> Result<bool, String> {
     let mut reached = inside(
         &network.address_prefixes,
         &format!("virtual network {}", network.id.name()),
+        &mut open,
     );
     for peering in &network.peerings {
-        let connected = peering
-            .state
-            .as_deref()
-            .is_none_or(|state| state.eq_ignore_ascii_case("Connected"));
-        if connected {
-            reached |= inside(
-                &peering.remote_address_prefixes,
-                &format!("the network behind peering {}", peering.name),
-            );
+        let state = peering.state.as_deref();
+        if state.is_some_and(|state| !state.eq_ignore_ascii_case("Connected")) {
+            continue;
         }
+        let what = format!("the network behind peering {}", peering.name);
+        let within = inside(&peering.remote_address_prefixes, &what, &mut open);
+        if within && state.is_none() {
+            open = Some(format!(
+                "whether peering {} is connected is not said",
+                peering.name
+            ));
+        }
+        reached |= within && state.is_some();
     }
     match open {
         Some(reason) if !reached => Err(reason),
@@ -170,5 +174,13 @@ mod tests {
             .insert(vnet_id(), Datum::not_asked("test"));
         assert!(outcome(&RULE, &facts).is_open());
         assert!(outcome(&RULE, &to("no address")).is_open());
+    }
+
+    #[test]
+    fn r2_36_cannot_tell_without_the_peerings_state() {
+        let mut facts = to("10.1.0.4");
+        vnet_mut(&mut facts).peerings[0].state = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.undecided[0].contains("peering hub"));
     }
 }

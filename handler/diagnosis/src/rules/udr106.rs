@@ -1,8 +1,9 @@
 //! UDR106: pool subnets have different default routes.
 
-use super::routing::{by_default, is_udr, show_subnets};
+use super::routing::{by_default, only_for, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::report::{Remediation, RouteSource, Severity};
 
 /// Pool subnets have different default routes.
@@ -26,8 +27,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     let mut groups = by_default(ctx, &mut outcome, |via| via.source == RouteSource::User);

@@ -6,9 +6,10 @@ use ipnet::IpNet;
 
 use super::appliance::Appliance;
 use super::out116::to_internet;
-use super::routing::{Routed, az_route, by_default, find, is_udr, shared};
+use super::routing::{Routed, az_route, by_default, find, only_for, shared};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, texts};
+use crate::facts::OutboundType;
 use crate::facts::{Frontend, Id, LoadBalancer, RouteTable, lookup};
 use crate::network::routes::Hop;
 use crate::report::{Confidence, Finding, Remediation, Severity};
@@ -46,8 +47,12 @@ struct Ingress<'f> {
 }
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let lb = match ctx.balancer.get() {
         Err(missing) => return Outcome::missing(missing),

@@ -2,9 +2,10 @@
 
 use super::nat101::subnet_update;
 use super::out116::to_internet;
-use super::routing::{by_default, is_udr, show_subnets};
+use super::routing::{by_default, only_for, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::network::routes::Hop;
 use crate::report::{Remediation, Scope, Severity};
 
@@ -31,8 +32,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     for routed in by_default(ctx, &mut outcome, |via| {

@@ -1,9 +1,11 @@
 //! UDR109: the default route must come from a gateway, and the route table keeps it out.
 
-use super::routing::{has_default, is_udr, shared, show_subnets, suppressed_gateway, with_table};
+use super::routing::{has_default, only_for, shared, show_subnets, suppressed_gateway, with_table};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
+use crate::facts::OutboundType;
+use crate::path::gateway;
 use crate::report::{Remediation, Severity};
 
 /// The default route must come from a gateway, and the route table keeps it out.
@@ -30,15 +32,28 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     for (path, table) in with_table(ctx, &mut outcome) {
         if !has_default(table) {
-            outcome
-                .missing
-                .extend(path.routes.network.as_ref().err().cloned());
+            match &path.routes.network {
+                Err(missing) => outcome.missing.push(missing.clone()),
+                Ok(network) if table.disable_bgp_route_propagation.is_none() => {
+                    outcome.undecided.extend(gateway(network).map(|gateway| {
+                        format!(
+                            "{gateway}; route table {} does not say whether it keeps the gateway's routes out",
+                            table.id.name()
+                        )
+                    }));
+                }
+                Ok(_) => {}
+            }
         }
         let Some(gateway) = suppressed_gateway(path) else {
             continue;
@@ -118,5 +133,13 @@ mod tests {
             .insert(vnet_id(), Datum::not_asked("test"));
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty() && !open.missing.is_empty());
+    }
+
+    #[test]
+    fn r2_45_cannot_tell_when_the_table_does_not_say() {
+        let mut facts = suppressed();
+        route_table_mut(&mut facts).disable_bgp_route_propagation = None;
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open());
     }
 }

@@ -1,8 +1,9 @@
 //! UDR110: two halves stand in for the default route.
 
-use super::routing::{az_route, is_udr, shared, show_subnets, with_table};
+use super::routing::{az_route, only_for, shared, show_subnets, with_table};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::report::{Confidence, Remediation, Severity};
 
 /// Two halves stand in for the default route.
@@ -26,8 +27,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     let mut outcome = Outcome::passed();
     for (path, table) in with_table(ctx, &mut outcome) {

@@ -1,8 +1,9 @@
 //! UDR111: type userDefinedRouting with IPv6, and no default route for it.
 
-use super::routing::{az_route, is_udr, shared, show_subnets, with_table};
+use super::routing::{az_route, only_for, shared, show_subnets, with_table};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
+use crate::facts::OutboundType;
 use crate::facts::RouteTable;
 use crate::report::{Confidence, Remediation, Severity};
 
@@ -30,8 +31,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if !is_udr(ctx) {
-        return Outcome::not_applicable("the outbound type is not userDefinedRouting");
+    if let Some(outcome) = only_for(
+        ctx,
+        &[OutboundType::UserDefinedRouting],
+        "the outbound type is not userDefinedRouting",
+    ) {
+        return outcome;
     }
     match dual_stack(ctx) {
         Some(false) => return Outcome::not_applicable("the cluster has no IPv6"),

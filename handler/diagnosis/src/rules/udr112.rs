@@ -4,7 +4,7 @@ use super::routing::{delete, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::{Datum, Facts, NetworkPlugin, NextHopType, RouteTable};
-use crate::path::{Path, is_pod_route};
+use crate::path::{Path, is_pod_route, pod_range_known};
 use crate::report::{Confidence, Finding, Remediation, Scope, Severity};
 
 /// The route table of a kubenet cluster is missing, replaced, or diverts public space.
@@ -28,8 +28,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    if ctx.network().and_then(|n| n.plugin.as_ref()) != Some(&NetworkPlugin::Kubenet) {
-        return Outcome::not_applicable("the network plugin is not kubenet");
+    match ctx.network().and_then(|n| n.plugin.as_ref()) {
+        Some(NetworkPlugin::Kubenet) => {}
+        Some(_) => return Outcome::not_applicable("the network plugin is not kubenet"),
+        None => return Outcome::undecided("the cluster's body has no network plugin"),
     }
     let mut outcome = Outcome::passed();
     outcome
@@ -42,7 +44,11 @@ fn check(ctx: &Context<'_>) -> Outcome {
             Ok(Some(table)) => {
                 let pods = |t: &RouteTable| has_pod_routes(ctx.facts, t);
                 // A stopped cluster has no nodes and so no routes to them.
-                if !pods(table) && !ctx.stopped() {
+                if !pod_range_known(ctx.facts) {
+                    let why =
+                        "the cluster's body has no readable pod range to tell routes of pods by";
+                    outcome.undecided.push(why.to_owned());
+                } else if !pods(table) && !ctx.stopped() {
                     outcome.findings.push(no_pod_routes(ctx, path, table));
                 }
                 outcome.findings.extend(diverted(ctx, path, table));
@@ -146,8 +152,8 @@ fn diverted(ctx: &Context<'_>, path: &Path<'_>, table: &RouteTable) -> Vec<Findi
 mod tests {
     use super::*;
     use crate::testing::{
-        codes, kubenet, load_balancer, outcome, route, route_table_id, route_table_mut, subnet_mut,
-        with_firewall_route,
+        codes, kubenet, load_balancer, network_mut, outcome, route, route_table_id,
+        route_table_mut, subnet_mut, with_firewall_route,
     };
 
     fn with_route(prefix: &str, hop: NextHopType) -> Facts {
@@ -208,5 +214,17 @@ mod tests {
         assert!(open.findings.is_empty() && !open.missing.is_empty());
         // OUT102 says what a table with nothing but an appliance does.
         assert!(!codes(&outcome(&RULE, &with_firewall_route(kubenet()))).is_empty());
+    }
+
+    #[test]
+    fn r1_81_cannot_tell_without_plugin_or_pod_range() {
+        let mut facts = kubenet();
+        network_mut(&mut facts).plugin = None;
+        assert!(outcome(&RULE, &facts).is_open());
+        // No pod range: the pods' routes are there, but cannot be told from others.
+        let mut facts = kubenet();
+        network_mut(&mut facts).pod_cidrs.clear();
+        let open = outcome(&RULE, &facts);
+        assert!(open.findings.is_empty() && open.is_open(), "{open:?}");
     }
 }

@@ -61,10 +61,7 @@ fn path(ctx: &Context<'_>, walked: &Walked<'_>, findings: &[Finding]) -> Path {
         next_hop: next_hop(&walked.routes.default),
         method,
         device: device.map(|id| self::device(id, method)),
-        public_ips: match firewall {
-            Some(firewall) => firewall_ips(ctx, firewall),
-            None => public_ips(ctx, walked),
-        },
+        public_ips: public_ips(ctx, walked),
         steps: steps(walked, reach),
         final_state: reach.final_state(),
         cause: cause(walked, reach, findings),
@@ -347,6 +344,7 @@ pub(crate) fn public_ips(ctx: &Context<'_>, walked: &Walked<'_>) -> Option<Vec<S
             let body = lookup(&ctx.facts.nat_gateways, carrier.device.as_ref()?).as_known()?;
             texts(ctx.balancer.of_gateway(body)).ok()
         }
+        Method::VirtualAppliance => firewall_ips(ctx, firewall(ctx, walked)?),
         Method::None => Some(Vec::new()),
         _ => None,
     }

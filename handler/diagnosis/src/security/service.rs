@@ -7,6 +7,8 @@ pub(crate) enum Service {
     Registry,
     /// The front door that the registry and the package hosts stand behind (R4.16).
     FrontDoor,
+    /// Binaries and packages: `packages.microsoft.com`, `packages.aks.azure.com`.
+    Packages,
     /// Azure Resource Manager.
     ResourceManager,
     /// Sign-in.
@@ -46,6 +48,7 @@ impl Service {
         match self {
             Self::Registry => "the container registry mcr.microsoft.com",
             Self::FrontDoor => "the front door of the registry and the package hosts",
+            Self::Packages => "the package hosts packages.aks.azure.com and packages.microsoft.com",
             Self::ResourceManager => "Azure Resource Manager",
             Self::Identity => "Microsoft Entra ID sign-in",
             Self::ApiServer => "the API server",
@@ -59,7 +62,7 @@ impl Service {
     pub(crate) fn tag(self, location: Option<&str>) -> String {
         match self {
             Self::Registry => "MicrosoftContainerRegistry".to_owned(),
-            Self::FrontDoor => "AzureFrontDoor.FirstParty".to_owned(),
+            Self::FrontDoor | Self::Packages => "AzureFrontDoor.FirstParty".to_owned(),
             Self::ResourceManager => "AzureResourceManager".to_owned(),
             Self::Identity => "AzureActiveDirectory".to_owned(),
             Self::ApiServer => location.map_or_else(
@@ -87,10 +90,15 @@ impl Service {
             };
         }
         if tag.eq_ignore_ascii_case(&self.tag(location)) {
-            return Holds::Yes;
+            // Which tag holds the package hosts is not documented.
+            return if self == Self::Packages {
+                Holds::Maybe
+            } else {
+                Holds::Yes
+            };
         }
         if tag.eq_ignore_ascii_case("AzureCloud") {
-            return if self == Self::FrontDoor {
+            return if matches!(self, Self::FrontDoor | Self::Packages) {
                 Holds::Maybe
             } else {
                 Holds::Yes

@@ -208,7 +208,19 @@ fn in_part<'p>(
 ) -> Result<(Outcome, &'p RuleName), Vec<String>> {
     let mut maybe: Vec<&Open<RuleName>> = Vec::new();
     let mut last = (part.decision.otherwise, &part.decision.by);
-    for open in &part.decision.open {
+    let (defaults, custom): (Vec<_>, Vec<_>) = part
+        .decision
+        .open
+        .iter()
+        .partition(|open| open.rule.origin == Origin::Default);
+    // Azure's own rules let every public address through: what VirtualNetwork does not hold, Internet does (R4.3, R4.12).
+    let admits = |open: &&&Open<RuleName>| open.outcome == Outcome::Allowed;
+    if last.1.origin == Origin::Default
+        && let Some(open) = defaults.iter().find(admits)
+    {
+        last = (Outcome::Allowed, &open.rule);
+    }
+    for open in custom {
         match holds(&open.doubts, service, location) {
             Holds::Yes => {
                 last = (open.outcome, &open.rule);
@@ -283,23 +295,23 @@ pub(crate) fn open_words<'o>(open: impl IntoIterator<Item = &'o Open<RuleName>>)
                 Doubt::OnPremisesUnknown => {
                     "what tag VirtualNetwork holds behind a gateway is not known".to_owned()
                 }
-                Doubt::SamePriority => {
-                    "another rule of the same priority does the opposite".to_owned()
-                }
-                Doubt::TooManyParts => "the rules cut the traffic into too many parts".to_owned(),
                 Doubt::VirtualNetworkUnknown => {
                     "what tag VirtualNetwork holds is not known, since a network, a route table or a prefix in it \
                      cannot be read"
                         .to_owned()
                 }
-                Doubt::InvalidAddress(text) => format!("`{text}` is no address prefix"),
-                Doubt::InvalidPort(text) => format!("`{text}` is no port or range of ports"),
-                Doubt::UnknownProtocol(text) => {
-                    format!("protocol `{text}` is not known to this version")
+                Doubt::InvalidAddress(text) => format!("`{text}` is no address, range or tag"),
+                Doubt::InvalidPort(text) => format!("`{text}` is no port"),
+                Doubt::UnknownProtocol(word) => {
+                    format!("protocol {word} is not known to this version")
                 }
                 Doubt::EmptyField(field) => format!("its {field} is empty"),
                 Doubt::UnknownAction => "its action is not known to this version".to_owned(),
                 Doubt::UnknownDirection => "its direction is not known to this version".to_owned(),
+                Doubt::SamePriority => {
+                    "another rule of the same priority does the opposite".to_owned()
+                }
+                Doubt::TooManyParts => "the rules cut the traffic into too many parts".to_owned(),
                 other => format!("a field cannot be read ({other:?})"),
             };
             let text = format!("rule {}: {why}", named(&rule.rule));

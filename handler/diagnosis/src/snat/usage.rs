@@ -166,6 +166,13 @@ pub(crate) fn ports(facts: &Facts, resource: &Id) -> Reading<Vec<BackendPorts>> 
     Reading::Known(backends.into_values().collect())
 }
 
+/// Why nodes may be missing from [`ports`]: Azure returned some of the series only. `None`: it returned all.
+pub(crate) fn ports_cut_off(facts: &Facts, resource: &Id) -> Option<String> {
+    let cut = |name: &&str| metric(facts, resource, name).is_ok_and(|metric| metric.truncated);
+    let name = [LB_USED, LB_ALLOCATED].into_iter().find(cut)?;
+    Some(format!("{name} has more series than Azure returned"))
+}
+
 /// Most connections that a NAT gateway had open in one grain.
 pub(crate) fn peak_connections(facts: &Facts, resource: &Id) -> Reading<u64> {
     match metric(facts, resource, NAT_TOTAL) {

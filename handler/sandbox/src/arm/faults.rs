@@ -33,7 +33,11 @@ impl Struck {
             let applies = fault
                 .path
                 .as_ref()
-                .is_none_or(|part| path.contains(&part.to_ascii_lowercase()));
+                .is_none_or(|part| path.contains(&part.to_ascii_lowercase()))
+                && fault
+                    .ends
+                    .as_ref()
+                    .is_none_or(|end| path.ends_with(&end.to_ascii_lowercase()));
             let once = fault.retry_after.map(|_| 1);
             let count = struck
                 .entry((group.clone(), index, path.clone()))
@@ -60,7 +64,7 @@ pub(super) fn hidden(cloud: &Cloud, group: &str) -> bool {
         group
             .faults
             .iter()
-            .any(|fault| fault.deny && fault.path.is_none())
+            .any(|fault| fault.deny && fault.path.is_none() && fault.ends.is_none())
     })
 }
 

@@ -76,7 +76,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String
     });
     Ok(vec![(
         format!("{cluster_id}/outboundNetworkDependenciesEndpoints"),
-        egress_endpoints(&fqdn(plan)),
+        egress_endpoints(&fqdn(plan), plan.scenario.cluster.classic_tunnel),
     )])
 }
 
@@ -271,19 +271,27 @@ fn network_profile(plan: &Plan) -> Result<Value, Error> {
 }
 
 /// `outboundNetworkDependenciesEndpoints`, with ARM's categories and spellings.
-fn egress_endpoints(api_server: &str) -> Value {
+fn egress_endpoints(api_server: &str, classic_tunnel: bool) -> Value {
     let endpoint = |domain: &str, port: u16, protocol: &str| json!({ "domainName": domain, "endpointDetails": [{ "port": port, "protocol": protocol }] });
     let https = |domain: &str| endpoint(domain, 443, "Https");
     let http = |domain: &str| endpoint(domain, 80, "Http");
-    json!({ "value": [
-        { "category": "azure-resource-management",
-          "endpoints": [https("management.azure.com"), https("login.microsoftonline.com")] },
-        { "category": "images", "endpoints": [https("mcr.microsoft.com"), https("*.data.mcr.microsoft.com")] },
-        { "category": "artifacts",
-          "endpoints": [https("packages.microsoft.com"), https("acs-mirror.azureedge.net"), https("packages.aks.azure.com")] },
-        { "category": "time-sync", "endpoints": [endpoint("ntp.ubuntu.com", 123, "UDP")] },
-        { "category": "ubuntu-optional",
-          "endpoints": [http("security.ubuntu.com"), http("azure.archive.ubuntu.com"), http("changelogs.ubuntu.com")] },
-        { "category": "apiserver", "endpoints": [https(api_server)] },
-    ]})
+    let mut categories = vec![
+        json!({ "category": "azure-resource-management",
+          "endpoints": [https("management.azure.com"), https("login.microsoftonline.com")] }),
+        json!({ "category": "images", "endpoints": [https("mcr.microsoft.com"), https("*.data.mcr.microsoft.com")] }),
+        json!({ "category": "artifacts",
+          "endpoints": [https("packages.microsoft.com"), https("acs-mirror.azureedge.net"), https("packages.aks.azure.com")] }),
+        json!({ "category": "time-sync", "endpoints": [endpoint("ntp.ubuntu.com", 123, "UDP")] }),
+        json!({ "category": "ubuntu-optional",
+          "endpoints": [http("security.ubuntu.com"), http("azure.archive.ubuntu.com"), http("changelogs.ubuntu.com")] }),
+        json!({ "category": "apiserver", "endpoints": [https(api_server)] }),
+    ];
+    if classic_tunnel {
+        let tunnel = [
+            endpoint(api_server, 9000, "TCP"),
+            endpoint(api_server, 1194, "UDP"),
+        ];
+        categories.push(json!({ "category": "tunnel-classic", "endpoints": tunnel }));
+    }
+    json!({ "value": categories })
 }
