@@ -181,6 +181,25 @@ fn subnet_properties(
             properties[field] = json!({ "id": id });
         }
     }
+    if let Some(ipv6) = &subnet.ipv6_prefix {
+        if let Some(properties) = properties.as_object_mut() {
+            properties.remove("addressPrefix");
+        }
+        properties["addressPrefixes"] = json!([subnet.prefix, ipv6]);
+    }
+    if let Some(service) = &subnet.delegation {
+        let own = format!("{network}/{name}/{service}");
+        properties["delegations"] = json!([{
+            "name": "delegation",
+            "etag": format!("W/\"{}\"", guid(&own)),
+            "type": "Microsoft.Network/virtualNetworks/subnets/delegations",
+            "properties": {
+                "provisioningState": "Succeeded",
+                "serviceName": service,
+                "actions": ["Microsoft.Network/virtualNetworks/subnets/join/action"],
+            },
+        }]);
+    }
     if subnet.private {
         properties["defaultOutboundAccess"] = json!(false);
     }
@@ -344,10 +363,20 @@ fn expand_nat_gateways(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error
             "provisioningState": gateway.provisioning_state,
             "idleTimeoutInMinutes": gateway.idle_minutes,
         });
+        let ipv6 = |name: &&String| {
+            let ip = plan.scenario.public_ips.get(*name);
+            ip.is_some_and(|ip| ip.ipv6)
+        };
+        let (v6, v4): (Vec<String>, Vec<String>) =
+            gateway.ips.iter().cloned().partition(|name| ipv6(&name));
         for (field, ids) in [
             (
                 "publicIpAddresses",
-                plan.references(&key, "public_ips", &gateway.ips)?,
+                plan.references(&key, "public_ips", &v4)?,
+            ),
+            (
+                "publicIpAddressesV6",
+                plan.references(&key, "public_ips", &v6)?,
             ),
             (
                 "publicIpPrefixes",
