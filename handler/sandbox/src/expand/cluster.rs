@@ -15,6 +15,8 @@ use crate::{
     scenario::{Pool, ProvisioningError},
 };
 
+const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
+
 /// Adds the cluster and its pools; gives the documents that are no resources.
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String, Value)>, Error> {
     let cluster_id = plan.cluster_id();
@@ -61,6 +63,9 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String
         kind: "Microsoft.ManagedIdentity/userAssignedIdentities".into(),
         series: Vec::new(),
     });
+    if plan.scenario.cluster.artifact_source.as_deref() == Some("Cache") {
+        out.push(registry(plan));
+    }
     out.push(Resource {
         body: json!({
             "id": own_spelling,
@@ -79,6 +84,29 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String
         format!("{cluster_id}/outboundNetworkDependenciesEndpoints"),
         super::endpoints::list(plan, &fqdn(plan)),
     )])
+}
+
+/// The registry that AKS makes for the artifacts of an isolated cluster.
+fn registry_id(plan: &Plan) -> String {
+    let name = guid(&plan.name).replace('-', "");
+    id(&plan.node_group, REGISTRY, &name)
+}
+
+fn registry(plan: &Plan) -> Resource {
+    let own = registry_id(plan);
+    Resource {
+        body: json!({
+            "id": own,
+            "name": guid(&plan.name).replace('-', ""),
+            "type": REGISTRY,
+            "location": plan.scenario.cluster.region,
+            "sku": { "name": "Premium", "tier": "Premium" },
+            "properties": { "provisioningState": "Succeeded", "publicNetworkAccess": "Disabled" },
+        }),
+        id: own,
+        kind: REGISTRY.into(),
+        series: Vec::new(),
+    }
 }
 
 /// The name that nodes reach the API server by.
@@ -259,10 +287,7 @@ fn properties(plan: &Plan, profiles: &[Value], identity_id: &str) -> Result<Valu
     if let Some(source) = &cluster.artifact_source {
         properties["bootstrapProfile"] = json!({ "artifactSource": source });
         if source == "Cache" {
-            let registry = guid(&plan.name).replace('-', "");
-            let kind = "Microsoft.ContainerRegistry/registries";
-            properties["bootstrapProfile"]["containerRegistryId"] =
-                json!(id(&plan.node_group, kind, &registry));
+            properties["bootstrapProfile"]["containerRegistryId"] = json!(registry_id(plan));
         }
     }
     if let Some(proxy) = &cluster.http_proxy {

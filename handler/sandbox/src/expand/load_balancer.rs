@@ -91,7 +91,11 @@ fn frontends<'p>(plan: &Plan, balancer: &'p LoadBalancer) -> Result<Vec<Frontend
             } else {
                 Version::V4
             };
-            let address = plan.reference("load_balancer", &format!("{section}/{name}"))?;
+            let key = match section {
+                "public_ips" => "load_balancer.ips",
+                _ => "load_balancer.prefixes",
+            };
+            let address = plan.reference(key, &format!("{section}/{name}"))?;
             all.push(Frontend {
                 name,
                 field,
