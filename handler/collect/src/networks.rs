@@ -33,17 +33,19 @@ impl Networks {
     }
 }
 
-/// Reads the networks of `pools`, each virtual network once: its answer carries the subnets. Pools that name no subnet are
-/// in AKS's own network in the node resource group.
+/// Reads the networks of `pools` and of an API server with a subnet of its own, each virtual network once: its answer
+/// carries the subnets. Pools that name no subnet are in AKS's own network in the node resource group.
 pub(crate) async fn read(
     reader: Reader<'_>,
     pools: &[AgentPool],
+    api_server: Option<&Id>,
     node_group: Option<&Id>,
 ) -> Networks {
     let named: BTreeSet<Id> = pools
         .iter()
         .flat_map(|pool| [&pool.vnet_subnet_id, &pool.pod_subnet_id])
         .flatten()
+        .chain(api_server)
         .cloned()
         .collect();
     let own = join_all(

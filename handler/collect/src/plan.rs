@@ -212,7 +212,10 @@ async fn pool_networks<'a>(
         ),
     };
     let networks = match &agent_pools {
-        Datum::Known(pools) => networks::read(reader, pools, group).await,
+        Datum::Known(pools) => {
+            let api_server = cluster.api_server.subnet_id.as_ref();
+            networks::read(reader, pools, api_server, group).await
+        }
         _ => Networks::default(),
     };
     // Subnets that had to be asked one by one took a wave of their own.

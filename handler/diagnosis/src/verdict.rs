@@ -142,6 +142,7 @@ fn healthy(ctx: &Context<'_>, outbound: &Outbound, snat: &Snat) -> String {
                 (Method::LoadBalancer, Some(d)) => format!("load balancer {}{ips}", d.name),
                 (Method::NatGateway, Some(d)) => format!("NAT gateway {}{ips}", d.name),
                 (Method::AzureFirewall, Some(d)) => format!("Azure Firewall {}{ips}", d.name),
+                (Method::InstancePublicIp, _) => "public IP addresses of its nodes".to_owned(),
                 _ => String::new(),
             }
         })

@@ -85,29 +85,48 @@ pub(crate) struct Scenario {
 /// `[cluster]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of Azure's own, each off by default"
+)]
 pub(crate) struct Cluster {
     /// Default: the file's name.
     pub(crate) name: Option<String>,
     /// Default: `rg-<name>`.
     pub(crate) resource_group: Option<String>,
+    /// Default: `MC_<group>_<name>_<region>`.
+    pub(crate) node_resource_group: Option<String>,
     pub(crate) region: String,
+    /// `sku.name`: `Base` or `Automatic`.
+    pub(crate) sku: String,
     pub(crate) outbound_type: String,
     pub(crate) plugin: String,
     /// Default: `overlay` with plugin `azure` in an AKS-managed network.
     pub(crate) plugin_mode: Option<String>,
     pub(crate) dataplane: String,
+    pub(crate) network_policy: String,
+    /// `IPv4`, or `IPv4` and `IPv6` for dual stack.
+    pub(crate) ip_families: Vec<String>,
     pub(crate) kubernetes_version: String,
     pub(crate) power_state: String,
     pub(crate) provisioning_state: String,
     pub(crate) provisioning_error: Option<ProvisioningError>,
     pub(crate) load_balancer_sku: String,
     pub(crate) private: bool,
+    /// The private cluster has a public name for its private endpoint.
+    pub(crate) public_fqdn: bool,
+    /// API server VNet integration.
+    pub(crate) vnet_integration: bool,
+    /// `<network>/<subnet>` of the integrated API server; none = the AKS-managed one.
+    pub(crate) api_subnet: Option<String>,
+    /// `nodeProvisioningProfile.mode`: `Manual`, or `Auto` for nodes outside agent pools.
+    pub(crate) node_provisioning: String,
+    /// The subnet that AKS makes has no default outbound access.
+    pub(crate) private_subnet: bool,
     pub(crate) authorized_ranges: Vec<String>,
     pub(crate) artifact_source: Option<String>,
     pub(crate) pod_cidr: Option<String>,
     pub(crate) service_cidr: String,
-    /// IPv6 beside IPv4.
-    pub(crate) dual_stack: bool,
     pub(crate) http_proxy: Option<String>,
     /// ARM lists the tunnel of clusters from before konnectivity among the required endpoints.
     pub(crate) classic_tunnel: bool,
@@ -118,22 +137,30 @@ impl Default for Cluster {
         Self {
             name: None,
             resource_group: None,
+            node_resource_group: None,
             region: "westeurope".into(),
+            sku: "Base".into(),
             outbound_type: "loadBalancer".into(),
             plugin: "azure".into(),
             plugin_mode: None,
             dataplane: "azure".into(),
+            network_policy: "none".into(),
+            ip_families: vec!["IPv4".into()],
             kubernetes_version: "1.33".into(),
             power_state: "Running".into(),
             provisioning_state: "Succeeded".into(),
             provisioning_error: None,
             load_balancer_sku: "standard".into(),
             private: false,
+            public_fqdn: false,
+            vnet_integration: false,
+            api_subnet: None,
+            node_provisioning: "Manual".into(),
+            private_subnet: false,
             authorized_ranges: Vec::new(),
             artifact_source: None,
             pod_cidr: None,
             service_cidr: "10.0.0.0/16".into(),
-            dual_stack: false,
             http_proxy: None,
             classic_tunnel: false,
         }
@@ -161,10 +188,17 @@ pub(crate) struct Pool {
     /// `<network>/<subnet>`; none = the AKS-managed subnet.
     pub(crate) subnet: Option<String>,
     pub(crate) pod_subnet: Option<String>,
+    /// `podIPAllocationMode`: `DynamicIndividual` or `StaticBlock`.
+    pub(crate) pod_ip_allocation: Option<String>,
     pub(crate) node_public_ip: bool,
+    /// Name under `[public_ip_prefixes]` that the nodes' addresses come from.
+    pub(crate) node_public_ip_prefix: Option<String>,
+    /// `scaleSetPriority`, e.g. `Spot`.
+    pub(crate) priority: Option<String>,
     /// Default: `System` for a pool called `system`, else `User`.
     pub(crate) mode: Option<String>,
     pub(crate) os: String,
+    /// `VirtualMachineScaleSets`, or `VirtualMachines` for single machines.
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) zones: Vec<String>,
@@ -184,7 +218,10 @@ impl Default for Pool {
             vm_size: "Standard_D4s_v5".into(),
             subnet: None,
             pod_subnet: None,
+            pod_ip_allocation: None,
             node_public_ip: false,
+            node_public_ip_prefix: None,
+            priority: None,
             mode: None,
             os: "Linux".into(),
             kind: "VirtualMachineScaleSets".into(),
@@ -201,10 +238,14 @@ impl Default for Pool {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LoadBalancer {
-    /// How many outbound addresses AKS makes; not used when `ips` names the caller's own.
+    /// How many IPv4 outbound addresses AKS makes; not used when `ips` or `prefixes` names the caller's own.
     pub(crate) managed_ips: u32,
+    /// How many IPv6 outbound addresses AKS makes in a dual-stack cluster.
+    pub(crate) managed_ipv6: u32,
     /// Names under `[public_ips]`.
     pub(crate) ips: Vec<String>,
+    /// Names under `[public_ip_prefixes]`.
+    pub(crate) prefixes: Vec<String>,
     /// Ports per node; 0 = by size of the backend pool.
     pub(crate) ports: u32,
     pub(crate) idle_minutes: u32,
@@ -231,7 +272,9 @@ impl Default for LoadBalancer {
     fn default() -> Self {
         Self {
             managed_ips: 1,
+            managed_ipv6: 1,
             ips: Vec::new(),
+            prefixes: Vec::new(),
             ports: 0,
             idle_minutes: 30,
             outbound_rule: true,
@@ -245,6 +288,8 @@ impl Default for LoadBalancer {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ManagedNat {
+    /// `Standard` or `StandardV2`.
+    pub(crate) sku: String,
     pub(crate) ips: u32,
     pub(crate) idle_minutes: u32,
 }
@@ -252,6 +297,7 @@ pub(crate) struct ManagedNat {
 impl Default for ManagedNat {
     fn default() -> Self {
         Self {
+            sku: "Standard".into(),
             ips: 1,
             idle_minutes: 4,
         }
@@ -279,8 +325,8 @@ pub(crate) struct Network {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Subnet {
     pub(crate) prefix: String,
-    /// An IPv6 prefix beside it.
-    pub(crate) prefix_v6: Option<String>,
+    /// Its IPv6 prefix, in a dual-stack network.
+    pub(crate) ipv6_prefix: Option<String>,
     pub(crate) nsg: Option<String>,
     pub(crate) route_table: Option<String>,
     pub(crate) nat_gateway: Option<String>,
@@ -289,6 +335,8 @@ pub(crate) struct Subnet {
     pub(crate) private: bool,
     #[serde(default)]
     pub(crate) service_endpoints: Vec<String>,
+    /// The service that it is delegated to, e.g. `Microsoft.ContainerService/managedClusters`.
+    pub(crate) delegation: Option<String>,
 }
 
 /// `[route_tables.<name>]`
@@ -298,7 +346,7 @@ pub(crate) struct RouteTable {
     pub(crate) resource_group: Option<String>,
     #[serde(default)]
     pub(crate) routes: Vec<Route>,
-    /// Whether it also has the routes that AKS writes with kubenet: one per node, to its pods.
+    /// With kubenet: the cloud provider's route to the pods of each node is in it.
     #[serde(default)]
     pub(crate) pod_routes: bool,
     #[serde(default)]
@@ -391,6 +439,7 @@ pub(crate) struct PublicIp {
     pub(crate) address: Option<String>,
     pub(crate) zones: Vec<String>,
     pub(crate) sku: Option<String>,
+    pub(crate) ipv6: bool,
 }
 
 /// `[public_ip_prefixes.<name>]`

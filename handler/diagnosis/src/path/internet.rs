@@ -60,13 +60,7 @@ impl Internet {
         carrier: &Carrier,
         default: &DefaultRoute,
     ) -> Self {
-        // The platform's own address is public in form only, and security groups spare it (R4.10).
-        let space = &security.tags.space;
-        let public = AddressSet::public()
-            .of(Family::V4)
-            .difference(&PLATFORM.into())
-            .difference(&space.own)
-            .difference(&space.peered);
+        let public = public(security);
         let rules = security.evaluate(&public, Protocol::Tcp, PortSet::one(443));
         let all = |wanted: Summary| rules.iter().all(|pool| pool.summary() == wanted);
         let reach = if !rules.is_empty() && all(Summary::Denied) {
@@ -83,6 +77,17 @@ impl Internet {
         };
         Self { rules, reach }
     }
+}
+
+/// The public IPv4 addresses outside the networks. The platform's own address is public in form only, and security
+/// groups spare it (R4.10).
+pub(super) fn public(security: &Security) -> AddressSet {
+    let space = &security.tags.space;
+    AddressSet::public()
+        .of(Family::V4)
+        .difference(&PLATFORM.into())
+        .difference(&space.own)
+        .difference(&space.peered)
 }
 
 /// Where a packet that no rule and no route drops ends.

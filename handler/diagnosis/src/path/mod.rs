@@ -15,7 +15,8 @@ pub(crate) use security::{LevelGroup, PoolParts, Security, Summary};
 
 use crate::context::{Balancer, SubnetUse};
 use crate::facts::Facts;
-use crate::network::ServiceTags;
+use crate::network::nsg::PathPart;
+use crate::network::{PortSet, ProtocolSet, ServiceTags};
 
 /// The way out of one subnet, for the packets of its nodes or of its pods.
 #[derive(Debug, Clone)]
@@ -51,5 +52,18 @@ impl<'f> Path<'f> {
             carrier,
             internet,
         }
+    }
+
+    /// What the security groups do with every kind of packet to public addresses.
+    pub(crate) fn everything(&self) -> Summary {
+        let public = internet::public(&self.security);
+        let rules = self
+            .security
+            .evaluate(&public, ProtocolSet::ALL, PortSet::all());
+        Summary::of(
+            rules
+                .iter()
+                .flat_map(|pool| pool.parts.iter().map(PathPart::outcome)),
+        )
     }
 }

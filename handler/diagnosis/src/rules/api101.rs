@@ -21,8 +21,9 @@ pub(super) const RULE: Rule = Rule {
         fix: "Add the egress addresses with `az aks update --api-server-authorized-ip-ranges`, which replaces the whole \
               list.",
         how_sure: "Certain where the egress addresses can be read. AKS admits its own load balancer's outbound \
-                   addresses by itself. High instead of critical where some of the addresses are admitted. The \
-                   addresses of an appliance or of the nodes' own leave the check open.",
+                   addresses by itself. An Azure Firewall may use any of its addresses, so all of them count. High \
+                   instead of critical where some of the addresses are admitted. The addresses of another appliance \
+                   or of the nodes' own leave the check open.",
         references: &["https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges"],
     },
     check,
@@ -196,8 +197,8 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::testing::{
-        codes, denied, firewall_routing, load_balancer, nat_gateway, nat_id, outcome, pools_mut,
-        public_ip_id,
+        codes, denied, firewall_routing, firewalled, load_balancer, nat_gateway, nat_id, outcome,
+        pools_mut, public_ip_id,
     };
 
     fn with(mut facts: Facts, ranges: &[&str]) -> Facts {
@@ -281,6 +282,33 @@ mod tests {
         let mut private = with(nat_gateway(), &["198.51.100.0/24"]);
         private.cluster.api_server.private_cluster = Some(true);
         assert!(outcome(&RULE, &private).not_applicable.is_some());
+    }
+
+    #[test]
+    fn r2_55_an_azure_firewalls_addresses_are_those_that_must_be_admitted() {
+        let firewalled = || {
+            let mut facts = firewalled();
+            for firewall in facts.firewalls.values_mut() {
+                if let crate::facts::Datum::Known(firewall) = firewall {
+                    firewall.subnet_id = None;
+                }
+            }
+            facts
+        };
+        let own = crate::diagnose(&firewalled()).outbound.paths[0]
+            .public_ips
+            .clone()
+            .unwrap();
+        assert!(!own.is_empty());
+        let admitted: Vec<String> = own.iter().map(|ip| format!("{ip}/32")).collect();
+        let admitted: Vec<&str> = admitted.iter().map(String::as_str).collect();
+        assert_eq!(
+            outcome(&RULE, &with(firewalled(), &admitted)),
+            Outcome::passed()
+        );
+        let found = outcome(&RULE, &with(firewalled(), &["198.51.100.0/24"]));
+        assert_eq!(codes(&found), ["API101"]);
+        assert!(found.findings[0].title.contains(&own[0]));
     }
 
     #[test]

@@ -103,6 +103,7 @@ fn services(ctx: &Context<'_>) -> Vec<Service> {
 
 /// An API server inside the network: its private endpoint, or its own subnet.
 fn inside(ctx: &Context<'_>, guard: &Guard<'_, '_>, hits: &mut Hits, outcome: &mut Outcome) {
+    let mut exact = false;
     let (probe, destinations, what) = match security::api_server(ctx) {
         ApiServer::Public => return,
         ApiServer::PrivateEndpoint => (
@@ -111,13 +112,10 @@ fn inside(ctx: &Context<'_>, guard: &Guard<'_, '_>, hits: &mut Hits, outcome: &m
             format!("{INSIDE} private endpoint"),
         ),
         ApiServer::Subnet => {
-            let Some(subnet) = api_subnet(ctx) else {
-                if guard.nsgs().any(|(_, nsg)| !nsg.rules.is_empty()) {
-                    let why = "the addresses of the API server's subnet are not known".to_owned();
-                    note(&mut outcome.undecided, [why]);
-                }
-                return;
-            };
+            let subnet = api_subnet(ctx);
+            exact = subnet.is_some();
+            // AKS does not name a subnet that it made itself; it lies in the nodes' network (R1.85).
+            let subnet = subnet.unwrap_or_else(|| guard.network());
             (Probe::API_SERVER_SUBNET, subnet, format!("{INSIDE} subnet"))
         }
     };
@@ -128,7 +126,7 @@ fn inside(ctx: &Context<'_>, guard: &Guard<'_, '_>, hits: &mut Hits, outcome: &m
             let hit = parts
                 .iter()
                 .fold(AddressSet::empty(), |all, p| all.union(&p.destinations));
-            if hit.contains_all(&destinations) || probe == Probe::API_SERVER_SUBNET {
+            if exact || hit.contains_all(&destinations) {
                 hits.add(guard, rule, RULE.severity, true, what.as_str());
             } else {
                 let text = format!(
@@ -473,6 +471,27 @@ mod tests {
         assert!(open.findings.is_empty() && !open.undecided.is_empty());
         crate::testing::add_subnet(&mut facts, "api", "10.0.9.0/28");
         assert_eq!(codes(&outcome(&RULE, &facts)), ["NSG101"]);
+    }
+
+    #[test]
+    fn r1_85_an_api_server_subnet_that_aks_made_lies_in_the_nodes_network() {
+        let api = |rule: crate::facts::SecurityRule| {
+            let mut facts = with(vec![rule]);
+            facts.cluster.api_server.vnet_integration = Some(true);
+            outcome(&RULE, &facts)
+        };
+        let internet = security_rule("rest", 100, Deny, "*", "203.0.113.0/24", "*");
+        let spares = api(internet);
+        assert!(
+            !spares
+                .undecided
+                .iter()
+                .any(|why| why.contains("subnet sits"))
+        );
+        let part = api(security_rule("part", 100, Deny, "*", "10.0.9.0/28", "*"));
+        assert!(part.findings.is_empty() && part.is_open());
+        let all = api(security_rule("all", 100, Deny, "*", "VirtualNetwork", "*"));
+        assert_eq!(codes(&all), ["NSG101"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::routing::{ISOLATED, by_carrier, implicit_rule, only_for, pools, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
-use crate::path::Path;
+use crate::path::{Path, Summary};
 use crate::report::{Method, Remediation, Severity};
 
 /// The outbound type wants no egress, yet a method gives it.
@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
         why: "The cluster is meant to be isolated. A method that was left behind is a way out for data that nobody watches.",
         evidence: "The subnet and the method.",
         fix: "Take the method away: detach the NAT gateway, make the subnet private.",
-        how_sure: "Certain that the method is there. A security group may deny the packets all the same.",
+        how_sure: "Certain that the method is there. It is no hole where security groups deny every packet to public addresses, as those that AKS writes for `block` do (R4.34).",
         references: &[
             "https://learn.microsoft.com/azure/aks/concepts-network-isolated",
             "https://learn.microsoft.com/azure/aks/egress-outboundtype",
@@ -59,6 +59,18 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let Some(word) = word(path.carrier.method) else {
             continue;
         };
+        match path.everything() {
+            Summary::Denied => continue,
+            Summary::Undecidable => {
+                outcome.missing.extend(path.security.missing());
+                outcome.undecided.push(format!(
+                    "{} could leave by {word}, and whether security groups deny all of it is not known",
+                    path.used.label()
+                ));
+                continue;
+            }
+            Summary::Allowed | Summary::Partly => {}
+        }
         let found = RULE
             .finding(format!(
                 "{} can reach the internet by {word}, though the cluster is meant to be isolated",
@@ -102,10 +114,10 @@ fn close(ctx: &Context<'_>, path: &Path<'_>) -> Remediation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Datum;
+    use crate::facts::{Access, Datum, Facts, SecurityRule};
     use crate::testing::{
-        codes, isolated as sealed, lb_mut, load_balancer, nat_id, outcome, pools_mut, subnet_id,
-        subnet_mut,
+        codes, isolated as sealed, lb_mut, load_balancer, nat_id, outcome, pools_mut,
+        security_rule, subnet_id, subnet_mut, subnet_nsg,
     };
 
     #[test]
@@ -127,6 +139,35 @@ mod tests {
     fn does_not_fire() {
         assert_eq!(outcome(&RULE, &sealed()), Outcome::passed());
         assert!(outcome(&RULE, &load_balancer()).not_applicable.is_some());
+    }
+
+    fn behind(facts: Facts, rules: Vec<SecurityRule>) -> Facts {
+        let mut facts = facts;
+        subnet_mut(&mut facts, "nodes").default_outbound_access = None;
+        subnet_nsg(&mut facts, "nodes", rules);
+        facts
+    }
+
+    #[test]
+    fn r4_34_does_not_fire_where_security_groups_deny_everything() {
+        let all = security_rule("block", 4096, Access::Deny, "*", "Internet", "*");
+        let facts = behind(sealed(), vec![all.clone()]);
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        assert_eq!(
+            crate::diagnose(&facts).outbound.agrees_with_actual,
+            Some(true)
+        );
+        let https = security_rule("block", 4096, Access::Deny, "*", "Internet", "443");
+        let found = outcome(&RULE, &behind(sealed(), vec![https]));
+        assert_eq!(codes(&found), ["OUT113"]);
+    }
+
+    #[test]
+    fn r4_34_cannot_tell_where_a_tag_may_admit_some() {
+        let storage = security_rule("storage", 100, Access::Allow, "*", "Storage", "443");
+        let all = security_rule("block", 4096, Access::Deny, "*", "Internet", "*");
+        let found = outcome(&RULE, &behind(sealed(), vec![storage, all]));
+        assert!(found.is_open() || codes(&found) == ["OUT113"]);
     }
 
     #[test]

@@ -125,9 +125,7 @@ fn by_rules(
 ) -> Option<Decided> {
     let services = Service::of_host(&endpoint.category, &endpoint.domain_name);
     if services == [Service::ApiServer] && security::api_server(ctx) != ApiServer::Public {
-        return Some(unknown(
-            "the API server is reached inside the network, not over the internet",
-        ));
+        return Some(inside(guard, flow));
     }
     if services.is_empty() {
         return anywhere(guard, flow);
@@ -159,6 +157,39 @@ fn by_rules(
         }
     }
     open
+}
+
+/// An API server inside the network: its address there is not read, so the whole network has to be treated alike.
+fn inside(guard: &Guard<'_, '_>, (protocol, port): (network::Protocol, u16)) -> Decided {
+    let network = guard.network();
+    // The network's own route wins over a shorter one only.
+    let diverts = |to: &AddressSet| {
+        to.intersects(&network) && (!to.contains_all(&network) || network.contains_all(to))
+    };
+    let diverted = match &guard.path.routes.table {
+        Err(_) => true,
+        Ok(table) => table.iter().flat_map(|table| &table.routes).any(|route| {
+            AddressSet::parse_all([route.address_prefix.as_str()]).is_ok_and(|to| diverts(&to))
+        }),
+    };
+    let class = FlowClass::new(
+        guard.sources(),
+        network.clone(),
+        protocol,
+        PortSet::one(port),
+    );
+    let result = guard.addressed(Direction::Outbound, &class);
+    if network.is_empty() || diverted || !result.open.is_empty() || !result.denied.is_empty() {
+        return unknown(
+            "the API server is reached inside the network, where rules or routes treat addresses differently",
+        );
+    }
+    Decided {
+        verdict: TrafficVerdict::Allowed,
+        by: None,
+        why: "the API server is reached inside the network, where no security group denies it"
+            .to_owned(),
+    }
 }
 
 /// A host that no service tag stands for: decided only when the rules treat every public address alike.
@@ -262,7 +293,9 @@ fn by_path(path: &Path<'_>) -> Decided {
             why: carrier.why.clone(),
         },
         Method::VirtualAppliance | Method::AzureFirewall | Method::VirtualNetworkGateway => {
-            unknown("the next hop has rules of its own, which are not evaluated here")
+            unknown(
+                "the next hop decides by rules of its own; the checks of the egress appliance say what is known of them",
+            )
         }
         Method::NatGateway => match path.internet.reach {
             crate::path::Reach::NoMethod => Decided {
@@ -361,6 +394,24 @@ mod tests {
         let by = item.by_pool[0].decided_by.clone().unwrap();
         assert_eq!(by.resource_id, Some(nsg_id("nsg-nodes")));
         assert_eq!((by.rule.as_deref(), by.priority), (Some("deny"), Some(200)));
+    }
+
+    #[test]
+    fn r4_30_p8_an_api_server_inside_the_network_is_judged_there() {
+        let verdict = |rules: Vec<crate::facts::SecurityRule>| {
+            let mut facts = load_balancer();
+            facts.cluster.api_server.fqdn = Some("shop.hcp.westeurope.azmk8s.io".to_owned());
+            facts.cluster.api_server.vnet_integration = Some(true);
+            subnet_nsg(&mut facts, "nodes", rules);
+            let mut items = of(&facts).items.into_iter();
+            let item = items.find(|item| item.domain_name.starts_with("shop."));
+            item.unwrap().verdict
+        };
+        assert_eq!(verdict(vec![]), TrafficVerdict::Allowed);
+        // What is denied to the internet is not denied inside.
+        assert_eq!(verdict(vec![deny()]), TrafficVerdict::Allowed);
+        let part = security_rule("part", 100, Deny, "*", "10.0.9.0/28", "*");
+        assert_eq!(verdict(vec![part]), TrafficVerdict::Unknown);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::network::routes::Hop;
 use crate::network::{Decision, Outcome};
 use crate::path::{DefaultRoute, Path as Walked, PoolParts, Reach, Summary, Via};
 use crate::report::{
-    Device, Finding, Method, NextHop, Outbound, Path, RouteSource, Step, StepKind,
+    Device, Finding, Method, NextHop, Outbound, Path, RouteSource, Scope, Step, StepKind,
 };
 
 /// The path of each subnet. Findings, in packet order, give a drop its cause.
@@ -30,7 +30,13 @@ fn agrees(ctx: &Context<'_>) -> Option<bool> {
         let same = match (path.carrier.method, declared) {
             (Method::Unknown, _) | (_, OutboundType::Other(_)) => None,
             (method, OutboundType::LoadBalancer) => Some(method == Method::LoadBalancer),
-            (method, OutboundType::None | OutboundType::Block) => Some(method == Method::None),
+            (method, OutboundType::None | OutboundType::Block) => {
+                match (method, path.everything()) {
+                    (Method::None, _) | (_, Summary::Denied) => Some(true),
+                    (_, Summary::Undecidable) => None,
+                    (_, Summary::Allowed | Summary::Partly) => Some(false),
+                }
+            }
             (method, OutboundType::UserDefinedRouting) => Some(matches!(
                 method,
                 Method::AzureFirewall | Method::VirtualAppliance | Method::VirtualNetworkGateway
@@ -62,7 +68,7 @@ fn path(ctx: &Context<'_>, walked: &Walked<'_>, findings: &[Finding]) -> Path {
         method,
         device: device.map(|id| self::device(id, method)),
         public_ips: public_ips(ctx, walked),
-        steps: steps(walked, reach),
+        steps: steps(walked, reach, firewall),
         final_state: reach.final_state(),
         cause: cause(walked, reach, findings),
     }
@@ -80,14 +86,17 @@ fn reach(walked: &Walked<'_>, findings: &[Finding]) -> Reach {
 }
 
 /// The steps of a packet to TCP 443 of a public address.
-fn steps(walked: &Walked<'_>, reach: Reach) -> Vec<Step> {
+fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) -> Vec<Step> {
     let used = &walked.used;
     let carrier = &walked.carrier;
     let mut steps = vec![step(
         StepKind::Start,
         Some(used.id),
         used.label(),
-        format!("{} send from here", used.pools_label()),
+        match used.scope {
+            Scope::Node => format!("{} send from here", used.pools_label()),
+            Scope::Pod => format!("pods of {} send from here", used.pools_label()),
+        },
     )];
     steps.extend(security_steps(walked));
     steps.push(route_step(walked));
@@ -97,11 +106,20 @@ fn steps(walked: &Walked<'_>, reach: Reach) -> Vec<Step> {
             Hop::VirtualAppliance(_) | Hop::VirtualNetworkGateway
         )
     {
+        let why = match firewall {
+            Some(firewall) => format!(
+                "Azure Firewall {} has this address; its rules decide what passes",
+                firewall.id.name()
+            ),
+            None => "what is allowed there, and the address it leaves with, are up to this hop"
+                .to_owned(),
+        };
+        let device = firewall.map(|firewall| &firewall.id);
         steps.push(step(
             StepKind::Hop,
-            carrier.device.as_ref(),
+            device.or(carrier.device.as_ref()),
             via.hop_label(),
-            "what is allowed there, and the address it leaves with, are up to this hop".to_owned(),
+            why,
         ));
     } else if reach != Reach::DroppedByRoute {
         steps.push(step(

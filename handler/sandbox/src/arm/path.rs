@@ -8,6 +8,7 @@ const TYPES: &[&str] = &[
     "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces",
+    "Microsoft.ContainerRegistry/registries",
     "Microsoft.ContainerService/managedClusters",
     "Microsoft.ContainerService/managedClusters/agentPools",
     "Microsoft.ContainerService/managedClusters/outboundNetworkDependenciesEndpoints",

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Resource,
+    compute::MACHINES,
     managed::{NAT_GATEWAY, is_managed_nat},
     names::{TENANT, guid, id},
     network::refs,
@@ -13,6 +14,8 @@ use crate::{
     Error,
     scenario::{Pool, ProvisioningError},
 };
+
+const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
 
 /// Adds the cluster and its pools; gives the documents that are no resources.
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String, Value)>, Error> {
@@ -60,6 +63,9 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String
         kind: "Microsoft.ManagedIdentity/userAssignedIdentities".into(),
         series: Vec::new(),
     });
+    if plan.scenario.cluster.artifact_source.as_deref() == Some("Cache") {
+        out.push(registry(plan));
+    }
     out.push(Resource {
         body: json!({
             "id": own_spelling,
@@ -68,7 +74,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String
             "type": "Microsoft.ContainerService/ManagedClusters",
             "properties": properties(plan, &profiles, &identity_id)?,
             "identity": { "type": "SystemAssigned", "principalId": guid(&cluster_id), "tenantId": TENANT },
-            "sku": { "name": "Base", "tier": "Standard" },
+            "sku": { "name": plan.scenario.cluster.sku, "tier": "Standard" },
         }),
         id: cluster_id.clone(),
         kind: "Microsoft.ContainerService/managedClusters".into(),
@@ -76,22 +82,54 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<Vec<(String
     });
     Ok(vec![(
         format!("{cluster_id}/outboundNetworkDependenciesEndpoints"),
-        egress_endpoints(&fqdn(plan), plan.scenario.cluster.classic_tunnel),
+        super::endpoints::list(plan, &fqdn(plan)),
     )])
 }
 
+/// The registry that AKS makes for the artifacts of an isolated cluster.
+fn registry_id(plan: &Plan) -> String {
+    let name = guid(&plan.name).replace('-', "");
+    id(&plan.node_group, REGISTRY, &name)
+}
+
+fn registry(plan: &Plan) -> Resource {
+    let own = registry_id(plan);
+    Resource {
+        body: json!({
+            "id": own,
+            "name": guid(&plan.name).replace('-', ""),
+            "type": REGISTRY,
+            "location": plan.scenario.cluster.region,
+            "sku": { "name": "Premium", "tier": "Premium" },
+            "properties": { "provisioningState": "Succeeded", "publicNetworkAccess": "Disabled" },
+        }),
+        id: own,
+        kind: REGISTRY.into(),
+        series: Vec::new(),
+    }
+}
+
+/// The name that nodes reach the API server by.
 fn fqdn(plan: &Plan) -> String {
     let region = &plan.scenario.cluster.region;
-    let id: String = guid(&plan.name).chars().take(8).collect();
     if plan.scenario.cluster.private {
-        format!(
-            "{}-{id}.{}.privatelink.{region}.azmk8s.io",
-            plan.name,
-            guid("zone")
-        )
+        let zone = guid("zone");
+        let suffix = super::endpoints::Cloud::of(region).api_server_suffix();
+        format!("{}.{zone}.privatelink.{region}.{suffix}", host(plan))
     } else {
-        format!("{}-{id}.hcp.{region}.azmk8s.io", plan.name)
+        public_fqdn(plan)
     }
+}
+
+fn public_fqdn(plan: &Plan) -> String {
+    let region = &plan.scenario.cluster.region;
+    let suffix = super::endpoints::Cloud::of(region).api_server_suffix();
+    format!("{}.hcp.{region}.{suffix}", host(plan))
+}
+
+fn host(plan: &Plan) -> String {
+    let id: String = guid(&plan.name).chars().take(8).collect();
+    format!("{}-{id}", plan.name)
 }
 
 fn status(error: Option<&ProvisioningError>) -> Option<Value> {
@@ -113,7 +151,6 @@ fn pool_profile(plan: &Plan, name: &str, pool: &Pool) -> Result<Value, Error> {
         "kubeletDiskType": "OS",
         "maxPods": 110,
         "type": pool.kind,
-        "enableAutoScaling": pool.max.is_some(),
         "provisioningState": pool.provisioning_state,
         "powerState": { "code": cluster.power_state },
         "orchestratorVersion": cluster.kubernetes_version,
@@ -129,9 +166,28 @@ fn pool_profile(plan: &Plan, name: &str, pool: &Pool) -> Result<Value, Error> {
         "enableFIPS": false,
         "securityProfile": { "sshAccess": "LocalUser", "enableVTPM": false, "enableSecureBoot": false },
     });
+    profile["enableAutoScaling"] = json!(pool.max.is_some());
     if let Some(max) = pool.max {
         profile["minCount"] = json!(pool.min.unwrap_or(1));
         profile["maxCount"] = json!(max);
+    }
+    if pool.kind == MACHINES {
+        of_machines(&mut profile, pool);
+    }
+    if let Some(priority) = &pool.priority {
+        profile["scaleSetPriority"] = json!(priority);
+        profile["scaleSetEvictionPolicy"] = json!("Delete");
+        profile["spotMaxPrice"] = json!(-1.0);
+        profile["nodeLabels"] = json!({ "kubernetes.azure.com/scalesetpriority": "spot" });
+        profile["nodeTaints"] = json!(["kubernetes.azure.com/scalesetpriority=spot:NoSchedule"]);
+    }
+    if let Some(prefix) = &pool.node_public_ip_prefix {
+        let key = format!("pools.{name}.node_public_ip_prefix");
+        profile["nodePublicIPPrefixID"] =
+            json!(plan.reference(&key, &format!("public_ip_prefixes/{prefix}"))?);
+    }
+    if let Some(mode) = &pool.pod_ip_allocation {
+        profile["podIPAllocationMode"] = json!(mode);
     }
     if !plan.managed_network
         && let Some(subnet) = &pool.subnet
@@ -149,6 +205,23 @@ fn pool_profile(plan: &Plan, name: &str, pool: &Pool) -> Result<Value, Error> {
         profile["status"] = status;
     }
     Ok(profile)
+}
+
+/// A pool of single machines says how many there are by size, and has no count of its own.
+fn of_machines(profile: &mut Value, pool: &Pool) {
+    if let Some(profile) = profile.as_object_mut() {
+        for absent in ["count", "vmSize", "minCount", "maxCount"] {
+            profile.remove(absent);
+        }
+    }
+    let scale = match pool.max {
+        Some(max) => json!({ "autoscale": {
+            "size": pool.vm_size, "minCount": pool.min.unwrap_or(1), "maxCount": max,
+        } }),
+        None => json!({ "manual": [{ "size": pool.vm_size, "count": pool.count }] }),
+    };
+    profile["virtualMachinesProfile"] = json!({ "scale": scale });
+    profile["virtualMachineNodesStatus"] = json!([{ "size": pool.vm_size, "count": pool.count }]);
 }
 
 fn properties(plan: &Plan, profiles: &[Value], identity_id: &str) -> Result<Value, Error> {
@@ -173,14 +246,39 @@ fn properties(plan: &Plan, profiles: &[Value], identity_id: &str) -> Result<Valu
         "securityProfile": {},
         "storageProfile": { "diskCSIDriver": { "enabled": true }, "fileCSIDriver": { "enabled": true } },
         "oidcIssuerProfile": { "enabled": false },
+        "nodeProvisioningProfile": { "mode": cluster.node_provisioning, "defaultNodePools": "Auto" },
         "resourceUID": guid(&plan.name).replace('-', ""),
     });
     if cluster.private {
         properties["privateFQDN"] = json!(fqdn(plan));
-        properties["apiServerAccessProfile"] = json!({ "enablePrivateCluster": true, "privateDNSZone": "system", "enablePrivateClusterPublicFQDN": false });
+        properties["apiServerAccessProfile"] = json!({
+            "enablePrivateCluster": true,
+            "privateDNSZone": "system",
+            "enablePrivateClusterPublicFQDN": cluster.public_fqdn,
+        });
+        if cluster.public_fqdn {
+            properties["fqdn"] = json!(public_fqdn(plan));
+        }
+        properties["privateLinkResources"] = json!([{
+            "id": format!("{}/privateLinkResources/management", plan.cluster_id()),
+            "name": "management",
+            "type": "Microsoft.ContainerService/managedClusters/privateLinkResources",
+            "groupId": "management",
+            "requiredMembers": ["management"],
+        }]);
     } else {
         properties["fqdn"] = json!(fqdn(plan));
         properties["azurePortalFQDN"] = json!(fqdn(plan).replace(".hcp.", ".portal.hcp."));
+    }
+    if cluster.vnet_integration {
+        // AKS names no subnet that it made itself.
+        let subnet = match &cluster.api_subnet {
+            Some(path) => plan.subnet_id("cluster.api_subnet", path)?,
+            None => String::new(),
+        };
+        properties["apiServerAccessProfile"]["enablePrivateCluster"] = json!(cluster.private);
+        properties["apiServerAccessProfile"]["enableVnetIntegration"] = json!(true);
+        properties["apiServerAccessProfile"]["subnetId"] = json!(subnet);
     }
     if !cluster.authorized_ranges.is_empty() {
         properties["apiServerAccessProfile"]["authorizedIPRanges"] =
@@ -188,6 +286,9 @@ fn properties(plan: &Plan, profiles: &[Value], identity_id: &str) -> Result<Valu
     }
     if let Some(source) = &cluster.artifact_source {
         properties["bootstrapProfile"] = json!({ "artifactSource": source });
+        if source == "Cache" {
+            properties["bootstrapProfile"]["containerRegistryId"] = json!(registry_id(plan));
+        }
     }
     if let Some(proxy) = &cluster.http_proxy {
         properties["httpProxyConfig"] =
@@ -208,14 +309,17 @@ fn network_profile(plan: &Plan) -> Result<Value, Error> {
         .or_else(|| overlay.then(|| "overlay".into()));
     let mut profile = json!({
         "networkPlugin": cluster.plugin,
-        "networkPolicy": "none",
+        "networkPolicy": cluster.network_policy,
         "loadBalancerSku": cluster.load_balancer_sku,
         "serviceCidr": cluster.service_cidr,
         "serviceCidrs": [cluster.service_cidr],
         "dnsServiceIP": "10.0.0.10",
         "outboundType": cluster.outbound_type,
-        "ipFamilies": ["IPv4"],
+        "ipFamilies": cluster.ip_families,
     });
+    if plan.dual_stack() {
+        profile["serviceCidrs"] = json!([cluster.service_cidr, "fd12:3456:789a:1::/108"]);
+    }
     if cluster.plugin != "kubenet" {
         profile["networkDataplane"] = json!(cluster.dataplane);
     }
@@ -226,25 +330,40 @@ fn network_profile(plan: &Plan) -> Result<Value, Error> {
         let cidr = cluster.pod_cidr.as_deref().unwrap_or("10.244.0.0/16");
         profile["podCidr"] = json!(cidr);
         profile["podCidrs"] = json!([cidr]);
-    }
-    if cluster.dual_stack {
-        profile["ipFamilies"] = json!(["IPv4", "IPv6"]);
-        profile["serviceCidrs"] = json!([cluster.service_cidr, "fd12:3456:789a::/108"]);
-        if let Some(cidr) = profile.get("podCidr").cloned() {
-            profile["podCidrs"] = json!([cidr, "fd12:3456:789b::/64"]);
+        if plan.dual_stack() {
+            profile["podCidrs"] = json!([cidr, "fd12:3456:789a::/64"]);
         }
     }
     if let Some(balancer) = &plan.load_balancer
         && cluster.outbound_type.eq_ignore_ascii_case("loadBalancer")
         && !cluster.load_balancer_sku.eq_ignore_ascii_case("basic")
     {
-        let ids = refs(&plan.references("load_balancer.ips", "public_ips", &balancer.ips)?);
-        let mut balancer_profile =
-            json!({ "effectiveOutboundIPs": ids, "backendPoolType": "nodeIPConfiguration" });
+        let ips = plan.references("load_balancer.ips", "public_ips", &balancer.ips)?;
+        let prefixes = plan.references(
+            "load_balancer.prefixes",
+            "public_ip_prefixes",
+            &balancer.prefixes,
+        )?;
+        // Azure writes the ids of prefixes in lower case here.
+        let lower = prefixes.iter().map(|id| id.to_ascii_lowercase());
+        let effective: Vec<String> = ips.iter().cloned().chain(lower).collect();
+        let mut balancer_profile = json!({
+            "effectiveOutboundIPs": refs(&effective),
+            "backendPoolType": "nodeIPConfiguration",
+        });
         if plan.managed_addresses {
             balancer_profile["managedOutboundIPs"] = json!({ "count": balancer.managed_ips });
+            if plan.dual_stack() {
+                balancer_profile["managedOutboundIPs"]["countIPv6"] = json!(balancer.managed_ipv6);
+            }
         } else {
-            balancer_profile["outboundIPs"] = json!({ "publicIPs": ids });
+            if !ips.is_empty() {
+                balancer_profile["outboundIPs"] = json!({ "publicIPs": refs(&ips) });
+            }
+            if !prefixes.is_empty() {
+                balancer_profile["outboundIPPrefixes"] =
+                    json!({ "publicIPPrefixes": refs(&prefixes) });
+            }
         }
         // Left out by AKS when they are the defaults.
         if balancer.ports != 0 {
@@ -266,32 +385,9 @@ fn network_profile(plan: &Plan) -> Result<Value, Error> {
             "effectiveOutboundIPs": refs(&plan.references("managed_nat", "public_ips", &gateway.ips)?),
             "idleTimeoutInMinutes": gateway.idle_minutes,
         });
+        if gateway.sku != "Standard" {
+            profile["natGatewayProfile"]["sku"] = json!(gateway.sku);
+        }
     }
     Ok(profile)
-}
-
-/// `outboundNetworkDependenciesEndpoints`, with ARM's categories and spellings.
-fn egress_endpoints(api_server: &str, classic_tunnel: bool) -> Value {
-    let endpoint = |domain: &str, port: u16, protocol: &str| json!({ "domainName": domain, "endpointDetails": [{ "port": port, "protocol": protocol }] });
-    let https = |domain: &str| endpoint(domain, 443, "Https");
-    let http = |domain: &str| endpoint(domain, 80, "Http");
-    let mut categories = vec![
-        json!({ "category": "azure-resource-management",
-          "endpoints": [https("management.azure.com"), https("login.microsoftonline.com")] }),
-        json!({ "category": "images", "endpoints": [https("mcr.microsoft.com"), https("*.data.mcr.microsoft.com")] }),
-        json!({ "category": "artifacts",
-          "endpoints": [https("packages.microsoft.com"), https("acs-mirror.azureedge.net"), https("packages.aks.azure.com")] }),
-        json!({ "category": "time-sync", "endpoints": [endpoint("ntp.ubuntu.com", 123, "UDP")] }),
-        json!({ "category": "ubuntu-optional",
-          "endpoints": [http("security.ubuntu.com"), http("azure.archive.ubuntu.com"), http("changelogs.ubuntu.com")] }),
-        json!({ "category": "apiserver", "endpoints": [https(api_server)] }),
-    ];
-    if classic_tunnel {
-        let tunnel = [
-            endpoint(api_server, 9000, "TCP"),
-            endpoint(api_server, 1194, "UDP"),
-        ];
-        categories.push(json!({ "category": "tunnel-classic", "endpoints": tunnel }));
-    }
-    json!({ "value": categories })
 }

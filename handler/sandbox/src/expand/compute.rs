@@ -1,20 +1,29 @@
 //! Scale sets, their instances and NICs, generated from the pools.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use serde_json::{Value, json};
 
 use super::{
     Resource,
-    load_balancer::backend_pool_ids,
+    load_balancer::{Version, backend_pool_ids},
     managed::nsg_name,
     names::{guid, id},
-    network::refs,
+    network::{child, refs, resource},
     plan::{Node, Plan},
 };
-use crate::{Error, scenario::Pool};
+use crate::{
+    Error,
+    scenario::{Pool, Subnet},
+};
 
 const KIND: &str = "Microsoft.Compute/virtualMachineScaleSets";
+const NIC: &str = "Microsoft.Network/networkInterfaces";
+/// The `type` of a pool whose nodes are single machines.
+pub(super) const MACHINES: &str = "VirtualMachines";
 
 /// Every node with its address: subnets fill up from their fifth address on, as Azure keeps the first four.
 pub(super) fn nodes(plan: &Plan) -> Result<Vec<Node>, Error> {
@@ -48,20 +57,14 @@ pub(super) fn nodes(plan: &Plan) -> Result<Vec<Node>, Error> {
     Ok(nodes)
 }
 
+fn subnet_of<'p>(plan: &'p Plan, path: &str) -> Option<&'p Subnet> {
+    let (network, subnet) = path.split_once('/')?;
+    plan.scenario.networks.get(network)?.subnets.get(subnet)
+}
+
 fn subnet_base(plan: &Plan, path: &str) -> Result<Ipv4Addr, Error> {
-    let prefix = path.split_once('/').and_then(|(network, subnet)| {
-        Some(
-            &plan
-                .scenario
-                .networks
-                .get(network)?
-                .subnets
-                .get(subnet)?
-                .prefix,
-        )
-    });
-    prefix
-        .and_then(|prefix| prefix.split_once('/')?.0.parse().ok())
+    subnet_of(plan, path)
+        .and_then(|subnet| subnet.prefix.split_once('/')?.0.parse().ok())
         .ok_or_else(|| {
             plan.error(format!(
                 "`networks`: subnet `{path}` needs an IPv4 `prefix`, e.g. 10.1.0.0/24"
@@ -69,44 +72,78 @@ fn subnet_base(plan: &Plan, path: &str) -> Result<Ipv4Addr, Error> {
         })
 }
 
-fn nic_id(plan: &Plan, node: &Node) -> String {
-    let scale_set = plan.scale_set_name(&node.pool);
-    format!(
-        "{}/virtualMachines/{}/networkInterfaces/{scale_set}",
-        plan.scale_set_id(&node.pool),
-        node.index
-    )
+/// A node of a pool of single machines.
+fn is_machine(plan: &Plan, node: &Node) -> bool {
+    let pool = plan.scenario.pools.get(&node.pool);
+    pool.is_some_and(|pool| pool.kind == MACHINES)
 }
 
-fn ip_configuration_id(plan: &Plan, node: &Node) -> String {
-    format!("{}/ipConfigurations/ipconfig1", nic_id(plan, node))
+fn machine_name(plan: &Plan, node: &Node) -> String {
+    format!("aks-{}-{}-vms{}", node.pool, plan.suffix, node.index)
+}
+
+/// The virtual machine, or the instance of the scale set.
+fn machine_id(plan: &Plan, node: &Node) -> String {
+    if is_machine(plan, node) {
+        id(
+            &plan.node_group,
+            "Microsoft.Compute/virtualMachines",
+            &machine_name(plan, node),
+        )
+    } else {
+        format!(
+            "{}/virtualMachines/{}",
+            plan.scale_set_id(&node.pool),
+            node.index
+        )
+    }
+}
+
+fn nic_id(plan: &Plan, node: &Node) -> String {
+    if is_machine(plan, node) {
+        let name = format!("{}-nic", machine_name(plan, node));
+        return id(&plan.node_group, NIC, &name);
+    }
+    let scale_set = plan.scale_set_name(&node.pool);
+    format!("{}/networkInterfaces/{scale_set}", machine_id(plan, node))
+}
+
+fn ip_configuration_name(version: Version) -> &'static str {
+    match version {
+        Version::V4 => "ipconfig1",
+        Version::V6 => "ipconfig2",
+    }
+}
+
+fn ip_configuration_id(plan: &Plan, node: &Node, version: Version) -> String {
+    let name = ip_configuration_name(version);
+    format!("{}/ipConfigurations/{name}", nic_id(plan, node))
 }
 
 /// The NIC IP configurations of all nodes.
-pub(super) fn all_ip_configurations(plan: &Plan) -> Vec<String> {
+pub(super) fn all_ip_configurations(plan: &Plan, version: Version) -> Vec<String> {
     plan.nodes
         .iter()
-        .map(|node| ip_configuration_id(plan, node))
+        .map(|node| ip_configuration_id(plan, node, version))
         .collect()
 }
 
 /// The NIC IP configurations of the nodes in `<network>/<subnet>`.
 pub(super) fn ip_configurations_in(plan: &Plan, subnet: &str) -> Vec<String> {
-    plan.nodes
-        .iter()
-        .filter(|node| {
-            let pool = plan.scenario.pools.get(&node.pool);
-            pool.and_then(|pool| pool.subnet.as_deref()) == Some(subnet)
+    let nodes = plan.nodes.iter().filter(|node| {
+        let pool = plan.scenario.pools.get(&node.pool);
+        pool.and_then(|pool| pool.subnet.as_deref()) == Some(subnet)
+    });
+    nodes
+        .flat_map(|node| {
+            let versions = Version::of(plan).iter();
+            versions.map(move |version| ip_configuration_id(plan, node, *version))
         })
-        .map(|node| ip_configuration_id(plan, node))
         .collect()
 }
 
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
     for (name, pool) in &plan.scenario.pools {
-        if pool.kind != "VirtualMachineScaleSets" {
-            continue;
-        }
         let path = pool.subnet.as_deref().unwrap_or_default();
         let subnet = plan.subnet_id(&format!("pools.{name}.subnet"), path)?;
         let nodes: Vec<&Node> = plan
@@ -114,10 +151,20 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
             .iter()
             .filter(|node| node.pool == *name)
             .collect();
+        if pool.kind == MACHINES {
+            for node in nodes {
+                out.push(machine(plan, node, pool));
+                out.push(nic(plan, node, pool, &subnet));
+            }
+            continue;
+        }
+        if pool.kind != "VirtualMachineScaleSets" {
+            continue;
+        }
         out.push(scale_set(plan, name, pool, &subnet, nodes.len()));
         for node in nodes {
             out.push(instance(plan, node, pool));
-            out.push(nic(plan, node, &subnet));
+            out.push(nic(plan, node, pool, &subnet));
         }
     }
     Ok(())
@@ -147,20 +194,25 @@ fn nsg_id(plan: &Plan) -> Option<String> {
 fn scale_set(plan: &Plan, name: &str, pool: &Pool, subnet: &str, capacity: usize) -> Resource {
     let id = plan.scale_set_id(name);
     let set_name = plan.scale_set_name(name);
-    let mut ip_configuration = json!({
-        "name": "ipconfig1",
-        "properties": {
-            "primary": true,
+    let mut ip_configurations = Vec::new();
+    for version in Version::of(plan) {
+        let mut properties = json!({
+            "primary": *version == Version::V4,
             "subnet": { "id": subnet },
-            "privateIPAddressVersion": "IPv4",
-        },
-    });
-    let pools = backend_pool_ids(plan);
-    if !pools.is_empty() {
-        ip_configuration["properties"]["loadBalancerBackendAddressPools"] = refs(&pools);
-    }
-    if pool.node_public_ip {
-        ip_configuration["properties"]["publicIPAddressConfiguration"] = json!({ "name": "nodepublicip", "properties": { "idleTimeoutInMinutes": 10, "publicIPAddressVersion": "IPv4" } });
+            "privateIPAddressVersion": version_word(*version),
+        });
+        let pools = backend_pool_ids(plan, *version);
+        if !pools.is_empty() {
+            properties["loadBalancerBackendAddressPools"] = refs(&pools);
+        }
+        if pool.node_public_ip && *version == Version::V4 {
+            properties["publicIPAddressConfiguration"] = json!({
+                "name": "nodepublicip",
+                "properties": { "idleTimeoutInMinutes": 10, "publicIPAddressVersion": "IPv4" },
+            });
+        }
+        let name = ip_configuration_name(*version);
+        ip_configurations.push(json!({ "name": name, "properties": properties }));
     }
     let mut nic = json!({
         "primary": true,
@@ -168,7 +220,7 @@ fn scale_set(plan: &Plan, name: &str, pool: &Pool, subnet: &str, capacity: usize
         "disableTcpStateTracking": false,
         "dnsSettings": { "dnsServers": [] },
         "enableIPForwarding": true,
-        "ipConfigurations": [ip_configuration],
+        "ipConfigurations": ip_configurations,
     });
     if let Some(nsg) = nsg_id(plan) {
         nic["networkSecurityGroup"] = json!({ "id": nsg });
@@ -217,12 +269,15 @@ fn scale_set(plan: &Plan, name: &str, pool: &Pool, subnet: &str, capacity: usize
     }
 }
 
+fn version_word(version: Version) -> &'static str {
+    match version {
+        Version::V4 => "IPv4",
+        Version::V6 => "IPv6",
+    }
+}
+
 fn instance(plan: &Plan, node: &Node, pool: &Pool) -> Resource {
-    let id = format!(
-        "{}/virtualMachines/{}",
-        plan.scale_set_id(&node.pool),
-        node.index
-    );
+    let id = machine_id(plan, node);
     let body = json!({
         "name": format!("{}_{}", plan.scale_set_name(&node.pool), node.index),
         "id": id,
@@ -245,46 +300,92 @@ fn instance(plan: &Plan, node: &Node, pool: &Pool) -> Resource {
     }
 }
 
-fn nic(plan: &Plan, node: &Node, subnet: &str) -> Resource {
-    let id = nic_id(plan, node);
-    let name = plan.scale_set_name(&node.pool);
-    let mut ip_configuration = json!({
-        "name": "ipconfig1",
-        "id": ip_configuration_id(plan, node),
-        "properties": {
-            "provisioningState": "Succeeded",
-            "privateIPAddress": node.ip,
-            "privateIPAllocationMethod": "Dynamic",
-            "subnet": { "id": subnet },
-            "primary": true,
-            "privateIPAddressVersion": "IPv4",
-        },
-    });
-    let pools = backend_pool_ids(plan);
-    if !pools.is_empty() {
-        ip_configuration["properties"]["loadBalancerBackendAddressPools"] = refs(&pools);
-    }
+/// A node that is a machine of its own.
+fn machine(plan: &Plan, node: &Node, pool: &Pool) -> Resource {
+    let id = machine_id(plan, node);
     let mut body = json!({
-        "name": name,
+        "name": machine_name(plan, node),
         "id": id,
-        "etag": format!("W/\"{}\"", guid(&format!("etag{id}"))),
+        "type": "Microsoft.Compute/virtualMachines",
+        "location": plan.scenario.cluster.region,
+        "tags": tags(plan, &node.pool),
         "properties": {
+            "hardwareProfile": { "vmSize": pool.vm_size },
             "provisioningState": "Succeeded",
-            "resourceGuid": guid(&id),
-            "ipConfigurations": [ip_configuration],
-            "dnsSettings": { "dnsServers": [], "appliedDnsServers": [] },
-            "macAddress": "00-22-48-00-00-01",
-            "enableAcceleratedNetworking": true,
-            "enableIPForwarding": true,
-            "primary": true,
-            "virtualMachine": { "id": format!("{}/virtualMachines/{}", plan.scale_set_id(&node.pool), node.index) },
+            "vmId": guid(&id),
+            "networkProfile": { "networkInterfaces": [{ "id": nic_id(plan, node) }] },
         },
     });
-    if let Some(nsg) = nsg_id(plan) {
-        body["properties"]["networkSecurityGroup"] = json!({ "id": nsg });
+    if !pool.zones.is_empty() {
+        body["zones"] = json!(pool.zones);
     }
     Resource {
         id,
+        kind: "Microsoft.Compute/virtualMachines".into(),
+        body,
+        series: Vec::new(),
+    }
+}
+
+/// The address of a node in its subnet's IPv6 prefix.
+fn address_v6(plan: &Plan, node: &Node, pool: &Pool) -> Option<String> {
+    let prefix = subnet_of(plan, pool.subnet.as_deref()?)?
+        .ipv6_prefix
+        .as_ref()?;
+    let base: Ipv6Addr = prefix.split_once('/')?.0.parse().ok()?;
+    let host: Ipv4Addr = node.ip.parse().ok()?;
+    let last = u128::from(host.octets()[3]);
+    Some(Ipv6Addr::from(u128::from(base) + last).to_string())
+}
+
+fn nic(plan: &Plan, node: &Node, pool: &Pool, subnet: &str) -> Resource {
+    let own = nic_id(plan, node);
+    let mut ip_configurations = Vec::new();
+    for version in Version::of(plan) {
+        let address = match version {
+            Version::V4 => Some(node.ip.clone()),
+            Version::V6 => address_v6(plan, node, pool),
+        };
+        let mut properties = json!({
+            "privateIPAddress": address,
+            "privateIPAllocationMethod": "Dynamic",
+            "subnet": { "id": subnet },
+            "primary": *version == Version::V4,
+            "privateIPAddressVersion": version_word(*version),
+        });
+        let pools = backend_pool_ids(plan, *version);
+        if !pools.is_empty() {
+            properties["loadBalancerBackendAddressPools"] = refs(&pools);
+        }
+        let name = ip_configuration_name(*version);
+        ip_configurations.push(child(&own, "ipConfigurations", NIC, name, properties));
+    }
+    let mut properties = json!({
+        "ipConfigurations": ip_configurations,
+        "dnsSettings": { "dnsServers": [], "appliedDnsServers": [] },
+        "macAddress": "00-22-48-00-00-01",
+        "enableAcceleratedNetworking": true,
+        "enableIPForwarding": true,
+        "primary": true,
+        "virtualMachine": { "id": machine_id(plan, node) },
+    });
+    if let Some(nsg) = nsg_id(plan) {
+        properties["networkSecurityGroup"] = json!({ "id": nsg });
+    }
+    if is_machine(plan, node) {
+        let name = format!("{}-nic", machine_name(plan, node));
+        return resource(plan, &plan.node_group, NIC, &name, properties);
+    }
+    properties["provisioningState"] = json!("Succeeded");
+    properties["resourceGuid"] = json!(guid(&own));
+    let body = json!({
+        "name": plan.scale_set_name(&node.pool),
+        "id": own,
+        "etag": format!("W/\"{}\"", guid(&format!("etag{own}"))),
+        "properties": properties,
+    });
+    Resource {
+        id: own,
         kind: format!("{KIND}/virtualMachines/networkInterfaces"),
         body,
         series: Vec::new(),

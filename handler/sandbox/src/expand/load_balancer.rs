@@ -12,6 +12,7 @@ use crate::{Error, scenario::LoadBalancer};
 
 const KIND: &str = "Microsoft.Network/loadBalancers";
 const OUTBOUND_POOL: &str = "aksOutboundBackendPool";
+const OUTBOUND_RULE: &str = "aksOutboundRule";
 
 /// The frontend that carries a public IP; AKS names both alike.
 pub(super) fn frontend_id(plan: &Plan, public_ip: &str) -> String {
@@ -21,8 +22,34 @@ pub(super) fn frontend_id(plan: &Plan, public_ip: &str) -> String {
     )
 }
 
-/// The backend pools that node NICs are members of.
-pub(super) fn backend_pool_ids(plan: &Plan) -> Vec<String> {
+/// The IP version of backend pools, outbound rules and members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V4,
+    V6,
+}
+
+impl Version {
+    /// What AKS appends to the names of IPv6 parts.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::V4 => "",
+            Self::V6 => "-ipv6",
+        }
+    }
+
+    /// The versions of a cluster.
+    pub(super) fn of(plan: &Plan) -> &'static [Self] {
+        if plan.dual_stack() {
+            &[Self::V4, Self::V6]
+        } else {
+            &[Self::V4]
+        }
+    }
+}
+
+/// The backend pools that the node NICs' configurations of this version are members of.
+pub(super) fn backend_pool_ids(plan: &Plan, version: Version) -> Vec<String> {
     let Some(balancer) = &plan.load_balancer else {
         return Vec::new();
     };
@@ -30,10 +57,54 @@ pub(super) fn backend_pool_ids(plan: &Plan) -> Vec<String> {
     if balancer.outbound_rule {
         names.push(OUTBOUND_POOL);
     }
+    let own = plan.load_balancer_id();
     names
         .into_iter()
-        .map(|name| format!("{}/backendAddressPools/{name}", plan.load_balancer_id()))
+        .map(|name| format!("{own}/backendAddressPools/{name}{}", version.suffix()))
         .collect()
+}
+
+/// A public frontend of the load balancer.
+struct Frontend<'p> {
+    name: &'p str,
+    /// `publicIPAddress` or `publicIPPrefix`.
+    field: &'static str,
+    address: String,
+    version: Version,
+}
+
+/// The frontends of outbound rules. An address can only be deleted once no frontend uses it.
+fn frontends<'p>(plan: &Plan, balancer: &'p LoadBalancer) -> Result<Vec<Frontend<'p>>, Error> {
+    let mut all = Vec::new();
+    let sections = [
+        ("public_ips", "publicIPAddress", &balancer.ips),
+        ("public_ip_prefixes", "publicIPPrefix", &balancer.prefixes),
+    ];
+    for (section, field, names) in sections {
+        for name in names {
+            if plan.is_deleted(section, name) {
+                continue;
+            }
+            let ip = plan.scenario.public_ips.get(name);
+            let version = if section == "public_ips" && ip.is_some_and(|ip| ip.ipv6) {
+                Version::V6
+            } else {
+                Version::V4
+            };
+            let key = match section {
+                "public_ips" => "load_balancer.ips",
+                _ => "load_balancer.prefixes",
+            };
+            let address = plan.reference(key, &format!("{section}/{name}"))?;
+            all.push(Frontend {
+                name,
+                field,
+                address,
+                version,
+            });
+        }
+    }
+    Ok(all)
 }
 
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
@@ -46,64 +117,65 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
         .cluster
         .load_balancer_sku
         .eq_ignore_ascii_case("basic");
-    // An address can only be deleted once no frontend uses it, and a rule needs a frontend.
-    let ips: Vec<String> = balancer
-        .ips
-        .iter()
-        .filter(|name| !plan.is_deleted("public_ips", name))
-        .cloned()
-        .collect();
-    let outbound_rule = balancer.outbound_rule && !basic && !ips.is_empty();
-    let outbound_rule_id = format!("{own}/outboundRules/aksOutboundRule");
-    let ids = plan.references("load_balancer.ips", "public_ips", &ips)?;
+    let addressed = frontends(plan, balancer)?;
+    let rule_id =
+        |version: Version| format!("{own}/outboundRules/{OUTBOUND_RULE}{}", version.suffix());
+    let of = |version: Version| -> Vec<String> {
+        let own = addressed.iter().filter(|it| it.version == version);
+        own.map(|it| frontend_id(plan, it.name)).collect()
+    };
+    // A rule needs a frontend.
+    let has_rule = |version| balancer.outbound_rule && !basic && !of(version).is_empty();
     let mut frontends = Vec::new();
-    for (name, ip) in ips.iter().zip(&ids) {
-        let mut properties = json!({
-            "privateIPAllocationMethod": "Dynamic",
-            "publicIPAddress": { "id": ip },
-        });
-        if outbound_rule {
-            properties["outboundRules"] = json!([{ "id": outbound_rule_id }]);
+    for frontend in &addressed {
+        let mut properties = json!({ "privateIPAllocationMethod": "Dynamic" });
+        properties[frontend.field] = json!({ "id": frontend.address });
+        if has_rule(frontend.version) {
+            properties["outboundRules"] = json!([{ "id": rule_id(frontend.version) }]);
         }
         frontends.push(child(
             &own,
             "frontendIPConfigurations",
             KIND,
-            name,
+            frontend.name,
             properties,
         ));
     }
     frontends.extend(by_hand(plan, balancer, &own)?);
-    let frontend_ids: Vec<String> = ips.iter().map(|name| frontend_id(plan, name)).collect();
-    let members = refs(&super::compute::all_ip_configurations(plan));
-    let pools: Vec<Value> = backend_pool_ids(plan)
-        .iter()
-        .filter_map(|id| id.rsplit('/').next())
-        .map(|name| {
+    let mut pools = Vec::new();
+    let mut outbound_rules = Vec::new();
+    for version in Version::of(plan) {
+        let members = refs(&super::compute::all_ip_configurations(plan, *version));
+        for id in backend_pool_ids(plan, *version) {
+            let name = id.rsplit('/').next().unwrap_or_default();
             let mut properties =
                 json!({ "backendIPConfigurations": members, "loadBalancerBackendAddresses": [] });
-            if outbound_rule && name == OUTBOUND_POOL {
-                properties["outboundRules"] = json!([{ "id": outbound_rule_id }]);
+            if has_rule(*version) && name.starts_with(OUTBOUND_POOL) {
+                properties["outboundRules"] = json!([{ "id": rule_id(*version) }]);
             }
-            child(&own, "backendAddressPools", KIND, name, properties)
-        })
-        .collect();
-    let foreign = balancer.outbound_rules.iter().map(|rule| {
-        let frontends: Vec<String> = rule
-            .ips
-            .iter()
-            .map(|name| frontend_id(plan, name))
-            .collect();
-        outbound_rule_body(&own, &rule.name, rule.ports, 30, &frontends)
-    });
-    let outbound_rules: Vec<Value> = outbound_rule
-        .then(|| {
-            let (ports, idle) = (balancer.ports, balancer.idle_minutes);
-            outbound_rule_body(&own, "aksOutboundRule", ports, idle, &frontend_ids)
-        })
-        .into_iter()
-        .chain(foreign)
-        .collect();
+            pools.push(child(&own, "backendAddressPools", KIND, name, properties));
+        }
+        if has_rule(*version) {
+            let shape = OutboundRuleShape {
+                name: &format!("{OUTBOUND_RULE}{}", version.suffix()),
+                ports: balancer.ports,
+                idle_minutes: balancer.idle_minutes,
+                version: *version,
+            };
+            outbound_rules.push(outbound_rule_body(&own, &shape, &of(*version)));
+        }
+    }
+    for rule in &balancer.outbound_rules {
+        let frontends: Vec<String> = rule.ips.iter().map(|ip| frontend_id(plan, ip)).collect();
+        let shape = OutboundRuleShape {
+            name: &rule.name,
+            ports: rule.ports,
+            idle_minutes: 30,
+            version: Version::V4,
+        };
+        outbound_rules.push(outbound_rule_body(&own, &shape, &frontends));
+    }
+    let frontend_ids = of(Version::V4);
     let rules: Vec<Value> = balancer
         .services
         .iter()
@@ -148,25 +220,28 @@ fn by_hand(plan: &Plan, balancer: &LoadBalancer, own: &str) -> Result<Vec<Value>
     Ok(frontends)
 }
 
-fn outbound_rule_body(
-    own: &str,
-    name: &str,
+/// An outbound rule's name, ports, idle minutes and IP version.
+struct OutboundRuleShape<'r> {
+    name: &'r str,
     ports: u32,
     idle_minutes: u32,
-    frontend_ids: &[String],
-) -> Value {
+    version: Version,
+}
+
+fn outbound_rule_body(own: &str, rule: &OutboundRuleShape<'_>, frontend_ids: &[String]) -> Value {
+    let suffix = rule.version.suffix();
     child(
         own,
         "outboundRules",
         KIND,
-        name,
+        rule.name,
         json!({
-            "allocatedOutboundPorts": ports,
+            "allocatedOutboundPorts": rule.ports,
             "allocationPolicy": { "onDemandAllocation": "Disabled", "portReuse": "Disabled" },
             "protocol": "All",
             "enableTcpReset": true,
-            "idleTimeoutInMinutes": idle_minutes,
-            "backendAddressPool": { "id": format!("{own}/backendAddressPools/{OUTBOUND_POOL}") },
+            "idleTimeoutInMinutes": rule.idle_minutes,
+            "backendAddressPool": { "id": format!("{own}/backendAddressPools/{OUTBOUND_POOL}{suffix}") },
             "frontendIPConfigurations": refs(frontend_ids),
         }),
     )

@@ -4,6 +4,7 @@ mod appliance;
 mod cluster;
 mod compute;
 mod edit;
+mod endpoints;
 mod firewall;
 mod hub;
 mod load_balancer;

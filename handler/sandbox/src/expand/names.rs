@@ -42,6 +42,16 @@ pub(super) fn address(text: &str) -> String {
     )
 }
 
+/// A public IPv6 address that belongs to `text`.
+pub(super) fn address_v6(text: &str) -> String {
+    let value = hash(text);
+    format!(
+        "2603:1020:206:{:x}::{:x}",
+        value % 0xffff,
+        1 + (value >> 32) % 0xfffe
+    )
+}
+
 /// The id of a top-level resource. `kind` is provider and type.
 pub(super) fn id(group: &str, kind: &str, name: &str) -> String {
     format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}")

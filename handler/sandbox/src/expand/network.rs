@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error,
-    scenario::{Network, Route, SecurityRule, Subnet},
+    scenario::{Network, SecurityRule, Subnet},
 };
 
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
@@ -171,12 +171,6 @@ fn subnet_properties(
         "privateEndpointNetworkPolicies": "Disabled",
         "privateLinkServiceNetworkPolicies": "Enabled",
     });
-    if let Some(v6) = &subnet.prefix_v6
-        && let Some(properties) = properties.as_object_mut()
-    {
-        properties.remove("addressPrefix");
-        properties.insert("addressPrefixes".into(), json!([subnet.prefix, v6]));
-    }
     let key = format!("networks.{network}.subnets.{name}");
     for (field, section, target) in [
         ("networkSecurityGroup", "nsgs", &subnet.nsg),
@@ -187,6 +181,25 @@ fn subnet_properties(
             let id = plan.reference(&key, &format!("{section}/{target}"))?;
             properties[field] = json!({ "id": id });
         }
+    }
+    if let Some(ipv6) = &subnet.ipv6_prefix {
+        if let Some(properties) = properties.as_object_mut() {
+            properties.remove("addressPrefix");
+        }
+        properties["addressPrefixes"] = json!([subnet.prefix, ipv6]);
+    }
+    if let Some(service) = &subnet.delegation {
+        let own = format!("{network}/{name}/{service}");
+        properties["delegations"] = json!([{
+            "name": "delegation",
+            "etag": format!("W/\"{}\"", guid(&own)),
+            "type": "Microsoft.Network/virtualNetworks/subnets/delegations",
+            "properties": {
+                "provisioningState": "Succeeded",
+                "serviceName": service,
+                "actions": ["Microsoft.Network/virtualNetworks/subnets/join/action"],
+            },
+        }]);
     }
     if subnet.private {
         properties["defaultOutboundAccess"] = json!(false);
@@ -222,9 +235,9 @@ fn expand_route_tables(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error
     for (name, table) in &plan.scenario.route_tables {
         let group = plan.group_of(table.resource_group.as_ref());
         let table_id = id(group, KIND, name);
-        let of_pods = pod_routes(plan).into_iter().filter(|_| table.pod_routes);
-        let routes: Vec<Value> = of_pods
-            .chain(table.routes.iter().cloned())
+        let routes: Vec<Value> = table
+            .routes
+            .iter()
             .map(|route| {
                 let mut properties = json!({
                     "addressPrefix": route.to,
@@ -246,20 +259,6 @@ fn expand_route_tables(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error
         out.push(resource(plan, group, KIND, name, properties));
     }
     Ok(())
-}
-
-/// One route per node to its pods, as AKS writes them with kubenet.
-fn pod_routes(plan: &Plan) -> Vec<Route> {
-    plan.nodes
-        .iter()
-        .enumerate()
-        .map(|(number, node)| Route {
-            name: format!("{}{:06}", plan.scale_set_name(&node.pool), node.index),
-            to: format!("10.244.{number}.0/24"),
-            via: "VirtualAppliance".into(),
-            ip: Some(node.ip.clone()),
-        })
-        .collect()
 }
 
 fn expand_nsgs(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
@@ -365,10 +364,20 @@ fn expand_nat_gateways(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error
             "provisioningState": gateway.provisioning_state,
             "idleTimeoutInMinutes": gateway.idle_minutes,
         });
+        let ipv6 = |name: &&String| {
+            let ip = plan.scenario.public_ips.get(*name);
+            ip.is_some_and(|ip| ip.ipv6)
+        };
+        let (v6, v4): (Vec<String>, Vec<String>) =
+            gateway.ips.iter().cloned().partition(|name| ipv6(&name));
         for (field, ids) in [
             (
                 "publicIpAddresses",
-                plan.references(&key, "public_ips", &gateway.ips)?,
+                plan.references(&key, "public_ips", &v4)?,
+            ),
+            (
+                "publicIpAddressesV6",
+                plan.references(&key, "public_ips", &v6)?,
             ),
             (
                 "publicIpPrefixes",

@@ -47,13 +47,18 @@ impl Plan {
             .resource_group
             .clone()
             .unwrap_or_else(|| format!("rg-{name}"));
-        let node_group = format!("MC_{group}_{name}_{}", scenario.cluster.region);
+        let cluster = &scenario.cluster;
+        let node_group = cluster
+            .node_resource_group
+            .clone()
+            .unwrap_or_else(|| format!("MC_{group}_{name}_{}", cluster.region));
         let suffix = suffix(&name);
         let managed_network = scenario.pools.values().all(|pool| pool.subnet.is_none());
         managed::add_nsg(&mut scenario, &node_group, &suffix);
         if managed_network {
             managed::add_network(&mut scenario, &node_group, &suffix);
         }
+        managed::add_pod_routes(&mut scenario, &suffix);
         if managed::is_managed_nat(&scenario) {
             managed::add_nat_gateway(&mut scenario, &node_group);
         }
@@ -65,14 +70,9 @@ impl Plan {
             .eq_ignore_ascii_case("loadBalancer")
         {
             let balancer = load_balancer.get_or_insert_with(LoadBalancer::default);
-            if balancer.ips.is_empty() {
+            if balancer.ips.is_empty() && balancer.prefixes.is_empty() {
                 managed_addresses = true;
-                balancer.ips = managed::add_public_ips(
-                    &mut scenario,
-                    &node_group,
-                    "outbound",
-                    balancer.managed_ips,
-                );
+                balancer.ips = managed::add_outbound_ips(&mut scenario, &node_group, balancer);
             }
         } else if let Some(balancer) = &mut load_balancer {
             balancer.outbound_rule = false;
@@ -335,6 +335,11 @@ impl Plan {
                 "`{key}`: there is no subnet `{path}`; write `<network>/<subnet>` and add `[networks.<network>.subnets.<subnet>]`"
             ))
         })
+    }
+
+    /// Whether nodes have IPv6 addresses too.
+    pub(super) fn dual_stack(&self) -> bool {
+        managed::is_dual_stack(&self.scenario)
     }
 
     pub(super) fn is_deleted(&self, section: &str, name: &str) -> bool {

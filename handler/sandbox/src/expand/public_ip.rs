@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     Resource,
     load_balancer::frontend_id,
-    names::{address, id},
+    names::{address, address_v6, id},
     network::resource,
     plan::Plan,
 };
@@ -13,9 +13,15 @@ use super::{
 pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) {
     for (name, ip) in &plan.scenario.public_ips {
         let group = plan.group_of(ip.resource_group.as_ref());
+        let own = format!("{}/{name}", plan.name);
+        let made_up = if ip.ipv6 {
+            address_v6(&own)
+        } else {
+            address(&own)
+        };
         let mut properties = json!({
-            "ipAddress": ip.address.clone().unwrap_or_else(|| address(&format!("{}/{name}", plan.name))),
-            "publicIPAddressVersion": "IPv4",
+            "ipAddress": ip.address.clone().unwrap_or(made_up),
+            "publicIPAddressVersion": if ip.ipv6 { "IPv6" } else { "IPv4" },
             "publicIPAllocationMethod": "Static",
             "idleTimeoutInMinutes": 4,
             "ipTags": [],
@@ -61,18 +67,20 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) {
             .split_once('/')
             .and_then(|(_, length)| length.parse::<u8>().ok());
         let group = plan.group_of(prefix.resource_group.as_ref());
-        let mut prefix_resource = resource(
-            plan,
-            group,
-            "Microsoft.Network/publicIPPrefixes",
-            name,
-            json!({
-                "ipPrefix": prefix.prefix,
-                "prefixLength": length,
-                "publicIPAddressVersion": "IPv4",
-                "ipTags": [],
-            }),
-        );
+        let mut properties = json!({
+            "ipPrefix": prefix.prefix,
+            "prefixLength": length,
+            "publicIPAddressVersion": "IPv4",
+            "ipTags": [],
+        });
+        if let Some(balancer) = &plan.load_balancer
+            && balancer.prefixes.contains(name)
+        {
+            properties["loadBalancerFrontendIpConfiguration"] =
+                json!({ "id": frontend_id(plan, name) });
+        }
+        let kind = "Microsoft.Network/publicIPPrefixes";
+        let mut prefix_resource = resource(plan, group, kind, name, properties);
         prefix_resource.body["sku"] = json!({ "name": "Standard", "tier": "Regional" });
         if !prefix.zones.is_empty() {
             prefix_resource.body["zones"] = json!(prefix.zones);

@@ -141,16 +141,20 @@ fn load_balancer(plan: &Plan) -> Vec<Series> {
             .deleted
             .contains(&format!("public_ips/{name}"))
     };
-    let Some(frontend) = balancer.ips.iter().find(carries) else {
+    let address = balancer.ips.iter().find(carries).map(|name| {
+        let own = plan.scenario.public_ips.get(name);
+        own.and_then(|ip| ip.address.clone())
+            .unwrap_or_else(|| super::names::address(&format!("{}/{name}", plan.name)))
+    });
+    // The first address of a prefix.
+    let of_prefix = || {
+        let name = balancer.prefixes.first()?;
+        let prefix = &plan.scenario.public_ip_prefixes.get(name)?.prefix;
+        Some(prefix.split_once('/')?.0.to_owned())
+    };
+    let Some(frontend) = address.or_else(of_prefix) else {
         return Vec::new();
     };
-    let address = super::names::address(&format!("{}/{frontend}", plan.name));
-    let own = plan
-        .scenario
-        .public_ips
-        .get(frontend)
-        .and_then(|ip| ip.address.clone());
-    let frontend = own.unwrap_or(address);
     let frontend = ("FrontendIPAddress", frontend.as_str());
     let automatic = automatic_ports(plan.nodes.len());
     let allocated = f64::from(if balancer.ports == 0 {
