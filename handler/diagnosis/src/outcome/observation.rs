@@ -54,6 +54,14 @@ pub(super) enum Seen {
 }
 
 impl Observation {
+    /// Whether it can be read, without reading it.
+    ///
+    /// # Errors
+    /// [`ObservationError`] when nothing was given, or values that do not go together.
+    pub fn check(&self) -> Result<(), ObservationError> {
+        self.seen().map(drop)
+    }
+
     /// What was seen, as one thing.
     ///
     /// # Errors

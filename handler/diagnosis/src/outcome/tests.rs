@@ -34,6 +34,7 @@ fn path(pool: &str, verdict: TrafficVerdict, code: Option<&str>) -> PoolPath {
         node_pools: vec![pool.to_owned()],
         verdict,
         blocked_by: code.map(finding),
+        dropped_by: None,
     }
 }
 

@@ -44,7 +44,8 @@ pub(super) const RULE: Rule = Rule {
 const NAMED: usize = 5;
 /// Evidence for so many endpoints; the others are counted.
 const SHOWN: usize = 10;
-const AKS_TAG: &str = "AzureKubernetesService";
+/// The FQDN tag of AKS.
+pub(crate) const AKS_TAG: &str = "AzureKubernetesService";
 
 fn check(ctx: &Context<'_>) -> Outcome {
     let appliances = Appliance::all(ctx);
@@ -209,7 +210,7 @@ fn unread(ctx: &Context<'_>, firewall: &AzureFirewall) -> Vec<crate::facts::Miss
 }
 
 /// The hosts that the documentation, and ARM's list, give to the FQDN tag (R5.14).
-fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
+pub(crate) fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
     let listed = needed.iter().map(|endpoint| endpoint.domain_name.clone());
     let table = view.cloud.map(catalogue);
     let base = table

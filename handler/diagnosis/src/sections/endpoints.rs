@@ -207,7 +207,7 @@ fn denied(rule: &RuleName) -> Decided {
 }
 
 /// The services behind a host, as far as a service tag stands for them (R4.33).
-fn services(category: &str, host: &str) -> &'static [Service] {
+pub(crate) fn services(category: &str, host: &str) -> &'static [Service] {
     let is = |name: &str| category.eq_ignore_ascii_case(name);
     if is("apiserver") || is("tunnel-classic") {
         return &[Service::ApiServer];

@@ -63,7 +63,8 @@ impl<'c, 'f> Guard<'c, 'f> {
         })
     }
 
-    fn levels(&self) -> impl Iterator<Item = (Level, &'c LevelGroup)> {
+    /// NIC, then subnet.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = (Level, &'c LevelGroup)> {
         [
             (Level::Nic, self.nic),
             (Level::Subnet, &self.path.security.subnet),

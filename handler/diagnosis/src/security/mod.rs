@@ -10,4 +10,4 @@ pub(crate) use guard::{Guard, missing, nsg};
 pub(crate) use needs::{ApiServer, api_server, isolated};
 pub(crate) use probe::Probe;
 pub(crate) use service::Service;
-pub(crate) use standing::{Block, Standing, public};
+pub(crate) use standing::{Block, Standing, named, open_words, public};

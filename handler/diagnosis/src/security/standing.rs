@@ -58,6 +58,23 @@ impl Guard<'_, '_> {
         }
     }
 
+    /// The same level by level: NIC, then subnet.
+    pub(crate) fn standing_by_level(
+        &self,
+        service: Service,
+        (protocol, port): (Protocol, u16),
+        location: Option<&str>,
+    ) -> Vec<Standing> {
+        let class = FlowClass::new(self.sources(), public(), protocol, PortSet::one(port));
+        self.evaluate(Direction::Outbound, &class)
+            .map(|parts| match at_level(&parts, service, location) {
+                AtLevel::Allowed => Standing::Allowed,
+                AtLevel::Denied(block) => Standing::Denied(vec![block]),
+                AtLevel::Unknown(why) => Standing::Unknown(why),
+            })
+            .collect()
+    }
+
     /// What the rules do with a set of addresses.
     pub(crate) fn addressed(&self, direction: Direction, class: &FlowClass) -> Addressed {
         let mut result = Addressed::default();
