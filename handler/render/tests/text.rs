@@ -200,6 +200,7 @@ fn outcome_of_a_timeout_behind_a_denying_group() {
         curl_exit: Some(28),
         http_status: None,
         destination: None,
+        port: None,
         text: None,
         pattern: egress_diagnosis::report::Pattern::Unknown,
         node_pool: None,

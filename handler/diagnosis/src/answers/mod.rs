@@ -109,7 +109,7 @@ pub struct OutcomeAnswer {
 }
 
 impl OutcomeAnswer {
-    /// Reads an observation. Its host is taken from `destination`.
+    /// Reads an observation. Its host and port are taken from `destination`.
     ///
     /// # Errors
     /// [`ObservationError`] when nothing was seen, or values that one request cannot have.
@@ -130,6 +130,7 @@ impl OutcomeAnswer {
         };
         let observation = Observation {
             destination: destination.map(place),
+            port: destination.map(|d| d.port),
             ..observation
         };
         let pool = observation.node_pool.as_deref();
@@ -255,6 +256,7 @@ mod tests {
                     curl_exit: Some(28),
                     http_status: None,
                     destination: None,
+                    port: None,
                     text: None,
                     pattern: Pattern::Unknown,
                     node_pool: None,
@@ -264,6 +266,32 @@ mod tests {
                 valid(&outcome_schema(), &answer);
             }
         }
+    }
+
+    #[test]
+    fn commands_are_for_the_port_that_was_called() {
+        let facts = load_balancer();
+        let report = crate::diagnose(&facts);
+        let seen = Observation {
+            curl_exit: Some(28),
+            http_status: None,
+            destination: None,
+            port: None,
+            text: None,
+            pattern: Pattern::Unknown,
+            node_pool: None,
+            tcp_connects: None,
+        };
+        let destination: Destination = "example.com:8443".parse().unwrap();
+        let answer = OutcomeAnswer::of(&facts, &report, seen, Some(&destination)).unwrap();
+        let runs: Vec<&str> = answer
+            .reading
+            .tell_apart
+            .iter()
+            .map(|t| t.run.as_str())
+            .collect();
+        assert!(runs.contains(&"nc -z -v example.com 8443"), "{runs:?}");
+        assert!(runs.iter().all(|run| !run.contains('{')), "{runs:?}");
     }
 
     #[test]

@@ -371,6 +371,12 @@ fn carried_by(passed: &Passed<'_, '_>) -> &'static str {
     }
 }
 
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(chars).collect()
+}
+
 /// Whether a name is called, whose address a person has to fill in.
 fn by_name(destination: Option<&Destination>) -> Option<&str> {
     match destination.map(|d| &d.called) {
@@ -379,7 +385,7 @@ fn by_name(destination: Option<&Destination>) -> Option<&str> {
     }
 }
 
-/// Whether the table's name is one of the routes' own in any table; for names that must not be taken.
+/// Whether a route of the table has this name already.
 fn taken(ctx: &Context<'_>, table: &Id, name: &str) -> bool {
     lookup(&ctx.facts.route_tables, table)
         .as_known()

@@ -128,6 +128,11 @@ fn r2_6_on_a_private_subnet_without_a_method_the_test_is_invalid() {
         assert_eq!(plan.preconditions[0].met, Some(false));
         assert!(plan.preconditions[0].text.contains("R2.6"));
         assert!(plan.proves.iter().any(|p| p.proves.starts_with("nothing:")));
+        assert!(
+            plan.side_effects[0].ends_with("at all"),
+            "{:?}",
+            plan.side_effects
+        );
     }
     // Not private: default outbound access carries it, which is said.
     subnet_mut(&mut facts, "nodes").default_outbound_access = None;

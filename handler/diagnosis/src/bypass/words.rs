@@ -228,6 +228,20 @@ pub(super) fn side_effects(
                 .to_owned(),
         ]
     };
+    for passed in detour.paths.iter().filter(|p| p.reach == Reach::NoMethod) {
+        let what = if destination.is_some() {
+            "does not reach this destination"
+        } else {
+            "has no way to the internet"
+        };
+        all.insert(
+            0,
+            format!(
+                "{} {what} at all",
+                super::capital(&passed.path.used.label())
+            ),
+        );
+    }
     let mut leaving: Vec<String> = detour
         .paths
         .iter()

@@ -208,6 +208,7 @@ mod tests {
             curl_exit: Some(exit),
             http_status: None,
             destination: destination.map(str::to_owned),
+            port: None,
             text: None,
             pattern: Pattern::Unknown,
             node_pool: None,

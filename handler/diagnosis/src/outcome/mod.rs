@@ -264,7 +264,12 @@ fn weigh(
         next: candidate
             .checks
             .iter()
-            .map(|check| check.replace("{host}", observation.host()))
+            .map(|check| {
+                let port = observation.port.unwrap_or(443).to_string();
+                check
+                    .replace("{host}", observation.host())
+                    .replace("{port}", &port)
+            })
             .collect(),
     })
 }

@@ -5,6 +5,7 @@ fn seen(exit: Option<u8>, status: Option<u16>) -> Observation {
         curl_exit: exit,
         http_status: status,
         destination: Some("mcr.microsoft.com".to_owned()),
+        port: None,
         text: None,
         pattern: Pattern::Unknown,
         node_pool: None,

@@ -85,8 +85,28 @@ fn tell_apart(page: &mut Page, reading: &Reading) {
     }
     page.heading("What would tell them apart");
     for check in &reading.tell_apart {
-        page.line(2, &format!("$ {}", check.run));
+        if is_command(&check.run) {
+            page.line(2, &format!("$ {}", check.run));
+        } else {
+            page.item(2, "·", &check.run);
+        }
     }
+}
+
+/// Whether it is something to type, and no step in words.
+fn is_command(run: &str) -> bool {
+    const PROGRAMS: [&str; 7] = [
+        "az",
+        "curl",
+        "kubectl",
+        "nc",
+        "nslookup",
+        "openssl",
+        "traceroute",
+    ];
+    run.split(' ')
+        .next()
+        .is_some_and(|word| PROGRAMS.contains(&word))
 }
 
 fn list(page: &mut Page, title: &str, texts: &[String]) {

@@ -45,6 +45,7 @@ pub(crate) fn outcome(options: &cli::Outcome, terminal: Terminal) -> Exit {
         http_status: options.http_status,
         // Taken from the destination.
         destination: None,
+        port: None,
         text: options.text.clone(),
         pattern: options.pattern.map_or(Pattern::Unknown, Pattern::from),
         node_pool: options.node_pool.clone(),

@@ -29,6 +29,7 @@ pub(super) fn read(fields: &Known, pattern: Option<Pattern>) -> Result<Observati
         http_status: number(fields, "httpStatus", 999)?,
         // Taken from the request's destination.
         destination: None,
+        port: None,
         text: fields.value("text").map(text).transpose()?,
         pattern: pattern.unwrap_or(Pattern::Unknown),
         node_pool: fields.value("nodePool").map(pool).transpose()?,
