@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
 
-/// Reports kept at most; each is some tens of kilobytes.
+/// Diagnoses kept at most; with its facts each is some hundreds of kilobytes, more only with thousands of firewall rules.
 const CACHED_REPORTS: u64 = 64;
 
 /// Limits and scope for one [`Reports`].
