@@ -89,11 +89,14 @@ async fn an_outcome_is_read_in_the_light_of_the_analysis() {
     assert_eq!(answer["traces"], json!([]));
 }
 
+/// Fields of a request, the one that is named as wrong, and what is said of it.
+type Refused<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
 #[tokio::test]
 async fn an_outcome_without_anything_seen_is_refused_before_azure_is_asked() {
     let engine = FakeEngine::healthy();
     let router = router(engine.clone());
-    let cases: [(&[(&str, &str)], &str, &str); 15] = [
+    let cases: [Refused<'_>; 15] = [
         (
             &[],
             "curlExitCode",
