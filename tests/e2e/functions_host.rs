@@ -32,6 +32,9 @@ async fn host(test: &str) -> Host {
 const STOPPED: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/\
                        Microsoft.Compute/virtualMachines/vm";
 
+const CLUSTER: &str = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/\
+                       Microsoft.ContainerService/managedClusters/shop";
+
 #[test]
 fn every_function_of_the_contract_loads_and_is_forwarded() {
     let app = App::load(&app_root("loads")).unwrap();
@@ -65,17 +68,30 @@ fn every_function_of_the_contract_loads_and_is_forwarded() {
         ),
         ("snat", "egress/snat", &["get", "post"], AuthLevel::Function),
         (
+            "paths",
+            "egress/paths",
+            &["get", "post"],
+            AuthLevel::Function,
+        ),
+        (
+            "outcome",
+            "egress/outcome",
+            &["get", "post"],
+            AuthLevel::Function,
+        ),
+        (
+            "bypass-plan",
+            "egress/bypass-plan",
+            &["get", "post"],
+            AuthLevel::Function,
+        ),
+        (
             "findings",
             "findings/{code?}",
             &["get"],
             AuthLevel::Function,
         ),
-        (
-            "schemas",
-            "schemas/report.json",
-            &["get"],
-            AuthLevel::Function,
-        ),
+        ("schemas", "schemas/{file}", &["get"], AuthLevel::Function),
         ("health", "health", &["get"], AuthLevel::Anonymous),
     ];
     assert_eq!(
@@ -125,6 +141,50 @@ async fn the_host_reaches_the_handler_and_keys_guard_all_but_health() {
         200
     );
     assert_eq!(host.call(Call::get("/api/nothing")).await.status, 404);
+}
+
+/// Each function's route leads to a route of the handler, so that no folder stands for nothing.
+#[tokio::test]
+async fn every_function_reaches_a_route_of_the_handler() {
+    let host = host("routes").await;
+    let app = App::load(&app_root("routes-loaded")).unwrap();
+    for function in &app.functions {
+        let path = function
+            .route
+            .replace("{code?}", "NAT101")
+            .replace("{file}", "paths.json");
+        let answer = host.call(Call::get(&format!("/api/{path}"))).await;
+        assert!(answer.from_handler, "{}", function.name);
+        assert_ne!(answer.status, 404, "{}", function.name);
+        assert_ne!(answer.status, 405, "{}", function.name);
+    }
+}
+
+#[tokio::test]
+async fn a_destination_arrives_as_it_was_written() {
+    let host = host("destination").await;
+    for (destination, wrong) in [
+        ("https://mcr.microsoft.com/v2/", "the host alone"),
+        ("[2001:db8::1]:0/udp", "1 to 65535"),
+        ("a b.example", "blank"),
+    ] {
+        let call = Call::get("/api/egress/paths")
+            .query("clusterId", CLUSTER)
+            .query("destination", destination);
+        let answer = host.call(call).await;
+        assert_eq!(answer.status, 400, "{destination}");
+        let problem = answer.json();
+        assert_eq!(problem["field"], "destination");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(wrong), "{destination}: {detail}");
+    }
+    let nothing = host
+        .call(Call::get("/api/egress/outcome").query("clusterId", CLUSTER))
+        .await;
+    assert_eq!(
+        (nothing.status, nothing.json()["field"].as_str()),
+        (400, Some("curlExitCode"))
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 //! Pure by construction: no I/O, no async, no clock, no randomness. The same [`facts::Facts`] always give the same
 //! [`report::Report`], byte for byte.
 
+pub mod answers;
+pub mod bypass;
 mod commands;
 pub mod context;
 mod diagnose;
@@ -18,6 +20,7 @@ pub mod rules;
 mod sections;
 mod security;
 pub mod snat;
+pub mod trace;
 mod verdict;
 
 #[cfg(any(test, feature = "testing"))]
@@ -31,4 +34,5 @@ mod verdict;
 pub mod testing;
 
 pub use diagnose::diagnose;
+pub use next_steps::next_steps_for;
 pub use security::tags_of_services;

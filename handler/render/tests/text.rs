@@ -145,3 +145,70 @@ fn a_narrow_terminal_does_not_panic() {
         assert!(!text(&report, &TextOptions { color: true, width }).is_empty());
     }
 }
+
+fn destination(text: &str) -> Option<egress_diagnosis::trace::Destination> {
+    text.parse().ok()
+}
+
+fn paths_of(facts: &Facts, to: Option<&str>) -> String {
+    let to = to.and_then(destination);
+    let answer = egress_diagnosis::answers::PathsAnswer::of(facts, &diagnose(facts), to.as_ref());
+    egress_render::paths(&answer, &TextOptions::default())
+}
+
+fn plan_of(facts: &Facts, to: Option<&str>) -> String {
+    let to = to.and_then(destination);
+    let answer = egress_diagnosis::answers::BypassAnswer::of(facts, &diagnose(facts), to.as_ref());
+    egress_render::bypass_plan(&answer, &TextOptions::default())
+}
+
+#[test]
+fn paths_to_a_host_behind_a_firewall() {
+    insta::assert_snapshot!(paths_of(&firewalled(), Some("example.com")));
+}
+
+#[test]
+fn paths_to_an_address_from_two_subnets() {
+    insta::assert_snapshot!(paths_of(&no_gateway(), Some("20.1.2.3:8443")));
+}
+
+#[test]
+fn paths_to_the_required_endpoints() {
+    insta::assert_snapshot!(paths_of(&firewalled(), None));
+}
+
+#[test]
+fn bypass_plan_for_everything() {
+    insta::assert_snapshot!(plan_of(&firewalled(), None));
+}
+
+#[test]
+fn bypass_plan_for_a_host() {
+    insta::assert_snapshot!(plan_of(&firewalled(), Some("example.com")));
+}
+
+#[test]
+fn bypass_plan_where_nothing_is_in_the_way() {
+    insta::assert_snapshot!(plan_of(&load_balancer(), None));
+}
+
+#[test]
+fn outcome_of_a_timeout_behind_a_denying_group() {
+    let mut facts = load_balancer();
+    deny_internet(&mut facts, "nodes", "443");
+    let seen = egress_diagnosis::outcome::Observation {
+        curl_exit: Some(28),
+        http_status: None,
+        destination: None,
+        port: None,
+        text: None,
+        pattern: egress_diagnosis::report::Pattern::Unknown,
+        node_pool: None,
+        tcp_connects: None,
+    };
+    let to = destination("mcr.microsoft.com");
+    let report = diagnose(&facts);
+    let answer = egress_diagnosis::answers::OutcomeAnswer::of(&facts, &report, seen, to.as_ref())
+        .expect("a reading");
+    insta::assert_snapshot!(egress_render::outcome(&answer, &TextOptions::default()));
+}

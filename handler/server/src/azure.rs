@@ -7,13 +7,13 @@ use egress_arm::{ArmError, Client, ClientSettings, Failure};
 use egress_collect::{OnProgress, collect};
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::Window;
-use egress_diagnosis::report::{Report, Stats};
+use egress_diagnosis::report::Stats;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::engine::{DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
 use crate::settings::Settings;
 
 /// Asks Azure. Making one costs nothing: TLS roots, token and connections come with the first request.
@@ -34,11 +34,11 @@ impl Azure {
         }
     }
 
-    async fn report(
+    async fn diagnosis(
         &self,
         request: DiagnosisRequest,
         progress: Progress,
-    ) -> Result<Report, DiagnosisError> {
+    ) -> Result<Diagnosis, DiagnosisError> {
         let started = Instant::now();
         let window =
             window(request.window).map_err(|error| DiagnosisError::Internal(error.to_string()))?;
@@ -54,7 +54,10 @@ impl Azure {
             .map_err(|error| cluster_error(&error, request.cluster.as_str()))?;
         let mut report = diagnose(&collected.facts);
         report.stats = stats(collected.stats, started.elapsed());
-        Ok(report)
+        Ok(Diagnosis {
+            facts: Arc::new(collected.facts),
+            report: Arc::new(report),
+        })
     }
 }
 
@@ -63,8 +66,8 @@ impl Engine for Azure {
         &self,
         request: DiagnosisRequest,
         progress: Progress,
-    ) -> BoxFuture<'_, Result<Report, DiagnosisError>> {
-        self.report(request, progress).boxed()
+    ) -> BoxFuture<'_, Result<Diagnosis, DiagnosisError>> {
+        self.diagnosis(request, progress).boxed()
     }
 }
 

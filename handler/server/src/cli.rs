@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use egress_diagnosis::report;
+use egress_diagnosis::trace::Destination;
 use jiff::SignedDuration;
 
 use crate::http::{DEFAULT_WINDOW, parse_window};
@@ -24,6 +26,8 @@ const DEFAULT_PORT: u16 = 8080;
       A report on a broken cluster of the embedded simulated Azure; needs no Azure at all.
   handler report /subscriptions/…/managedClusters/shop
       A report on your cluster, read with your `az login`.
+  handler paths firewall-denies-mcr --sandbox --destination example.com:443
+      Whether one host is reached from each node pool, step by step.
   handler serve --sandbox
       The HTTP service on http://127.0.0.1:8080 in front of the simulated Azure.
 
@@ -46,12 +50,18 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Diagnose one cluster and print the report.
     Report(Report),
+    /// Show the path to one destination, or to every required endpoint, step by step.
+    Paths(Paths),
+    /// Read a curl exit code or HTTP status in the light of the analysis.
+    Outcome(Outcome),
+    /// Plan how to go past the egress appliance for a moment, and back; nothing is executed.
+    BypassPlan(BypassPlan),
     /// Serve only the simulated Azure, for other clients such as az, and print the settings they need.
     Sandbox(Sandbox),
     /// List what can be found, or explain one finding.
     Findings(Findings),
-    /// Print the JSON Schema of the report.
-    Schema,
+    /// Print the JSON Schema of an answer.
+    Schema(Schema),
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +89,92 @@ impl Default for Serve {
   handler report nat-healthy --sandbox --format json
   handler report /subscriptions/…/managedClusters/shop --window P1D > report.txt")]
 pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+    /// What you have seen: the same failure each time, or only now and then. Next steps that fit come first.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) pattern: Option<Pattern>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  handler paths firewall-denies-mcr --sandbox --destination mcr.microsoft.com
+  handler paths /subscriptions/…/managedClusters/shop --destination 203.0.113.7:8443/tcp
+  handler paths /subscriptions/…/managedClusters/shop --destination '[2001:db8::1]:53/udp'
+  handler paths /subscriptions/…/managedClusters/shop
+      Every endpoint that the cluster needs.
+
+Exit codes with a destination:
+  0 delivered from every pool · 1 dropped from at least one · 2 anything else, such as handed to an appliance
+  whose rules cannot be read. Without one they are those of `handler report`.")]
+pub(crate) struct Paths {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+    /// HOST, HOST:PORT or ADDRESS:PORT, with /tcp or /udp; TCP 443 unless given. Without it: every required endpoint.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) destination: Option<Destination>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Run curl from a pod, and give what it says:
+  curl -sS -o /dev/null -w '%{http_code}' https://mcr.microsoft.com/v2/; echo \" exit $?\"
+
+Examples:
+  handler outcome nsg-denies-internet --sandbox --curl-exit-code 28 --destination mcr.microsoft.com
+  handler outcome /subscriptions/…/managedClusters/shop --http-status 403 --destination api.example.com
+  handler outcome /subscriptions/…/managedClusters/shop --curl-exit-code 35 --node-pool apps --pattern intermittent")]
+pub(crate) struct Outcome {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+    /// curl's exit code.
+    #[arg(long, value_name = "CODE", required_unless_present = "http_status")]
+    pub(crate) curl_exit_code: Option<u8>,
+    /// HTTP status of the answer; 000 when none came.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) http_status: Option<u16>,
+    /// What was called: HOST, HOST:PORT or ADDRESS:PORT. Without it the internet as a whole is meant.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) destination: Option<Destination>,
+    /// Node pool that the pod ran in.
+    #[arg(long, value_name = "POOL")]
+    pub(crate) node_pool: Option<String>,
+    /// Whether it fails each time or only now and then.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) pattern: Option<Pattern>,
+    /// What the client printed: its error message, or the answer's headers.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// Whether a bare TCP connection (`nc -z`) to the same port works.
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) tcp_connects: Option<bool>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The troubleshooting guide's step 4. With a destination only that one goes past the appliance, which is safer.
+
+Examples:
+  handler bypass-plan firewall-denies-mcr --sandbox --destination mcr.microsoft.com
+  handler bypass-plan /subscriptions/…/managedClusters/shop --format json"
+)]
+pub(crate) struct BypassPlan {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+    /// HOST, HOST:PORT or ADDRESS:PORT that alone goes past the appliance. Without it: everything.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) destination: Option<Destination>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// report, paths, outcome or bypass-plan.
+    #[arg(value_name = "NAME", default_value = "report")]
+    pub(crate) name: String,
+}
+
+/// What every command about a cluster takes.
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
     /// ARM id of the cluster; with --sandbox also the name of one of its clusters.
     #[arg(value_name = "CLUSTER_ID", required_unless_present = "sandbox")]
     pub(crate) cluster: Option<String>,
@@ -92,10 +188,26 @@ pub(crate) struct Report {
     pub(crate) sandbox: UseSandbox,
 }
 
-impl Report {
+impl Ask {
     /// The window asked for.
     pub(crate) fn window(&self) -> SignedDuration {
         self.window.unwrap_or(DEFAULT_WINDOW)
+    }
+}
+
+/// What somebody has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pattern {
+    Persistent,
+    Intermittent,
+}
+
+impl From<Pattern> for report::Pattern {
+    fn from(pattern: Pattern) -> Self {
+        match pattern {
+            Pattern::Persistent => Self::Persistent,
+            Pattern::Intermittent => Self::Intermittent,
+        }
     }
 }
 
@@ -148,9 +260,9 @@ mod tests {
         Cli::try_parse_from(std::iter::once("handler").chain(args.split_whitespace()))
     }
 
-    fn report(args: &str) -> Report {
+    fn report(args: &str) -> Ask {
         match parse(args).unwrap().command {
-            Some(Command::Report(report)) => report,
+            Some(Command::Report(report)) => report.ask,
             other => panic!("{other:?}"),
         }
     }
@@ -165,8 +277,13 @@ mod tests {
         let help = Cli::command().term_width(100).render_long_help();
         insta::assert_snapshot!("help", help.to_string());
         let mut command = Cli::command().term_width(100);
-        let report = command.find_subcommand_mut("report").unwrap();
-        insta::assert_snapshot!("help_report", report.render_long_help().to_string());
+        for name in ["report", "paths", "outcome", "bypass-plan"] {
+            let shown = command
+                .find_subcommand_mut(name)
+                .unwrap()
+                .render_long_help();
+            insta::assert_snapshot!(format!("help_{name}"), shown.to_string());
+        }
     }
 
     #[test]
@@ -195,6 +312,38 @@ mod tests {
                 parse(&format!("report x --window={wrong}")).is_err(),
                 "{wrong}"
             );
+        }
+    }
+
+    #[test]
+    fn destinations_are_checked_like_over_http() {
+        let destination = |args: &str| match parse(args).unwrap().command {
+            Some(Command::Paths(paths)) => paths.destination.map(|d| d.to_string()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(destination("paths x"), None);
+        let given = destination("paths x --destination Example.com:8443");
+        assert_eq!(given.as_deref(), Some("example.com:8443/tcp"));
+        for wrong in ["https://example.com", "example.com:0", "2001:db8::1"] {
+            let error = parse(&format!("paths x --destination {wrong}")).unwrap_err();
+            assert!(error.to_string().contains("write"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_needs_something_that_was_seen() {
+        assert!(parse("outcome x").is_err());
+        assert!(parse("outcome x --curl-exit-code 28").is_ok());
+        assert!(
+            parse("outcome x --http-status 403 --pattern intermittent --tcp-connects false")
+                .is_ok()
+        );
+        for wrong in [
+            "--curl-exit-code 256",
+            "--http-status -1",
+            "--pattern often --http-status 200",
+        ] {
+            assert!(parse(&format!("outcome x {wrong}")).is_err(), "{wrong}");
         }
     }
 

@@ -1,7 +1,8 @@
-//! The seam between the outside (HTTP, command line) and the work: one request in, one report out.
+//! The seam between the outside (HTTP, command line) and the work: one request in, one diagnosis out.
 
 use std::sync::Arc;
 
+use egress_diagnosis::facts::Facts;
 use egress_diagnosis::report::Report;
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
@@ -17,6 +18,16 @@ pub(crate) struct DiagnosisRequest {
     pub(crate) window: SignedDuration,
 }
 
+/// What one run gives. The facts stay with the report, so that a question about one destination needs no second
+/// reading of Azure.
+#[derive(Debug, Clone)]
+pub(crate) struct Diagnosis {
+    /// What was read.
+    pub(crate) facts: Arc<Facts>,
+    /// What it means.
+    pub(crate) report: Arc<Report>,
+}
+
 /// Called with one short line per step of the work.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -25,14 +36,14 @@ pub(crate) fn silent() -> Progress {
     Arc::new(|_| {})
 }
 
-/// Makes reports.
+/// Makes diagnoses.
 pub(crate) trait Engine: Send + Sync + 'static {
     /// Reads the cluster and what belongs to it, and diagnoses it. Only a cluster that cannot be read is an error.
     fn diagnose(
         &self,
         request: DiagnosisRequest,
         progress: Progress,
-    ) -> BoxFuture<'_, Result<Report, DiagnosisError>>;
+    ) -> BoxFuture<'_, Result<Diagnosis, DiagnosisError>>;
 }
 
 /// Why there is no report. Texts in here are for the log unless said otherwise.

@@ -57,9 +57,12 @@ fn run(cli: Cli, process: &Process, terminal: Terminal) -> Exit {
     match cli.command {
         Some(Command::Serve(serve)) => commands::serve(&serve, process, terminal),
         Some(Command::Report(report)) => commands::report(&report, terminal),
+        Some(Command::Paths(paths)) => commands::paths(&paths, terminal),
+        Some(Command::Outcome(outcome)) => commands::outcome(&outcome, terminal),
+        Some(Command::BypassPlan(plan)) => commands::bypass_plan(&plan, terminal),
         Some(Command::Sandbox(sandbox)) => commands::sandbox(&sandbox),
         Some(Command::Findings(findings)) => commands::findings(findings.code.as_deref()),
-        Some(Command::Schema) => commands::schema(),
+        Some(Command::Schema(schema)) => commands::schema(&schema.name),
         // Not a success: the Functions host takes a 0 for a handler that is done, and waits for ever.
         None => output::failure(&Cli::command().render_long_help().to_string(), Exit::Usage),
     }

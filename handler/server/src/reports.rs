@@ -1,4 +1,4 @@
-//! Who gets a report, and who shares one: the allow-list, the short cache, single flight and the limit on runs.
+//! Who gets a diagnosis, and who shares one: the allow-list, the short cache, single flight and the limit on runs.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -13,9 +13,9 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::engine::{DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
 
-/// Reports kept at most; each is some tens of kilobytes.
+/// Diagnoses kept at most; with its facts each is some hundreds of kilobytes, more only with thousands of firewall rules.
 const CACHED_REPORTS: u64 = 64;
 
 /// Limits and scope for one [`Reports`].
@@ -36,9 +36,9 @@ struct Key {
     window: SignedDuration,
 }
 
-type Outcome = Result<Arc<Report>, DiagnosisError>;
+type Outcome = Result<Diagnosis, DiagnosisError>;
 
-/// Hands out reports.
+/// Hands out diagnoses.
 #[derive(Clone)]
 pub(crate) struct Reports {
     engine: Arc<dyn Engine>,
@@ -60,8 +60,8 @@ impl Reports {
         }
     }
 
-    /// The report for `request`. Equal requests that overlap share one run; a later one within the cache's time gets
-    /// the same report unless it wants a `fresh` one. Errors are shared by those who wait, and never kept.
+    /// The diagnosis for `request`. Equal requests that overlap share one run; a later one within the cache's time gets
+    /// the same one unless it wants a `fresh` one. Errors are shared by those who wait, and never kept.
     pub(crate) async fn get(
         &self,
         request: DiagnosisRequest,
@@ -103,13 +103,16 @@ impl Reports {
             .or_insert_with_if(self.run(request, progress), |_| fresh)
             .await;
         let is_ours = entry.is_fresh();
-        let report = entry.into_value()?;
+        let made = entry.into_value()?;
         if is_ours {
-            return Ok(report);
+            return Ok(made);
         }
-        let mut shared = Report::clone(&report);
-        shared.stats.cached = true;
-        Ok(Arc::new(shared))
+        let mut report = Report::clone(&made.report);
+        report.stats.cached = true;
+        Ok(Diagnosis {
+            report: Arc::new(report),
+            ..made
+        })
     }
 
     async fn run(&self, request: DiagnosisRequest, progress: Progress) -> Outcome {
@@ -121,11 +124,10 @@ impl Reports {
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(DiagnosisError::Internal("the run panicked".to_owned())))
-            .map(Arc::new)
     }
 }
 
-/// Keeps reports for the cache's time and errors not at all.
+/// Keeps diagnoses for the cache's time and errors not at all.
 struct SuccessOnly(Duration);
 
 impl SuccessOnly {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use egress_diagnosis::facts::Id;
+use egress_diagnosis::diagnose;
+use egress_diagnosis::facts::{Facts, Id};
 use egress_diagnosis::report::{
     Affected, ClusterSummary, Confidence, Disks, EgressEndpoints, Finding, Gap, GapCause,
     NatGatewaySection, Nodes, Outbound, Pattern, Report, ReportWindow, SCHEMA_VERSION, Severity,
@@ -16,7 +17,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use crate::engine::{DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
 use crate::http::{App, Health};
 use crate::reports::{Policy, Reports};
 
@@ -24,7 +25,7 @@ pub(crate) const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 pub(crate) const CLUSTER: &str = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/shop";
 
 /// What the fake engine does when asked.
-type Behaviour = Box<dyn Fn(&DiagnosisRequest) -> Result<Report, DiagnosisError> + Send + Sync>;
+type Behaviour = Box<dyn Fn(&DiagnosisRequest) -> Result<Diagnosis, DiagnosisError> + Send + Sync>;
 
 /// An engine that never leaves the process.
 pub(crate) struct FakeEngine {
@@ -49,8 +50,27 @@ impl FakeEngine {
         permits: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
-            behaviour: Box::new(behaviour),
+            behaviour: Box::new(move |request| {
+                Ok(Diagnosis {
+                    report: Arc::new(behaviour(request)?),
+                    facts: Arc::new(egress_diagnosis::testing::load_balancer()),
+                })
+            }),
             gate: Semaphore::new(permits),
+            started: AtomicUsize::new(0),
+            asked: Mutex::default(),
+        })
+    }
+
+    /// Reads these facts, and diagnoses them.
+    pub(crate) fn of_facts(facts: Facts) -> Arc<Self> {
+        let diagnosis = Diagnosis {
+            report: Arc::new(diagnose(&facts)),
+            facts: Arc::new(facts),
+        };
+        Arc::new(Self {
+            behaviour: Box::new(move |_| Ok(diagnosis.clone())),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
             started: AtomicUsize::new(0),
             asked: Mutex::default(),
         })
@@ -78,7 +98,7 @@ impl Engine for FakeEngine {
         &self,
         request: DiagnosisRequest,
         _progress: Progress,
-    ) -> BoxFuture<'_, Result<Report, DiagnosisError>> {
+    ) -> BoxFuture<'_, Result<Diagnosis, DiagnosisError>> {
         async move {
             self.started.fetch_add(1, Ordering::SeqCst);
             self.asked.lock().unwrap().push(request.clone());

@@ -41,6 +41,17 @@ pub struct PoolPath {
     pub verdict: TrafficVerdict,
     /// The finding that explains a block.
     pub blocked_by: Option<KnownFinding>,
+    /// What drops the packets where no finding is about it.
+    pub dropped_by: Option<DroppedBy>,
+}
+
+/// What drops packets to the observed destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedBy {
+    /// Whether it is an Azure Firewall's rule, which resets TLS or answers HTTP; everything else drops in silence.
+    pub firewall: bool,
+    /// In words, with the resource and the rule.
+    pub why: String,
 }
 
 /// A finding of the report.

@@ -82,7 +82,7 @@ pub(super) struct Candidate {
     /// What speaks for (`true`) or against it (`false`).
     pub(super) fact: fn(&Analysis, &Observation) -> Option<bool>,
     pub(super) timing: Timing,
-    /// What to run next; `{host}` stands for the destination.
+    /// What to run next; `{host}` and `{port}` stand for the destination.
     pub(super) checks: &'static [&'static str],
 }
 
@@ -101,18 +101,18 @@ const fn plain(
     }
 }
 
-const CURL: &str = "curl -Iv https://{host}";
-const TCP: &str = "nc -z -v {host} 443";
+const CURL: &str = "curl -Iv https://{host}:{port}";
+const TCP: &str = "nc -z -v {host} {port}";
 const LOOKUP: &str = "nslookup {host}";
 const LOOKUP_AZURE: &str = "nslookup {host} 168.63.129.16";
-const TRACE: &str = "traceroute -T {host} -p 443";
+const TRACE: &str = "traceroute -T {host} -p {port}";
 const ROUTES: &str =
     "az network nic show-effective-route-table --resource-group <node resource group> --name <nic>";
 const NSGS: &str =
     "az network nic list-effective-nsg --resource-group <node resource group> --name <nic>";
 const PROXY: &str = "az aks show --resource-group <resource group> --name <cluster> --query httpProxyConfig.httpsProxy";
 const RANGES: &str = "az aks show --resource-group <resource group> --name <cluster> --query apiServerAccessProfile.authorizedIpRanges";
-const CERTIFICATE: &str = "openssl s_client -connect {host}:443 -servername {host}";
+const CERTIFICATE: &str = "openssl s_client -connect {host}:{port} -servername {host}";
 const TOP: &str = "kubectl top nodes";
 
 pub(super) const PROXY_NAME: &[Candidate] = &[Candidate {

@@ -93,7 +93,11 @@ enum Effect {
 
 fn effect(path: &PoolPath) -> Effect {
     let Some(finding) = &path.blocked_by else {
-        return Effect::Unknown;
+        return match &path.dropped_by {
+            Some(drop) if drop.firewall => Effect::Firewall,
+            Some(_) => Effect::Silent,
+            None => Effect::Unknown,
+        };
     };
     match finding.code.as_str() {
         "NSG102" | "NSG104" | "DNS102" => Effect::Name,
@@ -176,10 +180,11 @@ fn judge_blocked(
         }
         _ => Agreement::Undecided,
     };
-    let blocker = path.blocked_by.as_ref().map_or_else(
-        || "a block that no finding names".to_owned(),
-        |f| format!("{}: {}", f.code, f.title),
-    );
+    let blocker = match (&path.blocked_by, &path.dropped_by) {
+        (Some(finding), _) => format!("{}: {}", finding.code, finding.title),
+        (None, Some(drop)) => drop.why.clone(),
+        (None, None) => "a block that no finding names".to_owned(),
+    };
     let why = match agreement {
         Agreement::Agrees => format!(
             "{} from {} is what this does: {blocker}",

@@ -3,12 +3,13 @@
 mod analysis;
 mod candidates;
 mod comparison;
+mod context;
 mod observation;
 mod symptom;
 #[cfg(test)]
 mod tests;
 
-pub use analysis::{Analysis, KnownFinding, PoolPath};
+pub use analysis::{Analysis, DroppedBy, KnownFinding, PoolPath};
 pub use candidates::CauseKind;
 pub use comparison::{Agreement, PoolComparison};
 pub use observation::{Observation, ObservationError};
@@ -41,8 +42,20 @@ pub struct Reading {
     pub causes: Vec<Cause>,
     /// What is not behind it, and why.
     pub ruled_out: Vec<String>,
+    /// What would tell the causes apart, those about the likeliest first.
+    pub tell_apart: Vec<TellApart>,
     /// What else to know when reading it.
     pub notes: Vec<String>,
+}
+
+/// Something to run, and the causes that its result speaks for or against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TellApart {
+    /// A command or step.
+    pub run: String,
+    /// Kinds of the causes it is about.
+    pub about: Vec<CauseKind>,
 }
 
 /// A possible cause.
@@ -85,6 +98,7 @@ pub fn read(observation: &Observation, analysis: &Analysis) -> Result<Reading, O
     // Stable: the tables' own order decides between equals.
     causes.sort_by_key(|cause| doubt(cause.confidence));
     Ok(Reading {
+        tell_apart: tell_apart(&causes),
         known: symptom.known,
         meaning: symptom.meaning.to_owned(),
         proves: proves(&symptom, analysis),
@@ -100,7 +114,9 @@ pub fn read(observation: &Observation, analysis: &Analysis) -> Result<Reading, O
 /// The blockers of the analysis that predict the observation. As certain as the finding when every compared path is
 /// blocked by one; otherwise the observation may come from a pool that is not, and it is likely at most.
 fn blockers(symptom: &Symptom, comparisons: &[PoolComparison], analysis: &Analysis) -> Vec<Cause> {
-    let all = comparisons.iter().all(|c| c.finding.is_some());
+    let all = comparisons
+        .iter()
+        .all(|c| c.verdict == TrafficVerdict::Blocked && c.agreement == Agreement::Agrees);
     let mut causes: Vec<Cause> = Vec::new();
     for comparison in comparisons {
         let finding = analysis
@@ -109,7 +125,10 @@ fn blockers(symptom: &Symptom, comparisons: &[PoolComparison], analysis: &Analys
             .filter(|path| path.node_pools == comparison.node_pools)
             .filter_map(|path| path.blocked_by.as_ref())
             .find(|f| Some(&f.code) == comparison.finding.as_ref());
-        let Some(finding) = finding else { continue };
+        let Some(finding) = finding else {
+            causes.extend(unnamed(comparison, analysis, all));
+            continue;
+        };
         if let Some(cause) = causes
             .iter_mut()
             .find(|c| c.finding.as_ref() == Some(&finding.code) && c.summary == finding.title)
@@ -139,6 +158,49 @@ fn blockers(symptom: &Symptom, comparisons: &[PoolComparison], analysis: &Analys
         });
     }
     causes
+}
+
+/// A blocker that the analysis found for this destination, and that no finding is about.
+fn unnamed(comparison: &PoolComparison, analysis: &Analysis, all: bool) -> Option<Cause> {
+    if comparison.verdict != TrafficVerdict::Blocked || comparison.agreement != Agreement::Agrees {
+        return None;
+    }
+    let drop = analysis
+        .paths
+        .iter()
+        .find(|path| path.node_pools == comparison.node_pools && path.blocked_by.is_none())?
+        .dropped_by
+        .as_ref()?;
+    Some(Cause {
+        kind: CauseKind::Blocker,
+        summary: drop.why.clone(),
+        confidence: if all {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        },
+        evidence: vec![comparison.why.clone()],
+        finding: None,
+        next: vec!["allow the destination there, then try again".to_owned()],
+    })
+}
+
+/// The causes' checks, each once with all causes that it is about.
+fn tell_apart(causes: &[Cause]) -> Vec<TellApart> {
+    let mut all: Vec<TellApart> = Vec::new();
+    for cause in causes {
+        for run in &cause.next {
+            match all.iter_mut().find(|known| known.run == *run) {
+                Some(known) if known.about.contains(&cause.kind) => {}
+                Some(known) => known.about.push(cause.kind),
+                None => all.push(TellApart {
+                    run: run.clone(),
+                    about: vec![cause.kind],
+                }),
+            }
+        }
+    }
+    all
 }
 
 fn doubt(confidence: Confidence) -> u8 {
@@ -202,7 +264,12 @@ fn weigh(
         next: candidate
             .checks
             .iter()
-            .map(|check| check.replace("{host}", observation.host()))
+            .map(|check| {
+                let port = observation.port.unwrap_or(443).to_string();
+                check
+                    .replace("{host}", observation.host())
+                    .replace("{port}", &port)
+            })
             .collect(),
     })
 }

@@ -11,6 +11,8 @@ pub struct Observation {
     pub http_status: Option<u16>,
     /// Host that was asked, without scheme and port.
     pub destination: Option<String>,
+    /// Port that was asked; 443 when not told.
+    pub port: Option<u16>,
     /// What the client printed: error text, headers or body.
     pub text: Option<String>,
     /// Whether it fails each time or only sometimes (R8.1).
@@ -54,6 +56,14 @@ pub(super) enum Seen {
 }
 
 impl Observation {
+    /// Whether it can be read, without reading it.
+    ///
+    /// # Errors
+    /// [`ObservationError`] when nothing was given, or values that do not go together.
+    pub fn check(&self) -> Result<(), ObservationError> {
+        self.seen().map(drop)
+    }
+
     /// What was seen, as one thing.
     ///
     /// # Errors

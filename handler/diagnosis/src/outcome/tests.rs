@@ -5,6 +5,7 @@ fn seen(exit: Option<u8>, status: Option<u16>) -> Observation {
         curl_exit: exit,
         http_status: status,
         destination: Some("mcr.microsoft.com".to_owned()),
+        port: None,
         text: None,
         pattern: Pattern::Unknown,
         node_pool: None,
@@ -34,6 +35,7 @@ fn path(pool: &str, verdict: TrafficVerdict, code: Option<&str>) -> PoolPath {
         node_pools: vec![pool.to_owned()],
         verdict,
         blocked_by: code.map(finding),
+        dropped_by: None,
     }
 }
 

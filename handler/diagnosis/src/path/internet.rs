@@ -91,7 +91,7 @@ pub(super) fn public(security: &Security) -> AddressSet {
 }
 
 /// Where a packet that no rule and no route drops ends.
-fn translated(facts: &Facts, balancer: Balancer<'_>, carrier: &Carrier) -> Reach {
+pub(crate) fn translated(facts: &Facts, balancer: Balancer<'_>, carrier: &Carrier) -> Reach {
     match carrier.method {
         Method::Unknown => Reach::Undetermined,
         Method::None => Reach::NoMethod,

@@ -8,7 +8,7 @@ mod route;
 mod security;
 
 pub(crate) use carrier::Carrier;
-pub(crate) use internet::{Internet, Reach};
+pub(crate) use internet::{Internet, Reach, translated};
 pub(crate) use kubenet::{PodRoute, in_pod_range, is_pod_route, pod_range_known, pod_route};
 pub(crate) use route::{DefaultRoute, Routes, Via, gateway};
 pub(crate) use security::{LevelGroup, PoolParts, Security, Summary};

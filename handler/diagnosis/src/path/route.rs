@@ -72,10 +72,6 @@ pub(crate) struct Routes<'f> {
     /// Why a gateway may have taught the subnet routes; `None`: it cannot have.
     pub(crate) gateway: Option<String>,
     /// All effective routes, computed.
-    #[allow(
-        dead_code,
-        reason = "for destinations other than the internet as a whole"
-    )]
     pub(crate) effective: Result<EffectiveRoutes, Missing>,
     /// The IPv4 default route.
     pub(crate) default: DefaultRoute,

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 pub use finding::{Affected, Confidence, Evidence, Finding, Remediation, Severity};
 pub use schema::schema;
+pub(crate) use schema::schema_of;
 pub use sections::{
     Allocation, Backend, Capacity, DecidedBy, Device, Disks, EgressEndpointItem, EgressEndpoints,
     EndpointSource, FinalState, HotNode, Method, NatAssociation, NatGatewayItem, NatGatewaySection,

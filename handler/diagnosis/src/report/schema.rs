@@ -1,14 +1,19 @@
 //! The report's JSON Schema, generated from its types.
 
 use serde_json::{Map, Value, json};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use super::Report;
 
 /// JSON Schema (2020-12) of [`Report`], with its parts in `$defs`.
 pub fn schema() -> Value {
+    schema_of::<Report>("AKS egress report")
+}
+
+/// JSON Schema (2020-12) of an answer, with its parts in `$defs`.
+pub(crate) fn schema_of<T: ToSchema>(title: &str) -> Value {
     let mut parts = Vec::new();
-    Report::schemas(&mut parts);
+    T::schemas(&mut parts);
     // Parts are sorted and each is there once, so that the schema is the same on every run.
     let mut defs: Vec<(String, Value)> = parts
         .into_iter()
@@ -20,8 +25,8 @@ pub fn schema() -> Value {
         "$schema".to_owned(),
         json!("https://json-schema.org/draft/2020-12/schema"),
     );
-    root.insert("title".to_owned(), json!("AKS egress report"));
-    if let Value::Object(report) = serde_json::to_value(Report::schema()).unwrap_or(Value::Null) {
+    root.insert("title".to_owned(), json!(title));
+    if let Value::Object(report) = serde_json::to_value(T::schema()).unwrap_or(Value::Null) {
         root.extend(report);
     }
     root.insert(

@@ -17,7 +17,7 @@ use crate::report::Need;
 use crate::security::Service;
 
 /// The FQDN tag that AKS's documentation recommends (R5.14).
-pub(super) const AKS_TAG: &str = "AzureKubernetesService";
+pub(crate) const AKS_TAG: &str = "AzureKubernetesService";
 
 /// A firewall that serves, at one next hop.
 #[derive(Debug)]
@@ -247,7 +247,7 @@ fn unread(ctx: &Context<'_>, firewall: &AzureFirewall) -> Vec<Missing> {
 }
 
 /// The hosts that the documentation, and ARM's list, give to the FQDN tag (R5.14).
-fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
+pub(crate) fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
     let listed = needed.iter().map(|endpoint| endpoint.domain_name.clone());
     let table = view.cloud.map(catalogue);
     let base = table

@@ -76,7 +76,7 @@ mod out114;
 mod out115;
 mod out116;
 mod out117;
-mod routing;
+pub(crate) mod routing;
 mod snt101;
 mod snt102;
 mod snt103;

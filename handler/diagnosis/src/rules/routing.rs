@@ -205,7 +205,7 @@ pub(super) fn own_network(ctx: &Context<'_>) -> bool {
 }
 
 /// `az network route-table route {verb}`
-pub(super) fn az_route(verb: &str, table: &Id, name: &str) -> Az {
+pub(crate) fn az_route(verb: &str, table: &Id, name: &str) -> Az {
     Az::new(&format!("network route-table route {verb}"))
         .opt("--subscription", table.subscription().unwrap_or_default())
         .opt(

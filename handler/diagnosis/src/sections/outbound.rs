@@ -5,7 +5,7 @@ use crate::facts::{AzureFirewall, HopOwner, Id, OutboundType, lookup};
 use crate::network::nsg::{Origin, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{Decision, Outcome};
-use crate::path::{DefaultRoute, Path as Walked, PoolParts, Reach, Summary, Via};
+use crate::path::{Carrier, DefaultRoute, Path as Walked, PoolParts, Reach, Summary, Via};
 use crate::report::{
     Device, Finding, Method, NextHop, Outbound, Path, RouteSource, Scope, Step, StepKind,
 };
@@ -125,7 +125,7 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
         steps.push(step(
             StepKind::Snat,
             carrier.device.as_ref(),
-            lower_first(&format!("{:?}", carrier.method)),
+            method_word(carrier.method),
             carrier.why.clone(),
         ));
     }
@@ -196,7 +196,7 @@ fn security_steps(walked: &Walked<'_>) -> Vec<Step> {
 }
 
 /// `rule no-internet (priority 200, subnet level) denies`
-fn rule_name(decision: &Decision<RuleName>) -> String {
+pub(crate) fn rule_name(decision: &Decision<RuleName>) -> String {
     let name = |by: &RuleName| {
         let level = match by.level {
             crate::network::nsg::Level::Nic => "NIC",
@@ -273,6 +273,11 @@ fn step(kind: StepKind, resource: Option<&Id>, decision: String, why: String) ->
     }
 }
 
+/// The method as the report spells it.
+pub(crate) fn method_word(method: Method) -> String {
+    lower_first(&format!("{method:?}"))
+}
+
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     chars
@@ -281,7 +286,8 @@ fn lower_first(text: &str) -> String {
         .unwrap_or_default()
 }
 
-fn next_hop(default: &DefaultRoute) -> NextHop {
+/// Where a route leads; unknown unless it is decided.
+pub(crate) fn next_hop(default: &DefaultRoute) -> NextHop {
     let Some(Via {
         hop,
         source,
@@ -309,7 +315,8 @@ fn next_hop(default: &DefaultRoute) -> NextHop {
     }
 }
 
-fn device(id: &Id, method: Method) -> Device {
+/// A device as the report shows it.
+pub(crate) fn device(id: &Id, method: Method) -> Device {
     let kind = match method {
         Method::NatGateway => "Microsoft.Network/natGateways",
         Method::AzureFirewall => "Microsoft.Network/azureFirewalls",
@@ -334,7 +341,7 @@ fn firewall<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f AzureFirew
 }
 
 /// The addresses that a firewall's traffic leaves with: those of a NAT gateway on its subnet, else its own.
-fn firewall_ips(ctx: &Context<'_>, firewall: &AzureFirewall) -> Option<Vec<String>> {
+pub(crate) fn firewall_ips(ctx: &Context<'_>, firewall: &AzureFirewall) -> Option<Vec<String>> {
     if let Some(subnet) = &firewall.subnet_id {
         let subnet = lookup(&ctx.facts.subnets, subnet).as_known()?;
         if let Some(gateway) = &subnet.nat_gateway_id {
@@ -355,14 +362,20 @@ fn firewall_ips(ctx: &Context<'_>, firewall: &AzureFirewall) -> Option<Vec<Strin
 
 /// The addresses that the internet sees; `None` when not known.
 pub(crate) fn public_ips(ctx: &Context<'_>, walked: &Walked<'_>) -> Option<Vec<String>> {
-    let carrier = &walked.carrier;
+    match walked.carrier.method {
+        Method::VirtualAppliance => firewall_ips(ctx, firewall(ctx, walked)?),
+        _ => carrier_ips(ctx, &walked.carrier),
+    }
+}
+
+/// The addresses that the internet sees behind a carrier of the cluster's own; `None` when not known.
+pub(crate) fn carrier_ips(ctx: &Context<'_>, carrier: &Carrier) -> Option<Vec<String>> {
     match carrier.method {
         Method::LoadBalancer => texts(ctx.balancer.outbound_addresses().ok()?).ok(),
         Method::NatGateway => {
             let body = lookup(&ctx.facts.nat_gateways, carrier.device.as_ref()?).as_known()?;
             texts(ctx.balancer.of_gateway(body)).ok()
         }
-        Method::VirtualAppliance => firewall_ips(ctx, firewall(ctx, walked)?),
         Method::None => Some(Vec::new()),
         _ => None,
     }

@@ -94,7 +94,8 @@ impl<'c, 'f> Guard<'c, 'f> {
         Some(set.of(Family::V4)).filter(|set| !set.is_empty())
     }
 
-    fn levels(&self) -> impl Iterator<Item = (Level, &'c LevelGroup)> {
+    /// NIC, then subnet.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = (Level, &'c LevelGroup)> {
         [
             (Level::Nic, self.nic),
             (Level::Subnet, &self.path.security.subnet),

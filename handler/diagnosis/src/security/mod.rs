@@ -11,4 +11,4 @@ pub(crate) use needs::{ApiServer, api_server, isolated};
 pub(crate) use probe::Probe;
 pub(crate) use service::Service;
 pub use service::tags_of_services;
-pub(crate) use standing::{Block, Standing, public};
+pub(crate) use standing::{Block, Standing, named, open_words, public};

@@ -34,25 +34,13 @@ impl Guard<'_, '_> {
     pub(crate) fn standing(
         &self,
         service: Service,
-        (protocol, port): (Protocol, u16),
+        flow: (Protocol, u16),
         location: Option<&str>,
     ) -> Standing {
-        let class = FlowClass::new(self.sources(), public(), protocol, PortSet::one(port));
         let mut blocks = Vec::new();
         let mut open = Vec::new();
         let mut known = true;
-        for (parts, by_address) in self.by_name_and_address(&class) {
-            let mut at_level = at_level(&parts, service, location);
-            // By name it stays open, or no more than likely: then the addresses of the service's own tag decide.
-            if !at_level.is_sure()
-                && let Some(destinations) = self.addresses_of(service, location)
-            {
-                let parts = by_address(FlowClass {
-                    destinations,
-                    ..class.clone()
-                });
-                at_level = by_addresses(&parts, service, location);
-            }
+        for at_level in self.at_levels(service, flow, location) {
             match at_level {
                 AtLevel::Allowed => {}
                 AtLevel::Denied(block) => blocks.push(block),
@@ -67,6 +55,48 @@ impl Guard<'_, '_> {
             (true, true) => Standing::Allowed,
             (true, false) => Standing::Unknown(open),
         }
+    }
+
+    /// The same level by level: NIC, then subnet.
+    pub(crate) fn standing_by_level(
+        &self,
+        service: Service,
+        flow: (Protocol, u16),
+        location: Option<&str>,
+    ) -> Vec<Standing> {
+        self.at_levels(service, flow, location)
+            .into_iter()
+            .map(|at_level| match at_level {
+                AtLevel::Allowed => Standing::Allowed,
+                AtLevel::Denied(block) => Standing::Denied(vec![block]),
+                AtLevel::Unknown(why) => Standing::Unknown(why),
+            })
+            .collect()
+    }
+
+    fn at_levels(
+        &self,
+        service: Service,
+        (protocol, port): (Protocol, u16),
+        location: Option<&str>,
+    ) -> Vec<AtLevel> {
+        let class = FlowClass::new(self.sources(), public(), protocol, PortSet::one(port));
+        self.by_name_and_address(&class)
+            .map(|(parts, by_address)| {
+                let by_name = at_level(&parts, service, location);
+                // By name it stays open, or no more than likely: then the addresses of the service's own tag decide.
+                match self.addresses_of(service, location) {
+                    Some(destinations) if !by_name.is_sure() => {
+                        let parts = by_address(FlowClass {
+                            destinations,
+                            ..class.clone()
+                        });
+                        by_addresses(&parts, service, location)
+                    }
+                    _ => by_name,
+                }
+            })
+            .collect()
     }
 
     /// What the rules do with a set of addresses.

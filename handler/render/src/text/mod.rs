@@ -1,10 +1,18 @@
 //! The report for a terminal.
 
+mod bypass;
 mod findings;
+mod outcome;
 mod page;
+mod paths;
 mod sections;
 
-use egress_diagnosis::report::{Report, Status};
+use egress_diagnosis::report::{ClusterSummary, Report, Status};
+use egress_diagnosis::trace::Trace;
+
+pub use bypass::bypass_plan;
+pub use outcome::outcome;
+pub use paths::paths;
 
 use page::{Page, Tone};
 
@@ -39,6 +47,22 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
     sections::next_steps(&mut page, report);
     sections::stats(&mut page, report);
     page.finish()
+}
+
+/// Traces alone, to follow a report.
+pub fn traces(traces: &[Trace], options: &TextOptions) -> String {
+    let mut page = Page::new(*options);
+    paths::traces(&mut page, traces);
+    page.finish()
+}
+
+/// The cluster in one line.
+fn cluster_line(page: &mut Page, cluster: &ClusterSummary) {
+    let text = format!(
+        "{} in resource group {}",
+        cluster.name, cluster.resource_group
+    );
+    page.field("cluster", &text);
 }
 
 fn head(page: &mut Page, report: &Report) {

@@ -1,7 +1,7 @@
 //! What carries the traffic, SNAT, gaps, next steps and cost.
 
 use egress_diagnosis::report::{
-    Allocation, Capacity, CheckStatus, GapCause, Method, Path, Report, Scope, Snat, SnatDevice,
+    Allocation, Capacity, CheckStatus, Gap, GapCause, Method, Path, Report, Scope, Snat, SnatDevice,
 };
 
 use super::page::{Page, Tone};
@@ -187,11 +187,15 @@ fn words(capacity: &Capacity) -> String {
 }
 
 pub(super) fn gaps(page: &mut Page, report: &Report) {
-    if report.gaps.is_empty() {
+    gap_list(page, &report.gaps);
+}
+
+pub(super) fn gap_list(page: &mut Page, gaps: &[Gap]) {
+    if gaps.is_empty() {
         return;
     }
     page.heading("What could not be read");
-    for gap in &report.gaps {
+    for gap in gaps {
         let cause = match gap.cause {
             GapCause::Forbidden => "forbidden",
             GapCause::NotFound => "not found",

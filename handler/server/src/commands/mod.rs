@@ -1,5 +1,7 @@
 //! The commands. Each gives its exit code back to `main`.
 
+mod answers;
+mod ask;
 mod findings;
 mod report;
 mod sandbox;
@@ -9,6 +11,7 @@ mod stop;
 
 use tokio::runtime::{Builder, Runtime};
 
+pub(crate) use answers::{bypass_plan, outcome, paths};
 pub(crate) use findings::findings;
 pub(crate) use report::report;
 pub(crate) use sandbox::sandbox;

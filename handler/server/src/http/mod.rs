@@ -1,9 +1,11 @@
 //! HTTP as the Functions host forwards it: original paths under `/api`, and `GET /` for its readiness probe.
 
+mod answers;
 mod catalogue;
 mod fields;
 mod finish;
 mod formats;
+mod observation;
 mod parameters;
 mod report;
 mod sections;
@@ -26,6 +28,7 @@ use tower::util::MapRequestLayer;
 use crate::problem::{Code, Problem};
 use crate::reports::Reports;
 
+pub(crate) use self::catalogue::SCHEMAS;
 pub(crate) use self::parameters::{DEFAULT_WINDOW, parse_window};
 use self::sections::Section;
 
@@ -90,9 +93,21 @@ impl App {
             .route("/api/egress/endpoints", section(Section::Endpoints))
             .route("/api/egress/nat-gateway", section(Section::NatGateway))
             .route("/api/egress/snat", section(Section::Snat))
+            .route(
+                "/api/egress/paths",
+                get(answers::paths).post(answers::paths),
+            )
+            .route(
+                "/api/egress/outcome",
+                get(answers::outcome).post(answers::outcome),
+            )
+            .route(
+                "/api/egress/bypass-plan",
+                get(answers::bypass_plan).post(answers::bypass_plan),
+            )
             .route("/api/findings", get(catalogue::list))
             .route("/api/findings/{code}", get(catalogue::page))
-            .route("/api/schemas/report.json", get(catalogue::report_schema))
+            .route("/api/schemas/{file}", get(catalogue::schema))
             .route("/api/health", get(health))
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(any(not_found))

@@ -1,5 +1,7 @@
 //! The fields of a report request, checked strictly: what is not understood is refused, never ignored.
 
+use egress_diagnosis::report::Pattern;
+use egress_diagnosis::trace::Destination;
 use jiff::{SignedDuration, SpanRelativeTo, fmt::temporal::SpanParser};
 use serde_json::Value;
 
@@ -10,7 +12,15 @@ use crate::problem::Problem;
 use super::fields::Field;
 use super::formats::Format;
 
-const KNOWN: [&str; 4] = ["clusterId", "window", "fresh", "format"];
+/// Fields of every request about a cluster.
+const KNOWN: [&str; 6] = [
+    "clusterId",
+    "window",
+    "destination",
+    "pattern",
+    "fresh",
+    "format",
+];
 
 /// Default length of the metrics window.
 pub(crate) const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(6);
@@ -24,16 +34,36 @@ pub(super) struct Parameters {
     pub(super) fresh: bool,
     /// The format named in the request; the `Accept` header decides when there is none.
     pub(super) format: Option<Format>,
+    /// Whose path is wanted.
+    pub(super) destination: Option<Destination>,
+    /// What the caller has seen.
+    pub(super) pattern: Option<Pattern>,
+}
+
+/// The fields of a request, each known and given once.
+pub(super) struct Known(Vec<Field>);
+
+impl Known {
+    /// Refuses fields that are neither every request's nor among `more`, and those given more than once.
+    pub(super) fn check(mut fields: Vec<Field>, more: &[&'static str]) -> Result<Self, Problem> {
+        let known = [KNOWN.as_slice(), more].concat();
+        // A null is how some callers leave a field out.
+        fields.retain(|field| !field.value.is_null() || !known.contains(&field.name.as_str()));
+        refuse_unknown(&fields, &known)?;
+        refuse_doubled(&fields, &known)?;
+        Ok(Self(fields))
+    }
+
+    /// The value of a field; `None` when it was left out.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|f| f.name == name).map(|f| &f.value)
+    }
 }
 
 impl Parameters {
     /// Checks the fields.
-    pub(super) fn from_fields(mut fields: Vec<Field>) -> Result<Self, Problem> {
-        // A null is how some callers leave a field out.
-        fields.retain(|field| !field.value.is_null() || !KNOWN.contains(&field.name.as_str()));
-        refuse_unknown(&fields)?;
-        refuse_doubled(&fields)?;
-        let value = |name: &str| fields.iter().find(|f| f.name == name).map(|f| &f.value);
+    pub(super) fn from_fields(fields: &Known) -> Result<Self, Problem> {
+        let value = |name: &str| fields.value(name);
         Ok(Self {
             request: DiagnosisRequest {
                 cluster: cluster(value("clusterId"))?,
@@ -41,24 +71,26 @@ impl Parameters {
             },
             fresh: value("fresh").map_or(Ok(false), fresh)?,
             format: value("format").map(format).transpose()?,
+            destination: value("destination").map(destination).transpose()?,
+            pattern: value("pattern").map(pattern).transpose()?,
         })
     }
 }
 
-fn refuse_unknown(fields: &[Field]) -> Result<(), Problem> {
+fn refuse_unknown(fields: &[Field], known: &[&'static str]) -> Result<(), Problem> {
     let mut unknown: Vec<String> = fields
         .iter()
-        .filter(|f| !KNOWN.contains(&f.name.as_str()))
+        .filter(|f| !known.contains(&f.name.as_str()))
         .map(|f| shown(&f.name))
         .collect();
     unknown.dedup();
-    let Some(first) = fields.iter().find(|f| !KNOWN.contains(&f.name.as_str())) else {
+    let Some(first) = fields.iter().find(|f| !known.contains(&f.name.as_str())) else {
         return Ok(());
     };
     let text = format!(
         "unknown field {}; known are {}",
         unknown.join(", "),
-        KNOWN.join(", ")
+        known.join(", ")
     );
     Err(Problem::field(
         &first.name.chars().take(60).collect::<String>(),
@@ -66,8 +98,8 @@ fn refuse_unknown(fields: &[Field]) -> Result<(), Problem> {
     ))
 }
 
-fn refuse_doubled(fields: &[Field]) -> Result<(), Problem> {
-    let doubled = KNOWN
+fn refuse_doubled(fields: &[Field], known: &[&'static str]) -> Result<(), Problem> {
+    let doubled = known
         .iter()
         .find(|name| fields.iter().filter(|f| f.name == **name).count() > 1);
     doubled.map_or(Ok(()), |name| {
@@ -131,8 +163,30 @@ fn format(value: &Value) -> Result<Format, Problem> {
         .map_err(|why: String| Problem::field("format", why))
 }
 
+fn destination(value: &Value) -> Result<Destination, Problem> {
+    value
+        .as_str()
+        .ok_or_else(|| "destination must be a string".to_owned())
+        .and_then(|text| {
+            text.parse()
+                .map_err(|error: egress_diagnosis::trace::DestinationError| error.to_string())
+        })
+        .map_err(|text| Problem::field("destination", text))
+}
+
+fn pattern(value: &Value) -> Result<Pattern, Problem> {
+    match value.as_str() {
+        Some("persistent") => Ok(Pattern::Persistent),
+        Some("intermittent") => Ok(Pattern::Intermittent),
+        _ => Err(Problem::field(
+            "pattern",
+            "pattern must be persistent or intermittent",
+        )),
+    }
+}
+
 /// As much of a caller's word as an answer repeats, quoted.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let start: String = text.chars().take(60).collect();
     format!("{start:?}")
 }

@@ -5,64 +5,124 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use egress_diagnosis::next_steps_for;
 use egress_diagnosis::report::Report;
-use http::{HeaderValue, header};
+use egress_diagnosis::trace::{Trace, trace};
+use egress_render::TextOptions;
+use http::{HeaderMap, HeaderValue, header};
+use serde::Serialize;
 
-use crate::engine::{self, DiagnosisError};
+use crate::engine::{self, Diagnosis, DiagnosisError};
 use crate::problem::{Code, Problem};
 
 use super::App;
 use super::fields;
 use super::formats::{self, Format};
-use super::parameters::Parameters;
+use super::parameters::{Known, Parameters};
 use super::sections::Section;
 
 /// Seconds after which a busy or throttled request is worth another try.
 const RETRY_AFTER_SECONDS: u32 = 10;
 
-/// The whole report.
+/// The whole report; with a destination also its trace.
 pub(super) async fn whole(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (report, format) = make(&app, request, &[Format::Json, Format::Text]).await?;
-    Ok(answer(match format {
-        Format::Json => Json(&*report).into_response(),
-        Format::Text => {
-            egress_render::text(&report, &egress_render::TextOptions::default()).into_response()
+    let asked = Asked::read(request, &[]).await?;
+    let format = asked.format(&[Format::Json, Format::Text])?;
+    let made = asked.diagnosis(&app).await?;
+    let traces = asked.traces(&made);
+    let report = &made.report;
+    Ok(answer(match (format, &traces) {
+        (Format::Json, None) => Json(&**report).into_response(),
+        (Format::Json, Some(traces)) => Json(WithTraces { report, traces }).into_response(),
+        (Format::Text, _) => {
+            let options = TextOptions::default();
+            let mut text = egress_render::text(report, &options);
+            if let Some(traces) = &traces {
+                text.push_str(&egress_render::traces(traces, &options));
+            }
+            text.into_response()
         }
     }))
 }
 
-/// One part of the report.
+/// One part of the report; with a destination also its trace.
 pub(super) async fn section(
     section: Section,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (report, _) = make(&app, request, &[Format::Json]).await?;
-    Ok(answer(Json(section.of(&report)).into_response()))
+    let asked = Asked::read(request, &[]).await?;
+    asked.format(&[Format::Json])?;
+    let made = asked.diagnosis(&app).await?;
+    let traces = asked.traces(&made);
+    let body = section.of(&made.report, traces.as_deref());
+    Ok(answer(Json(body).into_response()))
 }
 
-async fn make(
-    app: &App,
-    request: Request,
-    offered: &[Format],
-) -> Result<(Arc<Report>, Format), Problem> {
-    let headers = request.headers().clone();
-    let parameters = Parameters::from_fields(fields::read(request).await?)?;
-    let format = formats::choose(parameters.format, &headers, offered)?;
-    let reports = app
-        .reports
-        .as_ref()
-        .map_err(|wrong| Problem::new(Code::BadConfiguration, wrong.to_string()))?;
-    let report = reports
-        .get(parameters.request, parameters.fresh, engine::silent())
-        .await?;
-    Ok((report, format))
+/// A report and the trace of the destination that was asked for.
+#[derive(Serialize)]
+struct WithTraces<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    traces: &'a [Trace],
 }
 
-fn answer(mut response: Response) -> Response {
+/// A request about a cluster, checked and not yet answered.
+pub(super) struct Asked {
+    pub(super) parameters: Parameters,
+    pub(super) fields: Known,
+    headers: HeaderMap,
+}
+
+impl Asked {
+    /// Checks the request's fields; `more` are those of this route alone.
+    pub(super) async fn read(request: Request, more: &[&'static str]) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        let fields = Known::check(fields::read(request).await?, more)?;
+        Ok(Self {
+            parameters: Parameters::from_fields(&fields)?,
+            fields,
+            headers,
+        })
+    }
+
+    /// The format of the answer.
+    pub(super) fn format(&self, offered: &[Format]) -> Result<Format, Problem> {
+        formats::choose(self.parameters.format, &self.headers, offered)
+    }
+
+    /// Reads the cluster, or shares an earlier reading: the key is the cluster and the window, whatever else was asked.
+    pub(super) async fn diagnosis(&self, app: &App) -> Result<Diagnosis, Problem> {
+        let reports = app
+            .reports
+            .as_ref()
+            .map_err(|wrong| Problem::new(Code::BadConfiguration, wrong.to_string()))?;
+        let parameters = &self.parameters;
+        let mut made = reports
+            .get(
+                parameters.request.clone(),
+                parameters.fresh,
+                engine::silent(),
+            )
+            .await?;
+        if let Some(pattern) = parameters.pattern {
+            let steps = next_steps_for(&made.report, pattern);
+            Arc::make_mut(&mut made.report).next_steps = steps;
+        }
+        Ok(made)
+    }
+
+    /// The trace of the destination; `None` when none was asked for.
+    fn traces(&self, made: &Diagnosis) -> Option<Vec<Trace>> {
+        let destination = self.parameters.destination.as_ref()?;
+        Some(vec![trace(&made.facts, &made.report, destination)])
+    }
+}
+
+pub(super) fn answer(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("accept"));

@@ -4,6 +4,7 @@ use egress_diagnosis::report::{
     ClusterSummary, EgressEndpoints, Finding, Gap, NatGatewaySection, Outbound, Report,
     ReportWindow, Snat, Stats, Verdict,
 };
+use egress_diagnosis::trace::Trace;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -31,6 +32,9 @@ pub(super) struct SectionReport<'a> {
     findings: Vec<&'a Finding>,
     gaps: Vec<&'a Gap>,
     stats: &'a Stats,
+    /// The path of the destination that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traces: Option<&'a [Trace]>,
 }
 
 #[derive(Serialize)]
@@ -44,7 +48,11 @@ enum SectionBody<'a> {
 
 impl Section {
     /// This part of the report.
-    pub(super) fn of(self, report: &Report) -> SectionReport<'_> {
+    pub(super) fn of<'a>(
+        self,
+        report: &'a Report,
+        traces: Option<&'a [Trace]>,
+    ) -> SectionReport<'a> {
         SectionReport {
             schema_version: &report.schema_version,
             generated_at: report.generated_at,
@@ -69,6 +77,7 @@ impl Section {
                 .filter(|g| g.checks.is_empty() || g.checks.iter().any(|c| self.covers(c)))
                 .collect(),
             stats: &report.stats,
+            traces,
         }
     }
 

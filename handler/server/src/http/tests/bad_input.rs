@@ -7,12 +7,14 @@ use super::{get, post_json, report_uri, request, router, send};
 use crate::testing::{CLUSTER, FakeEngine, body, query};
 
 const REPORT: &str = "/api/egress/report";
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 7] = [
     "/api/egress/report",
     "/api/egress/outbound-type",
     "/api/egress/endpoints",
     "/api/egress/nat-gateway",
     "/api/egress/snat",
+    "/api/egress/paths",
+    "/api/egress/bypass-plan",
 ];
 
 #[tokio::test]
@@ -150,6 +152,20 @@ async fn bad_values_name_their_field() {
         ("format", "html", "not available in this version"),
         ("format", "", "json or text"),
         ("fresh", "yes", "true or false"),
+        ("pattern", "often", "persistent or intermittent"),
+        ("pattern", "", "persistent or intermittent"),
+        ("destination", "", "leave the field out"),
+        (
+            "destination",
+            "https://mcr.microsoft.com/v2/",
+            "mcr.microsoft.com",
+        ),
+        ("destination", "u:p@example.com", "user name"),
+        ("destination", "bücher.example", "xn--"),
+        ("destination", "example.com:65536", "1 to 65535"),
+        ("destination", "example .com", "blank"),
+        ("destination", "a.com,b.com", "one destination"),
+        ("destination", "2001:db8::1", "brackets"),
     ];
     for (field, value, wrong) in cases {
         let from_query = get(&router, &report_uri(&[(field, value)])).await;

@@ -61,6 +61,25 @@ async fn a_named_format_comes_before_the_accept_header() {
 }
 
 #[tokio::test]
+async fn paths_outcome_and_plan_are_json_or_text() {
+    for path in ["paths", "outcome", "bypass-plan"] {
+        let mut pairs = vec![("clusterId", CLUSTER)];
+        if path == "outcome" {
+            pairs.push(("curlExitCode", "28"));
+        }
+        let uri = format!("/api/egress/{path}?{}", query(&pairs));
+        let json = accept(&uri, "*/*").await;
+        assert_eq!(json.json()["cluster"]["id"], CLUSTER, "{path}");
+        let text = accept(&uri, "text/plain").await;
+        assert!(
+            text.header("content-type").starts_with("text/plain"),
+            "{path}"
+        );
+        assert!(text.body.contains("shop"), "{path}: {}", text.body);
+    }
+}
+
+#[tokio::test]
 async fn sections_are_json_only() {
     let pairs = query(&[("clusterId", CLUSTER), ("format", "text")]);
     let answer = get(

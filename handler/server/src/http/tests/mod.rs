@@ -1,5 +1,6 @@
 //! The routes, driven without a socket in front of an engine that never leaves the process.
 
+mod answers;
 mod bad_input;
 mod errors;
 mod formats;

@@ -1,0 +1,72 @@
+//! The routes beside the report: paths of a destination, the reading of an outcome, the plan to go past an appliance.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use egress_diagnosis::answers::{BypassAnswer, OutcomeAnswer, PathsAnswer};
+use egress_render::TextOptions;
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+use super::App;
+use super::formats::Format;
+use super::observation;
+use super::report::{Asked, answer};
+
+const FORMATS: [Format; 2] = [Format::Json, Format::Text];
+
+/// The traces of the required endpoints, or of one destination.
+pub(super) async fn paths(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let asked = Asked::read(request, &[]).await?;
+    let format = asked.format(&FORMATS)?;
+    let made = asked.diagnosis(&app).await?;
+    let destination = asked.parameters.destination.as_ref();
+    let paths = PathsAnswer::of(&made.facts, &made.report, destination);
+    Ok(written(format, &paths, egress_render::paths))
+}
+
+/// A curl exit code or HTTP status, read in the light of the analysis.
+pub(super) async fn outcome(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let asked = Asked::read(request, &observation::FIELDS).await?;
+    let format = asked.format(&FORMATS)?;
+    // Before Azure is asked for anything.
+    let seen = observation::read(&asked.fields, asked.parameters.pattern)?;
+    let made = asked.diagnosis(&app).await?;
+    let destination = asked.parameters.destination.as_ref();
+    let outcome = OutcomeAnswer::of(&made.facts, &made.report, seen, destination)
+        .map_err(observation::refused)?;
+    Ok(written(format, &outcome, egress_render::outcome))
+}
+
+/// How to go past the appliances for a moment; nothing is executed.
+pub(super) async fn bypass_plan(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let asked = Asked::read(request, &[]).await?;
+    let format = asked.format(&FORMATS)?;
+    let made = asked.diagnosis(&app).await?;
+    let destination = asked.parameters.destination.as_ref();
+    let plan = BypassAnswer::of(&made.facts, &made.report, destination);
+    Ok(written(format, &plan, egress_render::bypass_plan))
+}
+
+fn written<T: Serialize>(
+    format: Format,
+    body: &T,
+    text: fn(&T, &TextOptions) -> String,
+) -> Response {
+    answer(match format {
+        Format::Json => Json(body).into_response(),
+        Format::Text => text(body, &TextOptions::default()).into_response(),
+    })
+}
