@@ -305,7 +305,8 @@ async fn a_secured_hubs_firewall_is_confirmed_by_the_hubs_connections() {
         panic!("{:?}", facts.hops)
     };
     let firewall = facts.firewalls[id].as_known().expect("its body");
-    assert_eq!(firewall.hub_public_ips, ["20.71.10.4", "20.71.10.5"]);
+    let addresses: Vec<String> = (4..24).map(|last| format!("20.71.10.{last}")).collect();
+    assert_eq!(firewall.hub_public_ips, addresses);
 
     let denied = format!(
         "{text}\n[[faults]]\ngroup = \"rg-secured-hub\"\npath = \"/hubVirtualNetworkConnections\"\ndeny = true\n"

@@ -6,7 +6,9 @@ use crate::context::Context;
 use crate::facts::Facts;
 use crate::gaps::Gaps;
 use crate::next_steps::next_steps;
-use crate::report::{Check, Finding, Nodes, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats};
+use crate::report::{
+    Check, EgressEndpoints, Finding, Nodes, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats,
+};
 use crate::rules::{Outcome, RULES, Step, interim, suppress};
 use crate::sections;
 use crate::verdict::{Judged, verdict};
@@ -22,7 +24,8 @@ struct Ran {
 /// Diagnoses one cluster. Statistics are left for the caller to fill in.
 pub fn diagnose(facts: &Facts) -> Report {
     let ctx = Context::new(facts);
-    let ran = run(&ctx);
+    let egress_endpoints = sections::endpoints(&ctx);
+    let ran = run(&ctx, &egress_endpoints);
     let findings = findings(&ran);
     let judged: Vec<Judged> = ran
         .iter()
@@ -56,7 +59,7 @@ pub fn diagnose(facts: &Facts) -> Report {
         next_steps: next_steps(&verdict, &findings, &gaps),
         verdict,
         outbound,
-        egress_endpoints: sections::endpoints(&ctx),
+        egress_endpoints,
         nat_gateway: sections::nat_gateway(&ctx),
         snat,
         nodes: Nodes::default(),
@@ -69,7 +72,7 @@ pub fn diagnose(facts: &Facts) -> Report {
 }
 
 /// Runs every check, in packet order.
-fn run(ctx: &Context<'_>) -> Vec<Ran> {
+fn run(ctx: &Context<'_>, endpoints: &EgressEndpoints) -> Vec<Ran> {
     let mut outcomes: BTreeMap<&'static str, Outcome> = RULES
         .iter()
         .map(|rule| (rule.code, (rule.check)(ctx)))
@@ -89,7 +92,13 @@ fn run(ctx: &Context<'_>) -> Vec<Ran> {
         worst: Severity::Critical,
         outcome: (check.check)(ctx),
     });
-    let mut ran: Vec<Ran> = rules.chain(interim).collect();
+    let endpoints = Ran {
+        id: "path-endpoints",
+        step: Step::OutboundMethod,
+        worst: Severity::Critical,
+        outcome: interim::endpoints(ctx, endpoints),
+    };
+    let mut ran: Vec<Ran> = rules.chain(interim).chain([endpoints]).collect();
     ran.sort_by_key(|check| check.step);
     ran
 }

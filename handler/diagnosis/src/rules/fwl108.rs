@@ -67,7 +67,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 denied.push(Denied {
                     endpoint: &judged.endpoint,
                     by: &first.by,
-                    certain: !first.by_tag_contents,
+                    certain: !first.by_tag_contents && !first.may_pass_by,
                     pools: hits
                         .filter_map(|part| appliance.paths.get(part.path))
                         .flat_map(|path| path.used.pools.iter().copied())

@@ -52,7 +52,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     let target = server.target(FlowProtocol::Plain(Protocol::Tcp));
     Inspection::check(ctx, |appliance, inspection| {
         let name = inspection.firewall.id.name();
-        let parts = inspection.ask(appliance, &target);
+        let parts = inspection.ask(ctx, appliance, &target);
         let denied: Vec<&Part> = parts.iter().filter(|it| it.fate == Fate::Denied).collect();
         let mut outcome = Outcome {
             missing: inspection.unread.clone(),

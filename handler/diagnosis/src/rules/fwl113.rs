@@ -41,7 +41,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     Inspection::check(ctx, |appliance, inspection| {
         let name = inspection.firewall.id.name();
         let inspects = |rule: &RuleName| inspection.rules.inspects_tls(rule);
-        let parts = inspection.ask(appliance, &target);
+        let parts = inspection.ask(ctx, appliance, &target);
         let mut outcome = Outcome {
             missing: inspection.unread.clone(),
             ..Outcome::passed()

@@ -38,8 +38,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
         if !needed.any(|judged| judged.endpoint.domain_name == CURRENT_MIRROR) {
             return Outcome::passed();
         }
-        let old = inspection.ask(appliance, &host(LEGACY_MIRROR));
-        let new = inspection.ask(appliance, &host(CURRENT_MIRROR));
+        let old = inspection.ask(ctx, appliance, &host(LEGACY_MIRROR));
+        let new = inspection.ask(ctx, appliance, &host(CURRENT_MIRROR));
         let mut outcome = Outcome {
             missing: inspection.unread.clone(),
             ..Outcome::passed()

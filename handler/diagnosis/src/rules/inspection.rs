@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::Outcome;
 use super::appliance::{Appliance, serves};
 use crate::context::{Context, SubnetUse};
@@ -12,8 +14,11 @@ use crate::facts::{AzureFirewall, Datum, HopOwner, Id, Missing, lookup};
 use crate::network::firewall::{
     Caveat, FirewallPart, FirewallRules, FirewallView, FlowProtocol, RuleName, Target,
 };
+use crate::network::routes::Hop;
 use crate::network::{AddressSet, Doubt, Family, Outcome as Fate};
+use crate::path::Path;
 use crate::report::Need;
+use crate::sections;
 use crate::security::Service;
 
 /// The FQDN tag that AKS's documentation recommends (R5.14).
@@ -51,6 +56,8 @@ pub(crate) struct Part {
     /// Rules before it that may match.
     pub(crate) maybe: Vec<RuleName>,
     pub(crate) by_tag_contents: bool,
+    /// A route beside the default may take it past the firewall.
+    pub(crate) may_pass_by: bool,
     /// Undecided because nobody said which addresses a service tag holds.
     pub(crate) about_tags: bool,
 }
@@ -87,7 +94,7 @@ impl<'f> Inspection<'f> {
                     let targets = by_services(ctx, &endpoint, target);
                     let parts = targets.iter();
                     parts
-                        .flat_map(|target| ask(&rules, appliance, target))
+                        .flat_map(|target| ask(ctx, &rules, appliance, target))
                         .collect()
                 }),
                 endpoint,
@@ -132,9 +139,37 @@ impl<'f> Inspection<'f> {
         }
     }
 
+    /// What the firewall at a path's hop does with an endpoint that it was asked about, and that firewall.
+    pub(crate) fn of_path<'c>(
+        ctx: &'c Context<'f>,
+        path: &Path<'f>,
+        endpoint: &RequiredEndpoint,
+    ) -> Option<(&'c Self, Vec<&'c Part>)> {
+        let hop = |path: &Path<'_>| match path.routes.default.via()?.hop {
+            Hop::VirtualAppliance(address) => address,
+            _ => None,
+        };
+        let address = hop(path)?;
+        let inspection = ctx.inspections.iter().find(|it| it.address == address)?;
+        let mut sharing = ctx.paths.iter().filter(|it| hop(it) == Some(address));
+        let place = sharing.position(|it| std::ptr::eq(it, path))?;
+        let mut judged = inspection.endpoints.iter();
+        let judged = judged.find(|judged| judged.endpoint == *endpoint)?;
+        let parts = judged.parts.as_ref()?.iter();
+        Some((
+            inspection,
+            parts.filter(|part| part.path == place).collect(),
+        ))
+    }
+
     /// What becomes of traffic to a target, for each of the appliance's paths.
-    pub(super) fn ask(&self, appliance: &Appliance<'_, '_>, target: &Target) -> Vec<Part> {
-        ask(&self.rules, appliance, target)
+    pub(super) fn ask(
+        &self,
+        ctx: &Context<'_>,
+        appliance: &Appliance<'_, '_>,
+        target: &Target,
+    ) -> Vec<Part> {
+        ask(ctx, &self.rules, appliance, target)
     }
 
     /// The endpoints that the cluster or a feature of it needs.
@@ -167,7 +202,12 @@ fn firewall<'f>(ctx: &Context<'f>, id: &Id) -> Result<&'f AzureFirewall, Missing
     lookup(&ctx.facts.firewalls, id).known(|| format!("Azure Firewall {}", id.name()))
 }
 
-fn ask(rules: &FirewallRules, appliance: &Appliance<'_, '_>, target: &Target) -> Vec<Part> {
+fn ask(
+    ctx: &Context<'_>,
+    rules: &FirewallRules,
+    appliance: &Appliance<'_, '_>,
+    target: &Target,
+) -> Vec<Part> {
     let question = rules.ask(target);
     let mut all = Vec::new();
     for (path, walked) in appliance.paths.iter().enumerate() {
@@ -179,7 +219,16 @@ fn ask(rules: &FirewallRules, appliance: &Appliance<'_, '_>, target: &Target) ->
             .any(|part| Some(&part.decision.outcome) != parts.first().map(|p| &p.decision.outcome));
         // Which of the parts the senders are in is not known where their addresses are not.
         let open = mixed && !senders_known(&walked.used);
-        all.extend(parts.into_iter().map(|part| Part::of(path, part, open)));
+        let aside = sections::diversion(ctx, walked);
+        // A service tag may well hold the host, a prefix hardly.
+        let by_tag = aside.is_some_and(|route| route.address_prefix.parse::<IpNet>().is_err());
+        all.extend(parts.into_iter().map(|part| {
+            let denied = part.decision.outcome == Fate::Denied;
+            Part {
+                may_pass_by: aside.is_some(),
+                ..Part::of(path, part, open || by_tag && denied)
+            }
+        }));
     }
     all
 }
@@ -210,6 +259,7 @@ impl Part {
             by: decision.by.clone(),
             about_tags: decision.open.iter().any(|open| is_about_tags(&open.doubts)),
             maybe: decision.open.iter().map(|open| open.rule.clone()).collect(),
+            may_pass_by: false,
             by_tag_contents: part
                 .caveats
                 .iter()
@@ -285,7 +335,10 @@ fn by_services(ctx: &Context<'_>, endpoint: &RequiredEndpoint, target: Target) -
     let location = ctx.cluster().location.as_deref();
     let services = Service::of_host(&endpoint.category, &endpoint.domain_name);
     let known = services.iter().map(|service| {
-        let addresses = ctx.tags.get(&service.tag(location))?.of(Family::V4);
+        let addresses = ctx
+            .tags
+            .get(&service.addresses_tag(location)?)?
+            .of(Family::V4);
         (!addresses.is_empty()).then(|| Target {
             addresses,
             ..target.clone()
@@ -312,7 +365,7 @@ pub(super) fn label(endpoint: &RequiredEndpoint) -> String {
 }
 
 /// `rule a of collection b (priority 300) in group c (priority 200)`
-pub(super) fn rule_label(rule: &RuleName) -> String {
+pub(crate) fn rule_label(rule: &RuleName) -> String {
     let priority = |p: Option<u32>| p.map_or(String::new(), |p| format!(" (priority {p})"));
     let group = rule.group.as_ref().map_or(String::new(), |group| {
         format!(
@@ -330,7 +383,7 @@ pub(super) fn rule_label(rule: &RuleName) -> String {
 }
 
 /// The resource that holds a rule: its group, else its policy, else the firewall.
-pub(super) fn holder<'r>(rule: &'r RuleName, firewall: &'r AzureFirewall) -> &'r Id {
+pub(crate) fn holder<'r>(rule: &'r RuleName, firewall: &'r AzureFirewall) -> &'r Id {
     let policy = rule.group.as_ref().or(rule.policy.as_ref());
     policy.unwrap_or(&firewall.id)
 }

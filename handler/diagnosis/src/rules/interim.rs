@@ -8,6 +8,7 @@ use crate::facts::{HopOwner, NextHopType, OutboundType};
 use crate::network::AddressTerm;
 use crate::network::routes::Hop;
 use crate::path::is_pod_route;
+use crate::report::{EgressEndpointItem, EgressEndpoints, Need, TrafficVerdict};
 use crate::security::isolated;
 
 /// A check without a finding code.
@@ -121,6 +122,39 @@ fn firewall(ctx: &Context<'_>) -> Outcome {
     }
     if appliances.is_empty() && !outcome.is_open() {
         return Outcome::not_applicable("no route sends traffic to an appliance");
+    }
+    outcome
+}
+
+/// Whatever the other checks found: with a required endpoint whose verdict is not known, or blocked by something that no
+/// finding covers, nothing is healthy.
+pub(crate) fn endpoints(ctx: &Context<'_>, section: &EgressEndpoints) -> Outcome {
+    if isolated(ctx) {
+        return Outcome::not_applicable("the cluster needs nothing of the internet");
+    }
+    let mut outcome = Outcome::passed();
+    let required = section.items.iter();
+    let open = required
+        .filter(|item| item.need == Need::Required && item.verdict != TrafficVerdict::Allowed);
+    let open: Vec<&EgressEndpointItem> = open.collect();
+    if let Some(first) = open.first() {
+        let why = first
+            .by_pool
+            .iter()
+            .find(|pool| pool.verdict != TrafficVerdict::Allowed)
+            .map_or("not every pool's way is known", |pool| pool.why.as_str());
+        let verb = match first.verdict {
+            TrafficVerdict::Blocked => "is blocked",
+            TrafficVerdict::Partial => "is blocked for some pools",
+            _ => "may not be reachable",
+        };
+        let more = match open.len() {
+            1 => String::new(),
+            n => format!(" ({} more required endpoints are not known to be)", n - 1),
+        };
+        outcome
+            .undecided
+            .push(format!("{} {verb}: {why}{more}", first.domain_name));
     }
     outcome
 }

@@ -5,12 +5,13 @@ use crate::endpoints::{Protocol, RequiredEndpoint, View, required};
 use crate::facts::Direction;
 use crate::network::nsg::{FlowClass, RuleName};
 use crate::network::routes::Hop;
-use crate::network::{self, AddressSet, PortSet};
+use crate::network::{self, AddressSet, Outcome as Fate, PortSet};
 use crate::path::Path;
 use crate::report::{
     DecidedBy, EgressEndpointItem, EgressEndpoints, EndpointSource, Method, PoolVerdict,
     TrafficVerdict,
 };
+use crate::rules::inspection::{Inspection, Part, holder, rule_label};
 use crate::security::{self, ApiServer, Guard, Service, Standing};
 
 /// The endpoints with a verdict for each pool.
@@ -104,7 +105,8 @@ fn judge(ctx: &Context<'_>, guard: &Guard<'_, '_>, endpoint: &RequiredEndpoint) 
                 Protocol::Udp => network::Protocol::Udp,
                 Protocol::Https | Protocol::Http | Protocol::Tcp => network::Protocol::Tcp,
             };
-            by_rules(ctx, guard, endpoint, (protocol, port)).unwrap_or_else(|| by_path(guard.path))
+            by_rules(ctx, guard, endpoint, (protocol, port))
+                .unwrap_or_else(|| by_path(ctx, guard.path, endpoint))
         }
         _ => unknown("its port or protocol is not known"),
     };
@@ -254,8 +256,8 @@ fn denied(rule: &RuleName) -> Decided {
 }
 
 /// What the route and the outbound method make of a packet that the security groups let pass.
-fn by_path(path: &Path<'_>) -> Decided {
-    if let Some(route) = path.routes.diversions().first() {
+fn by_path(ctx: &Context<'_>, path: &Path<'_>, endpoint: &RequiredEndpoint) -> Decided {
+    if let Some(route) = super::outbound::diversion(ctx, path) {
         return unknown(format!(
             "route {} leads {} elsewhere, and the host's addresses are not known",
             route.name, route.address_prefix
@@ -293,6 +295,9 @@ fn by_path(path: &Path<'_>) -> Decided {
             why: carrier.why.clone(),
         },
         Method::VirtualAppliance | Method::AzureFirewall | Method::VirtualNetworkGateway => {
+            if let Some((inspection, parts)) = Inspection::of_path(ctx, path, endpoint) {
+                return by_firewall(inspection, &parts);
+            }
             unknown(
                 "the next hop decides by rules of its own; the checks of the egress appliance say what is known of them",
             )
@@ -309,6 +314,73 @@ fn by_path(path: &Path<'_>) -> Decided {
         Method::LoadBalancer | Method::InstancePublicIp | Method::DefaultOutboundAccess => {
             allowed(&carrier.why)
         }
+    }
+}
+
+/// What the Azure Firewall at the next hop decides for the packets of one path (R5.21).
+fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part]) -> Decided {
+    let firewall = inspection.firewall;
+    let name = firewall.id.name();
+    let any = |fate| parts.iter().find(|part| part.fate == fate);
+    let by = |part: &Part| DecidedBy {
+        resource_id: Some(holder(&part.by, firewall).clone()),
+        rule: (!part.by.is_implicit()).then(|| part.by.rule.clone()),
+        priority: part.by.collection_priority,
+    };
+    if parts.is_empty() {
+        return unknown("the addresses that send are not known");
+    }
+    if let Some(open) = any(Fate::Undecidable) {
+        let rule = open.maybe.first().unwrap_or(&open.by);
+        return unknown(if rule.is_implicit() {
+            format!("what Azure Firewall {name} does with it is not known")
+        } else {
+            format!(
+                "whether {} of Azure Firewall {name} matches it is not known",
+                rule_label(rule)
+            )
+        });
+    }
+    match (any(Fate::Denied), any(Fate::Allowed)) {
+        (Some(denied), allowed) => Decided {
+            verdict: if allowed.is_some() {
+                TrafficVerdict::Partial
+            } else {
+                TrafficVerdict::Blocked
+            },
+            why: match (denied.by.is_implicit(), allowed) {
+                (_, Some(_)) => {
+                    format!("Azure Firewall {name} lets only a part of these senders reach it")
+                }
+                (true, None) => format!("no rule of Azure Firewall {name} allows it"),
+                (false, None) => {
+                    format!(
+                        "{} of Azure Firewall {name} denies it",
+                        rule_label(&denied.by)
+                    )
+                }
+            },
+            by: Some(by(denied)),
+        },
+        // Allowed is not delivered: a private source address does not come back from the internet (R5.19).
+        (None, Some(_)) if inspection.rules.never_snats() != Some(false) => unknown(format!(
+            "Azure Firewall {name} allows it, but whether it translates the address is not certain"
+        )),
+        (None, Some(allowed)) => Decided {
+            verdict: TrafficVerdict::Allowed,
+            why: if allowed.by.is_implicit() {
+                format!("Azure Firewall {name} allows it")
+            } else {
+                format!(
+                    "{} of Azure Firewall {name} allows it",
+                    rule_label(&allowed.by)
+                )
+            },
+            by: Some(by(allowed)),
+        },
+        (None, None) => unknown(format!(
+            "what Azure Firewall {name} does with it is not known"
+        )),
     }
 }
 

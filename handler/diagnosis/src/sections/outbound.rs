@@ -1,7 +1,8 @@
 //! `outbound`: declared against actual, subnet by subnet.
 
 use crate::context::{Context, texts};
-use crate::facts::{AzureFirewall, HopOwner, Id, OutboundType, lookup};
+use crate::facts::{AzureFirewall, HopOwner, Id, NextHopType, OutboundType, Route, lookup};
+use crate::network::AddressSet;
 use crate::network::nsg::{Origin, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{Decision, Outcome};
@@ -338,6 +339,22 @@ fn firewall<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f AzureFirew
         HopOwner::AzureFirewall(id) => lookup(&ctx.facts.firewalls, id).as_known(),
         _ => None,
     }
+}
+
+/// A route beside the default that may take a host elsewhere. AKS's own guide adds one to the firewall's public address,
+/// where no host is.
+pub(crate) fn diversion<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f Route> {
+    let own = firewall(ctx, walked).map_or_else(AddressSet::empty, |firewall| {
+        let ids = firewall.public_ip_ids.iter();
+        let own = texts(ids.map(|id| ctx.balancer.public_ip(id)).collect()).unwrap_or_default();
+        let all = own.iter().chain(&firewall.hub_public_ips);
+        AddressSet::parse_all(all.map(String::as_str)).unwrap_or_else(|_| AddressSet::empty())
+    });
+    walked.routes.diversions().into_iter().find(|route| {
+        let prefix = AddressSet::parse_all([route.address_prefix.as_str()]);
+        let to_firewall = prefix.is_ok_and(|set| own.contains_all(&set));
+        route.next_hop_type != NextHopType::Internet || !to_firewall
+    })
 }
 
 /// The addresses that a firewall's traffic leaves with: those of a NAT gateway on its subnet, else its own.

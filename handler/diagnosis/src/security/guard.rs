@@ -90,6 +90,13 @@ impl<'c, 'f> Guard<'c, 'f> {
         service: Service,
         location: Option<&str>,
     ) -> Option<AddressSet> {
+        // No tag is documented for the package hosts (R4.33), and `Internet` says nothing about an address.
+        if matches!(
+            service,
+            Service::Packages | Service::Time | Service::Updates
+        ) {
+            return None;
+        }
         let set = self.ctx.tags.get(&service.tag(location))?;
         Some(set.of(Family::V4)).filter(|set| !set.is_empty())
     }

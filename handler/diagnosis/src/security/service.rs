@@ -126,6 +126,8 @@ impl Service {
         }
         match host {
             "mcr.microsoft.com" | "*.data.mcr.microsoft.com" => &[Self::Registry, Self::FrontDoor],
+            "mcr-0001.mcr-msedge.net" => &[Self::FrontDoor],
+            "packages.microsoft.com" | "packages.aks.azure.com" => &[Self::Packages],
             "management.azure.com"
             | "management.chinacloudapi.cn"
             | "management.usgovcloudapi.net" => &[Self::ResourceManager],
@@ -133,6 +135,15 @@ impl Service {
                 &[Self::Identity]
             }
             _ => &[],
+        }
+    }
+
+    /// The tag whose addresses are the service's. None is documented for the package hosts (R4.33), and `Internet` says
+    /// nothing about an address.
+    pub(crate) fn addresses_tag(self, location: Option<&str>) -> Option<String> {
+        match self {
+            Self::Packages | Self::Time | Self::Updates => None,
+            _ => Some(self.tag(location)),
         }
     }
 
