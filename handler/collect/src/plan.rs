@@ -141,6 +141,7 @@ async fn of_cluster(
     virtual_networks.extend(pools.networks.vnets.clone());
     let mut subnets = hops.subnets;
     subnets.extend(pools.networks.subnets.clone());
+    metrics.extend(hops.metrics);
     let mut nat_gateways = hops.nat_gateways;
     nat_gateways.extend(gateways.by_id);
 
@@ -332,7 +333,7 @@ async fn hops(
         .as_ref()
         .and_then(|n| n.outbound_type.as_ref());
     let expected = outbound == Some(&OutboundType::UserDefinedRouting);
-    hops::read(pools.next, &pools.networks, tables, expected, group).await
+    hops::read(pools.next, cluster, &pools.networks, tables, expected, group).await
 }
 
 /// The groups of the subnets, and those that only the scale sets' models name.

@@ -5,7 +5,7 @@
 //! | wave | needs | reads |
 //! |---|---|---|
 //! | a | the pools' networks | peered networks; firewalls and policies of their subscriptions |
-//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses and NAT gateway of the firewall |
+//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses, NAT gateway and metrics of the firewall |
 //! | c | these | power state of the machine; IP groups |
 
 mod owner;
@@ -17,13 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use egress_diagnosis::facts::{
-    AzureFirewall, Datum, FirewallPolicy, HopOwner, Id, IpGroup, NatGateway, NextHopType,
-    RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
+    AzureFirewall, Cluster, Datum, FirewallPolicy, HopOwner, Id, IpGroup, NatGateway, NextHopType,
+    ResourceMetrics, RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
 };
 use futures::future::join_all;
 use ipnet::IpNet;
 
 use crate::addresses::Addresses;
+use crate::metrics::firewall_metrics;
 use crate::networks::Networks;
 use crate::plan::Once;
 use crate::reader::Reader;
@@ -45,12 +46,15 @@ pub(crate) struct Hops {
     pub(crate) subnets: BTreeMap<Id, Datum<Subnet>>,
     pub(crate) nat_gateways: BTreeMap<Id, Datum<NatGateway>>,
     pub(crate) addresses: Addresses,
+    /// Of the firewalls that own a hop.
+    pub(crate) metrics: ResourceMetrics,
 }
 
 /// Finds the owners of the route tables' appliance hops. `expected`: the outbound type promises such a hop, so that
 /// looking starts beside the route tables.
 pub(crate) async fn read(
     reader: Reader<'_>,
+    cluster: &Cluster,
     networks: &Networks,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
     expected: bool,
@@ -94,7 +98,10 @@ pub(crate) async fn read(
     };
     let serving = firewalls.iter().filter(|(id, _)| own.contains(id));
     let bodies: Vec<&AzureFirewall> = serving.filter_map(|(_, body)| body.as_known()).collect();
-    let read = rules::read(next, &space, &bodies, node_group).await;
+    let (read, metrics) = futures::join!(
+        rules::read(next, &space, &bodies, node_group),
+        firewall_metrics(next, cluster, &own),
+    );
     Hops {
         subnets: space.subnets(&hops, &firewalls),
         vnets: space.peered,
@@ -104,6 +111,7 @@ pub(crate) async fn read(
         ip_groups: read.ip_groups,
         nat_gateways: read.nat_gateways,
         addresses: read.addresses,
+        metrics,
         firewalls,
     }
 }

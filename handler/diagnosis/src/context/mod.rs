@@ -2,11 +2,13 @@
 
 mod balancer;
 mod capacity;
+mod nodes;
 mod snat;
 mod subnets;
 
 pub(crate) use balancer::{Address, Balancer, texts};
-pub(crate) use snat::{Carriers, Device};
+pub(crate) use nodes::Nodes;
+pub(crate) use snat::{Carriers, Device, FirewallUse, owning_firewall};
 pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
 
 use crate::commands::Az;
@@ -26,6 +28,8 @@ pub struct Context<'f> {
     pub(crate) paths: Vec<Path<'f>>,
     /// The devices that translate, with their usage.
     pub(crate) snat: Carriers,
+    /// Node names by address.
+    pub(crate) nodes: Nodes,
 }
 
 impl<'f> Context<'f> {
@@ -45,6 +49,7 @@ impl<'f> Context<'f> {
             balancer,
             paths,
             snat,
+            nodes: Nodes::of(facts),
         }
     }
 

@@ -35,17 +35,14 @@ fn check(ctx: &Context<'_>) -> Outcome {
     )
 }
 
-fn title(worst: &BackendPorts, nodes: usize) -> String {
+fn title(label: &str, worst: &BackendPorts, nodes: usize) -> String {
     let also = if nodes > 1 {
         format!(", {} more above 75 %", nodes - 1)
     } else {
         String::new()
     };
     let percent = worst.utilization.unwrap_or_default() * 100.0;
-    format!(
-        "Node {} used {percent:.0} % of its SNAT ports{also}",
-        worst.address
-    )
+    format!("Node {label} used {percent:.0} % of its SNAT ports{also}")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod findings;
 mod page;
 mod sections;
+mod sparkline;
 
 use egress_diagnosis::report::{Report, Status};
 
