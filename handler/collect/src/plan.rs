@@ -333,7 +333,15 @@ async fn hops(
         .as_ref()
         .and_then(|n| n.outbound_type.as_ref());
     let expected = outbound == Some(&OutboundType::UserDefinedRouting);
-    hops::read(pools.next, cluster, &pools.networks, tables, expected, group).await
+    hops::read(
+        pools.next,
+        cluster,
+        &pools.networks,
+        tables,
+        expected,
+        group,
+    )
+    .await
 }
 
 /// The groups of the subnets, and those that only the scale sets' models name.

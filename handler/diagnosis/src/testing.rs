@@ -552,7 +552,12 @@ pub fn firewalled() -> Facts {
         ..RuleCollectionRules::default()
     };
     firewall_rules(&mut facts, RuleAction::Allow, rules);
-    set_metric(&mut facts, &firewall_id(), UTILIZATION, firewall_percent(4.0));
+    set_metric(
+        &mut facts,
+        &firewall_id(),
+        UTILIZATION,
+        firewall_percent(4.0),
+    );
     set_metric(&mut facts, &firewall_id(), HEALTH, firewall_percent(100.0));
     facts
 }

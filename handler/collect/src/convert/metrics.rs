@@ -258,7 +258,9 @@ mod tests {
                 r#"{{"name":{{"value":"{name}"}},"timeseries":[{{"data":[{{"timeStamp":"2026-01-01T00:05:00Z","total":9,"average":3}}]}}]}}"#
             )
         };
-        let values = ["PacketDropCount", "DatapathAvailability"].map(value).join(",");
+        let values = ["PacketDropCount", "DatapathAvailability"]
+            .map(value)
+            .join(",");
         let read = read(&NAT_TRAFFIC, &format!(r#"{{"value":[{values}]}}"#));
         let value = |name: &str| read[name].as_known().unwrap().series[0].points[0].value;
         assert_eq!(

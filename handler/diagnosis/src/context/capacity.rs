@@ -3,11 +3,11 @@
 use super::{Context, balancer::count_ipv4};
 use crate::facts::{Missing, NatGateway};
 use crate::report::{Allocation, Capacity};
-use crate::snat::recommend::Situation;
 use crate::snat::capacity::{
     LOAD_BALANCER_PORTS_PER_IP, NAT_GATEWAY_PORTS_PER_IP, automatic_ports, required_ports,
     total_ports,
 };
+use crate::snat::recommend::Situation;
 
 impl Context<'_> {
     /// IPv4 addresses of the load balancer's outbound rules; from the cluster's own list while the load balancer cannot
@@ -52,9 +52,10 @@ impl Context<'_> {
 
     /// Ports per node, nodes and addresses as a recommendation needs them; the error says which figure lacks.
     pub(crate) fn situation(&self, ports: Option<u32>) -> Result<Situation, String> {
-        let nodes = self.demand().counted().ok_or(
-            "the node counts, autoscaler bounds or upgrade settings are not all readable",
-        )?;
+        let nodes = self
+            .demand()
+            .counted()
+            .ok_or("the node counts, autoscaler bounds or upgrade settings are not all readable")?;
         if nodes == 0 {
             return Err("the cluster has no nodes".to_owned());
         }

@@ -95,16 +95,20 @@ mod tests {
         assert_eq!(name("10.0.0.5").as_deref(), Some("aks-user-vmss00001a"));
         assert_eq!(name("fd00::a").as_deref(), Some("vm-a"));
         assert_eq!(name("10.0.0.9"), None);
-        assert_eq!(
-            nodes.at("10.0.0.4").unwrap().pool.as_deref(),
-            Some("user")
-        );
+        assert_eq!(nodes.at("10.0.0.4").unwrap().pool.as_deref(), Some("user"));
         assert_eq!(nodes.label("10.0.0.9"), "10.0.0.9");
     }
 
     #[test]
     fn instance_numbers_are_in_base_36() {
-        for (number, text) in [(0, "0"), (9, "9"), (10, "a"), (35, "z"), (36, "10"), (999, "rr")] {
+        for (number, text) in [
+            (0, "0"),
+            (9, "9"),
+            (10, "a"),
+            (35, "z"),
+            (36, "10"),
+            (999, "rr"),
+        ] {
             assert_eq!(base36(number), text);
         }
     }

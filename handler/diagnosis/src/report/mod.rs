@@ -13,10 +13,11 @@ use utoipa::ToSchema;
 pub use finding::{Affected, Confidence, Evidence, Finding, Remediation, Severity};
 pub use schema::schema;
 pub use sections::{
-    Allocation, Alternative, Backend, Capacity, DecidedBy, Device, Disks, EgressEndpointItem, EgressEndpoints,
-    EndpointSource, FinalState, HotNode, Method, NatAssociation, NatGatewayItem, NatGatewaySection,
-    Need, NextHop, NodePool, Nodes, Outbound, Path, PoolDisk, PoolVerdict, Recommendation,
-    RouteSource, Scope, SeriesKind, SeriesPoints, Snat, SnatDevice, Step, StepKind, TrafficVerdict,
+    Allocation, Alternative, Backend, Capacity, DecidedBy, Device, Disks, EgressEndpointItem,
+    EgressEndpoints, EndpointSource, FinalState, HotNode, Method, NatAssociation, NatGatewayItem,
+    NatGatewaySection, Need, NextHop, NodePool, Nodes, Outbound, Path, PoolDisk, PoolVerdict,
+    Recommendation, RouteSource, Scope, SeriesKind, SeriesPoints, Snat, SnatDevice, Step, StepKind,
+    TrafficVerdict,
 };
 
 use crate::facts::Id;

@@ -98,11 +98,19 @@ fn judge(ctx: &Context<'_>, firewall: &FirewallUse) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{codes, denied, firewall_id, firewall_mut, firewall_percent, firewalled, load_balancer, metric, outcome, set_metric, with_hop};
+    use crate::testing::{
+        codes, denied, firewall_id, firewall_mut, firewall_percent, firewalled, load_balancer,
+        metric, outcome, set_metric, with_hop,
+    };
 
     fn used(percent: f64) -> Outcome {
         let mut facts = firewalled();
-        set_metric(&mut facts, &firewall_id(), UTILIZATION, firewall_percent(percent));
+        set_metric(
+            &mut facts,
+            &firewall_id(),
+            UTILIZATION,
+            firewall_percent(percent),
+        );
         outcome(&RULE, &facts)
     }
 
@@ -130,7 +138,12 @@ mod tests {
     fn r9_12_a_firewall_of_a_hub_takes_a_count() {
         let mut facts = firewalled();
         firewall_mut(&mut facts).virtual_hub_id = Some(crate::facts::Id::new("/hub"));
-        set_metric(&mut facts, &firewall_id(), UTILIZATION, firewall_percent(85.0));
+        set_metric(
+            &mut facts,
+            &firewall_id(),
+            UTILIZATION,
+            firewall_percent(85.0),
+        );
         let found = outcome(&RULE, &facts);
         let fix = &found.findings[0].remediation[1];
         assert!(fix.commands[0].ends_with("--public-ip-count 6"));

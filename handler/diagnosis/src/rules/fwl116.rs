@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::fwl115::DEGRADED;
 use super::fwl_metrics::{each, pools};
+use super::fwl115::DEGRADED;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::{Context, FirewallUse};
@@ -118,11 +118,19 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::snat::firewall::UTILIZATION;
-    use crate::testing::{codes, denied, firewall_id, firewall_percent, firewalled, load_balancer, metric, outcome, set_metric};
+    use crate::testing::{
+        codes, denied, firewall_id, firewall_percent, firewalled, load_balancer, metric, outcome,
+        set_metric,
+    };
 
     fn health(percent: f64) -> Facts {
         let mut facts = firewalled();
-        set_metric(&mut facts, &firewall_id(), HEALTH, firewall_percent(percent));
+        set_metric(
+            &mut facts,
+            &firewall_id(),
+            HEALTH,
+            firewall_percent(percent),
+        );
         facts
     }
 
@@ -140,9 +148,17 @@ mod tests {
         assert!(outcome(&RULE, &load_balancer()).not_applicable.is_some());
         // Used up SNAT ports are the cause and have their own finding.
         let mut facts = health(50.0);
-        set_metric(&mut facts, &firewall_id(), UTILIZATION, firewall_percent(97.0));
+        set_metric(
+            &mut facts,
+            &firewall_id(),
+            UTILIZATION,
+            firewall_percent(97.0),
+        );
         let explained = outcome(&RULE, &facts);
-        assert_eq!(explained.not_applicable.as_deref(), Some("explained by FWL115"));
+        assert_eq!(
+            explained.not_applicable.as_deref(),
+            Some("explained by FWL115")
+        );
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::snt_change::Change;
 use crate::commands::Az;
 use crate::context::{Context, FirewallUse};
 use crate::facts::{AzureFirewall, Id, Missing, lookup};
-use crate::snat::recommend::{firewall_ips, firewall_ports};
 use crate::snat::metric::whole;
+use crate::snat::recommend::{firewall_ips, firewall_ports};
 
 /// Runs `judge` on every Azure Firewall that a default route leads to.
 pub(super) fn each(ctx: &Context<'_>, judge: impl Fn(&FirewallUse) -> Outcome) -> Outcome {
@@ -41,7 +41,8 @@ pub(super) fn pools<'f>(ctx: &Context<'f>, firewall: &Id) -> Vec<&'f str> {
 
 /// Addresses of a firewall; the error says what is missing to count them.
 pub(super) fn addresses_of(ctx: &Context<'_>, id: &Id) -> Result<(u64, bool), Missing> {
-    let body = lookup(&ctx.facts.firewalls, id).known(|| format!("Azure Firewall {}", id.name()))?;
+    let body =
+        lookup(&ctx.facts.firewalls, id).known(|| format!("Azure Firewall {}", id.name()))?;
     let count = body.public_ip_ids.len().max(body.hub_public_ips.len());
     Ok((
         u64::try_from(count).unwrap_or(u64::MAX),
@@ -74,9 +75,8 @@ pub(crate) fn more_addresses(ctx: &Context<'_>, id: &Id, percent: f64) -> Option
         change.nat_gateway = true;
         return Some(change);
     };
-    change.summary = format!(
-        "Give Azure Firewall {name} {wanted} public addresses in place of {now}"
-    );
+    change.summary =
+        format!("Give Azure Firewall {name} {wanted} public addresses in place of {now}");
     change.ips = Some(wanted);
     change.why = format!(
         "{percent:.0} % of the ports of {now} are three quarters of {}; Azure advises 5 more at least. With the two instances that a firewall always has, {wanted} give {} ports to one destination",

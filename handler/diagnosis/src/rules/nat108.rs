@@ -90,12 +90,19 @@ mod tests {
     use crate::facts::Facts;
     use crate::facts::MetricAggregation::{Average, Total};
     use crate::snat::gateway::NAT_TOTAL;
-    use crate::testing::{codes, denied, load_balancer, metric, nat_gateway, nat_id, outcome, series, set_metric};
+    use crate::testing::{
+        codes, denied, load_balancer, metric, nat_gateway, nat_id, outcome, series, set_metric,
+    };
 
     fn path(values: &[f64]) -> Facts {
         let mut facts = nat_gateway();
         let points = vec![series(&[], values)];
-        set_metric(&mut facts, &nat_id("ng1"), NAT_DATAPATH, metric(Average, points));
+        set_metric(
+            &mut facts,
+            &nat_id("ng1"),
+            NAT_DATAPATH,
+            metric(Average, points),
+        );
         facts
     }
 

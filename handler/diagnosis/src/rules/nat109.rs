@@ -80,7 +80,9 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::MetricAggregation::Total;
-    use crate::testing::{codes, denied, load_balancer, metric, nat_gateway, nat_id, outcome, series, set_metric};
+    use crate::testing::{
+        codes, denied, load_balancer, metric, nat_gateway, nat_id, outcome, series, set_metric,
+    };
 
     fn dropped(values: &[f64]) -> Facts {
         let mut facts = nat_gateway();

@@ -61,7 +61,9 @@ fn judge(ctx: &Context<'_>, device: &Device, peak: &Connections) -> Outcome {
 }
 
 fn finding(ctx: &Context<'_>, device: &Device, peak: &Connections, short: &Short) -> Finding {
-    let ports = short.now.saturating_mul(u64::from(NAT_GATEWAY_PORTS_PER_IP));
+    let ports = short
+        .now
+        .saturating_mul(u64::from(NAT_GATEWAY_PORTS_PER_IP));
     // Rounded to the nearest.
     let percent = short.peak.saturating_mul(100).saturating_add(ports / 2) / ports.max(1);
     let confidence = if short.peak > ports {
@@ -99,8 +101,11 @@ fn finding(ctx: &Context<'_>, device: &Device, peak: &Connections, short: &Short
 mod tests {
     use super::*;
     use crate::facts::MetricAggregation::Total;
-    use crate::facts::{Facts, Datum};
-    use crate::testing::{codes, denied, load_balancer, metric, nat_gateway, nat_id, outcome, public_ip_id, series, set_metric};
+    use crate::facts::{Datum, Facts};
+    use crate::testing::{
+        codes, denied, load_balancer, metric, nat_gateway, nat_id, outcome, public_ip_id, series,
+        set_metric,
+    };
 
     fn open(peak: f64) -> Facts {
         let mut facts = nat_gateway();
@@ -114,9 +119,19 @@ mod tests {
         let found = outcome(&RULE, &open(61_286.0));
         assert_eq!(codes(&found), ["NAT110"]);
         let found = &found.findings[0];
-        assert!(found.title.ends_with("95 % of the ports of 1 outbound address"), "{}", found.title);
+        assert!(
+            found
+                .title
+                .ends_with("95 % of the ports of 1 outbound address"),
+            "{}",
+            found.title
+        );
         assert_eq!(found.confidence, Confidence::Possible);
-        assert!(found.remediation[0].summary.contains("2 outbound addresses in place of 1"));
+        assert!(
+            found.remediation[0]
+                .summary
+                .contains("2 outbound addresses in place of 1")
+        );
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::{
     Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, fwl101, fwl102, fwl103,
-    fwl104, fwl105, fwl108, fwl115, fwl116, nat101, nat102, nat103, nat104, nat105, nat106, nat107, nat108, nat109, nat110, nsg101, nsg102,
-    nsg103, nsg104, nsg105, nsg106, nsg107, nsg108, nsg111, out101, out102, out103, out104, out105,
-    out106, out109, out110, out111, out112, out113, out114, out115, snt101, snt102, snt103, snt104, snt105, snt106, snt107, snt108, snt109, snt110,
-    udr101, udr102, udr103, udr104, udr105, udr106, udr109, udr110, udr112,
+    fwl104, fwl105, fwl108, fwl115, fwl116, nat101, nat102, nat103, nat104, nat105, nat106, nat107,
+    nat108, nat109, nat110, nsg101, nsg102, nsg103, nsg104, nsg105, nsg106, nsg107, nsg108, nsg111,
+    out101, out102, out103, out104, out105, out106, out109, out110, out111, out112, out113, out114,
+    out115, snt101, snt102, snt103, snt104, snt105, snt106, snt107, snt108, snt109, snt110, udr101,
+    udr102, udr103, udr104, udr105, udr106, udr109, udr110, udr112,
 };
 
 /// Every rule.

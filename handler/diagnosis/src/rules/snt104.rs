@@ -87,7 +87,10 @@ fn finding(ctx: &Context<'_>, live: u32, max: u32, counted: u32, end: u64) -> Fi
         found = found.resource(device.id());
     }
     match before_the_cliff(ctx) {
-        Ok(changes) => changes.iter().map(Change::remediation).fold(found, Finding::fix),
+        Ok(changes) => changes
+            .iter()
+            .map(Change::remediation)
+            .fold(found, Finding::fix),
         Err(lacks) => found.fix(Remediation::new(format!(
             "Fix the ports per node; how many cannot be said: {lacks}"
         ))),
@@ -117,10 +120,15 @@ mod tests {
         assert_eq!(codes(&found), ["SNT104"]);
         let found = &found.findings[0];
         assert!(found.title.contains("50th") && found.title.contains("1024 to 512"));
-        assert_eq!(found.evidence[1].value.as_deref(), Some("52 nodes, 512 ports each"));
+        assert_eq!(
+            found.evidence[1].value.as_deref(),
+            Some("52 nodes, 512 ports each")
+        );
         // 54 counted nodes: 64,000 / 54 = 1,185, more than 1,024 now: nothing smaller is needed than to fix those.
         let fix = &found.remediation[0];
-        assert!(fix.commands[0].ends_with("--load-balancer-managed-outbound-ip-count 1 --load-balancer-outbound-ports 1024"));
+        assert!(fix.commands[0].ends_with(
+            "--load-balancer-managed-outbound-ip-count 1 --load-balancer-outbound-ports 1024"
+        ));
         assert!(fix.undo[0].ends_with("--load-balancer-outbound-ports 0"));
     }
 

@@ -1,8 +1,8 @@
 //! SNT105: Azure will refuse the next scale-out or upgrade.
 
+use super::snt_capacity::{Declared, declared};
 use super::snt_change::Change;
 use super::snt_fix::{addresses, more_room};
-use super::snt_capacity::{Declared, declared};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::report::{Confidence, Finding, Remediation, Severity};
@@ -86,7 +86,10 @@ fn finding(ctx: &Context<'_>, declared: &Declared, rejection: Rejection) -> Find
         );
     }
     match more_room(ctx) {
-        Ok(changes) => changes.iter().map(Change::remediation).fold(found, Finding::fix),
+        Ok(changes) => changes
+            .iter()
+            .map(Change::remediation)
+            .fold(found, Finding::fix),
         Err(lacks) => found.fix(Remediation::new(format!(
             "Lower the autoscaler's maximum or the ports per node: {lacks}"
         ))),
@@ -113,7 +116,9 @@ fn refusals<'c>(ctx: &'c Context<'_>) -> impl Iterator<Item = (String, Rejection
 mod tests {
     use super::*;
     use crate::facts::{Facts, MaxSurge};
-    use crate::testing::{codes, denied, load_balancer, nat_gateway, network_mut, outcome, pools_mut, public_ip_id};
+    use crate::testing::{
+        codes, denied, load_balancer, nat_gateway, network_mut, outcome, pools_mut, public_ip_id,
+    };
 
     /// 5 nodes and a surge of 2, with these fixed ports on one address.
     fn fixed(ports: u32) -> Facts {
@@ -138,7 +143,9 @@ mod tests {
         );
         assert_eq!(
             found.evidence[0].value.as_deref(),
-            Some("Total node count 9 requires 72000 ports but only 64000 ports are available given 1 outbound public IPs")
+            Some(
+                "Total node count 9 requires 72000 ports but only 64000 ports are available given 1 outbound public IPs"
+            )
         );
         // Without the surge 56,000 fit.
         assert_eq!(found.confidence, Confidence::Likely);
@@ -178,7 +185,11 @@ mod tests {
         ] {
             let mut facts = fixed(9144);
             pools_mut(&mut facts)[1].max_surge.clone_from(&surge);
-            assert_eq!(!codes(&outcome(&RULE, &facts)).is_empty(), fires, "{surge:?}");
+            assert_eq!(
+                !codes(&outcome(&RULE, &facts)).is_empty(),
+                fires,
+                "{surge:?}"
+            );
         }
         let mut facts = fixed(9144);
         pools_mut(&mut facts)[1].max_surge = Some(MaxSurge::Unreadable("lots".into()));
@@ -188,9 +199,10 @@ mod tests {
     #[test]
     fn cannot_tell() {
         let mut facts = fixed(8000);
-        facts
-            .public_ips
-            .insert(public_ip_id("lb-1"), denied("Microsoft.Network/publicIPAddresses/read"));
+        facts.public_ips.insert(
+            public_ip_id("lb-1"),
+            denied("Microsoft.Network/publicIPAddresses/read"),
+        );
         assert_eq!(outcome(&RULE, &facts).missing.len(), 1);
         let mut facts = fixed(8000);
         pools_mut(&mut facts)[0].count = None;

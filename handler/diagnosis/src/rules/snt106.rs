@@ -1,8 +1,8 @@
 //! SNT106: nearly all ports of the addresses are promised.
 
+use super::snt_capacity::declared;
 use super::snt_change::Change;
 use super::snt_fix::{addresses, more_room};
-use super::snt_capacity::declared;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::report::{Finding, Remediation, Severity};
@@ -90,7 +90,11 @@ mod tests {
         // 7 × 8,240 = 57,680 of 64,000: 90.1 %.
         let found = outcome(&RULE, &fixed(8240));
         assert_eq!(codes(&found), ["SNT106"]);
-        assert!(found.findings[0].title.starts_with("90 % of the SNAT ports"));
+        assert!(
+            found.findings[0]
+                .title
+                .starts_with("90 % of the SNAT ports")
+        );
         assert!(found.findings[0].title.ends_with("no further node fits"));
         let fix = &found.findings[0].remediation[0];
         assert!(fix.commands[0].ends_with("ip-count 2 --load-balancer-outbound-ports 8240"));
@@ -102,7 +106,11 @@ mod tests {
         let mut facts = fixed(8000);
         pools_mut(&mut facts)[0].count = Some(3);
         let found = outcome(&RULE, &facts);
-        assert!(found.findings[0].title.starts_with("100 % of the SNAT ports"));
+        assert!(
+            found.findings[0]
+                .title
+                .starts_with("100 % of the SNAT ports")
+        );
     }
 
     #[test]

@@ -33,7 +33,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
     outcome.missing.extend(ctx.snat.missing.iter().cloned());
     let mut balancers = 0;
     for device in &ctx.snat.devices {
-        let Some(ports) = device.ports() else { continue };
+        let Some(ports) = device.ports() else {
+            continue;
+        };
         balancers += 1;
         outcome.absorb(of_one(ctx, device, ports));
     }
@@ -61,7 +63,10 @@ fn of_one(ctx: &Context<'_>, device: &Device, ports: &Reading<Ports>) -> Outcome
     let Some(hot) = hot_node(ctx, device) else {
         return Outcome::passed();
     };
-    let pool = ctx.nodes.at(&hot.node.address).and_then(|n| n.pool.as_deref());
+    let pool = ctx
+        .nodes
+        .at(&hot.node.address)
+        .and_then(|n| n.pool.as_deref());
     Outcome::found(
         RULE.finding(format!(
             "Node {} carries the load: {} SNAT ports at its peak, the node in the middle {:.0}",
@@ -117,7 +122,11 @@ mod tests {
         let found = outcome(&RULE, &facts);
         assert_eq!(codes(&found), ["SNT107"]);
         let found = &found.findings[0];
-        assert!(found.title.starts_with("Node aks-user-vmss000001 (10.0.0.4) carries the load: 601"));
+        assert!(
+            found
+                .title
+                .starts_with("Node aks-user-vmss000001 (10.0.0.4) carries the load: 601")
+        );
         assert_eq!(found.affected.node_pools, ["user"]);
         assert!(found.remediation[0].commands[0].ends_with("spec.nodeName=aks-user-vmss000001"));
     }
@@ -127,7 +136,10 @@ mod tests {
         let mut facts = peaks([100.0, 10.0, 10.0, 10.0]);
         assert_eq!(outcome(&RULE, &facts), Outcome::passed());
         let failed = series(
-            &[("backendipaddress", NODES[0]), ("connectionstate", "Failed")],
+            &[
+                ("backendipaddress", NODES[0]),
+                ("connectionstate", "Failed"),
+            ],
             &[1.0],
         );
         let failed = metric(crate::facts::MetricAggregation::Total, vec![failed]);
@@ -138,7 +150,10 @@ mod tests {
     #[test]
     fn r6_7_does_not_fire() {
         // Exactly three times the middle.
-        assert_eq!(outcome(&RULE, &peaks([600.0, 200.0, 200.0, 10.0])), Outcome::passed());
+        assert_eq!(
+            outcome(&RULE, &peaks([600.0, 200.0, 200.0, 10.0])),
+            Outcome::passed()
+        );
         assert_eq!(outcome(&RULE, &peaks([900.0; 4])), Outcome::passed());
         assert!(outcome(&RULE, &nat_gateway()).not_applicable.is_some());
     }
@@ -146,7 +161,12 @@ mod tests {
     #[test]
     fn cannot_tell() {
         let mut facts = peaks([900.0, 1.0, 1.0, 1.0]);
-        set_metric(&mut facts, &lb_id(), LB_USED, denied("Microsoft.Insights/metrics/read"));
+        set_metric(
+            &mut facts,
+            &lb_id(),
+            LB_USED,
+            denied("Microsoft.Insights/metrics/read"),
+        );
         assert!(outcome(&RULE, &facts).is_open());
     }
 }

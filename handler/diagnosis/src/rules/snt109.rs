@@ -130,17 +130,26 @@ mod tests {
     use super::*;
     use crate::snat::usage::{LB_CONNECTIONS, LB_USED, NAT_CONNECTIONS};
     use crate::testing::{
-        NODE_1, codes, connections, denied, lb_id, lb_mut, load_balancer, nat_gateway, nat_id, nat_mut,
-        outcome, port_series, set_metric,
+        NODE_1, codes, connections, denied, lb_id, lb_mut, load_balancer, nat_gateway, nat_id,
+        nat_mut, outcome, port_series, set_metric,
     };
 
     #[test]
     fn r9_3_fires_for_thirty_minutes_on_a_load_balancer_under_pressure() {
         let mut facts = load_balancer();
-        set_metric(&mut facts, &lb_id(), LB_USED, port_series(&[(NODE_1, &[900.0])]));
+        set_metric(
+            &mut facts,
+            &lb_id(),
+            LB_USED,
+            port_series(&[(NODE_1, &[900.0])]),
+        );
         let found = outcome(&RULE, &facts);
         assert_eq!(codes(&found), ["SNT109"]);
-        assert!(found.findings[0].title.starts_with("Load balancer kubernetes keeps idle connections for 30 minutes"));
+        assert!(
+            found.findings[0]
+                .title
+                .starts_with("Load balancer kubernetes keeps idle connections for 30 minutes")
+        );
         let fix = &found.findings[0].remediation[0];
         assert!(fix.commands[0].ends_with("--load-balancer-idle-timeout 4"));
         assert!(fix.undo[0].ends_with("--load-balancer-idle-timeout 30"));
@@ -164,7 +173,12 @@ mod tests {
         // AKS's 30 minutes are no fault while ports are plenty.
         assert_eq!(outcome(&RULE, &load_balancer()), Outcome::passed());
         let mut facts = load_balancer();
-        set_metric(&mut facts, &lb_id(), LB_USED, port_series(&[(NODE_1, &[900.0])]));
+        set_metric(
+            &mut facts,
+            &lb_id(),
+            LB_USED,
+            port_series(&[(NODE_1, &[900.0])]),
+        );
         lb_mut(&mut facts).outbound_rules[0].idle_timeout_minutes = Some(4);
         assert_eq!(outcome(&RULE, &facts), Outcome::passed());
     }
@@ -176,7 +190,12 @@ mod tests {
         set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, hidden());
         assert!(outcome(&RULE, &facts).is_open());
         let mut facts = load_balancer();
-        set_metric(&mut facts, &lb_id(), LB_USED, port_series(&[(NODE_1, &[900.0])]));
+        set_metric(
+            &mut facts,
+            &lb_id(),
+            LB_USED,
+            port_series(&[(NODE_1, &[900.0])]),
+        );
         lb_mut(&mut facts).outbound_rules[0].idle_timeout_minutes = None;
         assert!(outcome(&RULE, &facts).is_open());
     }

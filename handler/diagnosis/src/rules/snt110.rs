@@ -39,7 +39,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
     outcome.missing.extend(ctx.snat.missing.iter().cloned());
     let mut balancers = 0;
     for device in &ctx.snat.devices {
-        let Some(ports) = device.ports() else { continue };
+        let Some(ports) = device.ports() else {
+            continue;
+        };
         balancers += 1;
         outcome.absorb(match ports {
             Reading::Missing(missing) => Outcome::missing(missing.clone()),
@@ -86,7 +88,9 @@ fn of_one(ctx: &Context<'_>, device: &Device, ports: &Ports) -> Outcome {
         return Outcome::found(finding(ctx, device, configured, first, &drifted));
     }
     if settled().next().is_none() {
-        return Outcome::undecided("the allocated ports of no node stood still at the end of the window");
+        return Outcome::undecided(
+            "the allocated ports of no node stood still at the end of the window",
+        );
     }
     if ports.truncated {
         return Outcome::undecided("Azure returned the ports of some nodes only");
@@ -161,7 +165,12 @@ mod tests {
 
     fn allocated(values: &[f64]) -> Facts {
         let mut facts = load_balancer();
-        set_metric(&mut facts, &lb_id(), LB_ALLOCATED, port_series(&[(NODE_1, values)]));
+        set_metric(
+            &mut facts,
+            &lb_id(),
+            LB_ALLOCATED,
+            port_series(&[(NODE_1, values)]),
+        );
         facts
     }
 
@@ -176,7 +185,11 @@ mod tests {
         let found = outcome(&RULE, &facts);
         assert_eq!(codes(&found), ["SNT110"]);
         assert_eq!(found.findings[0].confidence, Confidence::Likely);
-        assert!(found.findings[0].title.contains("1024 SNAT ports in place of 2000"));
+        assert!(
+            found.findings[0]
+                .title
+                .contains("1024 SNAT ports in place of 2000")
+        );
         assert!(found.findings[0].remediation[0].commands[0].ends_with("--name shop"));
     }
 

@@ -19,9 +19,7 @@ pub(super) struct Script {
 /// From `now` addresses to `wanted`; every call names the addresses too, because AKS takes the call as the whole wish.
 pub(super) fn set(ctx: &Context<'_>, wanted: Proposal, now: u64, explicit_before: u32) -> Script {
     let more = wanted.ips.saturating_sub(now);
-    let profile = ctx
-        .network()
-        .and_then(|n| n.load_balancer_profile.as_ref());
+    let profile = ctx.network().and_then(|n| n.load_balancer_profile.as_ref());
     let mut script = Script::default();
     script
         .side_effects
@@ -62,7 +60,8 @@ fn of_own(
             .number("--load-balancer-outbound-ports", u64::from(ports))
             .build()
     };
-    let texts = |ids: &[Id]| -> Vec<String> { ids.iter().map(|id| id.as_str().to_owned()).collect() };
+    let texts =
+        |ids: &[Id]| -> Vec<String> { ids.iter().map(|id| id.as_str().to_owned()).collect() };
     let (mut ips, mut prefixes) = (texts(&own.outbound_ips), texts(&own.outbound_ip_prefixes));
     script.undo.push(update(&ips, &prefixes, explicit_before));
     if more > LISTED {
@@ -73,7 +72,11 @@ fn of_own(
     }
     if let Some(model) = own.outbound_ips.first() {
         for number in 1..=more {
-            let id = sibling(model, "publicIPAddresses", &format!("{}-snat-{number}", model.name()));
+            let id = sibling(
+                model,
+                "publicIPAddresses",
+                &format!("{}-snat-{number}", model.name()),
+            );
             script.commands.push(create_ip(ctx, &id));
             ips.push(id.as_str().to_owned());
         }
@@ -187,12 +190,18 @@ mod tests {
         profile(&mut facts).outbound_ips = vec![public_ip_id("mine")];
         let same = script(&facts, 1);
         assert_eq!(same.commands.len(), 1);
-        assert!(same.commands[0].contains("/publicIPAddresses/mine --load-balancer-outbound-ports 1368"));
+        assert!(
+            same.commands[0]
+                .contains("/publicIPAddresses/mine --load-balancer-outbound-ports 1368")
+        );
         let two = script(&facts, 3);
         assert_eq!(two.commands.len(), 3);
         assert!(two.commands[0].contains("public-ip create"));
         assert!(two.commands[0].contains("--name mine-snat-1"));
-        let list = two.commands[2].split("--load-balancer-outbound-ips ").nth(1).unwrap();
+        let list = two.commands[2]
+            .split("--load-balancer-outbound-ips ")
+            .nth(1)
+            .unwrap();
         let list = list.split(' ').next().unwrap();
         assert_eq!(list.split(',').count(), 3);
         assert!(two.undo[0].contains("/publicIPAddresses/mine --load-balancer-outbound-ports 0"));
@@ -204,7 +213,10 @@ mod tests {
         profile(&mut facts).outbound_ip_prefixes = vec![public_ip_id("pre")];
         for (ips, length) in [(2, 31), (3, 31), (4, 30), (17, 28)] {
             let script = script(&facts, ips);
-            assert!(script.commands[0].ends_with(&format!("--length {length}")), "{ips}");
+            assert!(
+                script.commands[0].ends_with(&format!("--length {length}")),
+                "{ips}"
+            );
             assert!(script.commands[1].contains("--load-balancer-outbound-ip-prefixes "));
         }
     }

@@ -62,10 +62,7 @@ fn now(ctx: &Context<'_>, device: &Device) -> Option<u32> {
 }
 
 /// Changes that carry the observed peak with headroom, the smallest first; the error says which figure lacks.
-pub(crate) fn under_pressure(
-    ctx: &Context<'_>,
-    device: &Device,
-) -> Result<Vec<Change>, String> {
+pub(crate) fn under_pressure(ctx: &Context<'_>, device: &Device) -> Result<Vec<Change>, String> {
     let situation = ctx.situation(now(ctx, device))?;
     let peak = peak(ctx, device).ok_or("how many ports the nodes used is not known")?;
     let failing = device.failures().known().is_some_and(|f| f.total > 0);
@@ -129,13 +126,15 @@ pub(crate) fn more_room(ctx: &Context<'_>) -> Result<Vec<Change>, String> {
             room.ports,
             situation.nodes.saturating_mul(u64::from(room.ports)),
         );
-        change.trade_off =
-            "Every node keeps its ports; the egress set grows".to_owned();
+        change.trade_off = "Every node keeps its ports; the egress set grows".to_owned();
         changes.push(change);
     }
     changes.extend(fewer_ports(ctx, &situation));
     if changes.is_empty() {
-        return Err(format!("no number of ports fits on {}", addresses(MAX_MANAGED_IPS)));
+        return Err(format!(
+            "no number of ports fits on {}",
+            addresses(MAX_MANAGED_IPS)
+        ));
     }
     Ok(changes)
 }

@@ -82,9 +82,7 @@ fn grow(ctx: &Context<'_>, gateway: &NatGateway, now: u64, wanted: u64, why: Str
         let new = format!("{name}-ip-{number}");
         let command = in_group(gateway, "network public-ip create", &new).opt("--sku", sku);
         let zones = gateway.zones.iter().map(String::as_str);
-        change
-            .commands
-            .push(command.opts("--zone", zones).build());
+        change.commands.push(command.opts("--zone", zones).build());
         created.push(new);
     }
     let update = |extra: &[String]| {
@@ -119,7 +117,9 @@ fn in_group(gateway: &NatGateway, verb: &str, name: &str) -> Az {
 /// A shorter TCP idle timeout, where it is above 4 minutes (R9.3).
 pub(super) fn shorter_idle_timeout(ctx: &Context<'_>, device: &Device) -> Option<Remediation> {
     let gateway = lookup(&ctx.facts.nat_gateways, device.id()).as_known()?;
-    let minutes = gateway.idle_timeout_minutes.filter(|minutes| *minutes > 4)?;
+    let minutes = gateway
+        .idle_timeout_minutes
+        .filter(|minutes| *minutes > 4)?;
     let update = |minutes: u32| {
         if ctx.outbound_type() == Some(&OutboundType::UserAssignedNatGateway) {
             in_group(gateway, "network nat gateway update", gateway.id.name())
@@ -174,9 +174,10 @@ pub(super) fn move_to_one(ctx: &Context<'_>, connections: Option<u64>) -> Change
                 .number("--nat-gateway-managed-outbound-ip-count", ips)
                 .build(),
         );
-        change
-            .side_effects
-            .push("Azure's documents disagree on whether the way back to the load balancer is open".to_owned());
+        change.side_effects.push(
+            "Azure's documents disagree on whether the way back to the load balancer is open"
+                .to_owned(),
+        );
         return change;
     }
     let cluster = ctx.cluster();
@@ -190,7 +191,9 @@ pub(super) fn move_to_one(ctx: &Context<'_>, connections: Option<u64>) -> Change
     let created: Vec<Id> = (1..=ips)
         .map(|n| network("publicIPAddresses", &format!("{}-nat-{n}", cluster.name)))
         .collect();
-    change.commands.extend(created.iter().map(|id| create_ip(ctx, id)));
+    change
+        .commands
+        .extend(created.iter().map(|id| create_ip(ctx, id)));
     let create = Az::new("network nat gateway create")
         .opt("--subscription", &cluster.subscription_id)
         .opt("--resource-group", &cluster.resource_group)
@@ -222,9 +225,9 @@ pub(super) fn move_to_one(ctx: &Context<'_>, connections: Option<u64>) -> Change
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{load_balancer, nat_gateway, nat_id, nat_mut, pools_mut, set_metric};
     use crate::facts::MetricAggregation::Total;
     use crate::snat::gateway::NAT_TOTAL;
+    use crate::testing::{load_balancer, nat_gateway, nat_id, nat_mut, pools_mut, set_metric};
     use crate::testing::{metric, series};
 
     fn at(peak: f64) -> Vec<Change> {
@@ -276,7 +279,12 @@ mod tests {
     fn r1_72_a_cluster_moves_to_the_kind_of_gateway_that_its_network_allows() {
         let mut facts = load_balancer();
         let own = move_to_one(&Context::new(&facts), Some(70_000));
-        assert!(own.commands.last().unwrap().ends_with("--outbound-type userAssignedNATGateway"));
+        assert!(
+            own.commands
+                .last()
+                .unwrap()
+                .ends_with("--outbound-type userAssignedNATGateway")
+        );
         // Two addresses, the gateway, the one subnet, the cluster.
         assert_eq!(own.commands.len(), 5);
         assert!(own.commands[3].contains("subnet update"));

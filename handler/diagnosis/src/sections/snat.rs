@@ -52,9 +52,7 @@ pub(crate) fn snat(ctx: &Context<'_>) -> Snat {
             SnatDevice::AzureFirewall => firewall.and_then(firewall_share),
             SnatDevice::None | SnatDevice::Unknown => None,
         },
-        backends: ports
-            .map(|p| backends(ctx, p, devices))
-            .unwrap_or_default(),
+        backends: ports.map(|p| backends(ctx, p, devices)).unwrap_or_default(),
         series: series(ctx, kind, capacity.as_ref()),
         capacity,
         recommendation: advice(ctx),

@@ -38,7 +38,12 @@ pub(super) fn series(
         && let Ok(ports) = u32::try_from(ports)
         && !all.is_empty()
     {
-        all.push(threshold(ctx, "ports of all addresses", "Count", f64::from(ports)));
+        all.push(threshold(
+            ctx,
+            "ports of all addresses",
+            "Count",
+            f64::from(ports),
+        ));
     }
     if kind == SnatDevice::AzureFirewall {
         all.extend(firewalls(ctx));
@@ -141,7 +146,7 @@ fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{load_balancer, firewalled, nat_gateway};
+    use crate::testing::{firewalled, load_balancer, nat_gateway};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -161,7 +166,10 @@ mod tests {
 
     fn kinds(facts: &crate::facts::Facts) -> Vec<(SeriesKind, usize)> {
         let snat = crate::diagnose(facts).snat;
-        snat.series.iter().map(|s| (s.kind, s.points.len())).collect()
+        snat.series
+            .iter()
+            .map(|s| (s.kind, s.points.len()))
+            .collect()
     }
 
     #[test]

@@ -147,7 +147,13 @@ pub(crate) fn ports(facts: &Facts, resource: &Id) -> Reading<Ports> {
     if unsplit(used) || allocated.is_some_and(unsplit) {
         return Reading::Unclear(format!("{LB_USED} came without its backend address"));
     }
-    let newest = |m: &Metric| m.series.iter().filter_map(|s| s.points.last()).map(|p| p.at).max();
+    let newest = |m: &Metric| {
+        m.series
+            .iter()
+            .filter_map(|s| s.points.last())
+            .map(|p| p.at)
+            .max()
+    };
     let newest = newest(used).max(allocated.and_then(newest));
     let limits = allocated.map(grouped).unwrap_or_default();
     let mut nodes: BTreeMap<&str, (BackendPorts, NodeKey<'_>)> = BTreeMap::new();

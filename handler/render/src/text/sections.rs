@@ -158,7 +158,10 @@ fn usage(page: &mut Page, snat: &Snat) {
     if snat.device == SnatDevice::AzureFirewall
         && let Some(share) = snat.utilization_peak
     {
-        page.field("peak", &format!("{:.0} % of the firewall's ports", share * 100.0));
+        page.field(
+            "peak",
+            &format!("{:.0} % of the firewall's ports", share * 100.0),
+        );
     }
 }
 

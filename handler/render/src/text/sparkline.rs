@@ -27,9 +27,9 @@ pub(super) fn decisive(report: &Report) -> Option<Sparkline> {
     let limit = if shown.kind == SeriesKind::Failed {
         None
     } else {
-        let same_node = all.iter().find(|s| {
-            s.kind == SeriesKind::Allocated && s.ip_address == shown.ip_address
-        });
+        let same_node = all
+            .iter()
+            .find(|s| s.kind == SeriesKind::Allocated && s.ip_address == shown.ip_address);
         let line = same_node.or_else(|| {
             all.iter()
                 .rev()
