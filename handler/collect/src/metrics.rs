@@ -131,15 +131,14 @@ pub(crate) async fn load_balancer_metrics(
         return ResourceMetrics::new();
     };
     let queries = [&LB_CONNECTIONS, &LB_PORTS];
-    let metrics = match no_load_balancer_metrics(cluster, lb) {
-        Some(why) => not_asked(&queries, why),
-        None => {
-            let nodes = nodes(lb);
-            let ports = nodes.saturating_mul(frontends(lb)).saturating_mul(2);
-            let states = nodes.saturating_mul(3);
-            let asked = [(&LB_CONNECTIONS, states), (&LB_PORTS, ports)];
-            ask(reader, &lb.id, &asked).await
-        }
+    let metrics = if let Some(why) = no_load_balancer_metrics(cluster, lb) {
+        not_asked(&queries, why)
+    } else {
+        let nodes = nodes(lb);
+        let ports = nodes.saturating_mul(frontends(lb)).saturating_mul(2);
+        let states = nodes.saturating_mul(3);
+        let asked = [(&LB_CONNECTIONS, states), (&LB_PORTS, ports)];
+        ask(reader, &lb.id, &asked).await
     };
     ResourceMetrics::from([(lb.id.clone(), metrics)])
 }

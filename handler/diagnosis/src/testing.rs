@@ -378,7 +378,7 @@ pub fn nat_gateway() -> Facts {
 pub fn firewall_percent(value: f64) -> Datum<Metric> {
     let split = series(&[("protocol", "TCP")], &[value; 15]);
     let mut metric = metric(MetricAggregation::Average, vec![split]);
-    known(&mut metric).unit = "Percent".to_owned();
+    known(&mut metric).unit = String::from("Percent");
     metric
 }
 

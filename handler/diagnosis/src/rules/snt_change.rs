@@ -24,12 +24,20 @@ pub(crate) struct Change {
 
 impl Change {
     pub(crate) fn remediation(&self) -> Remediation {
-        let notes = [&self.why, &self.trade_off];
-        let notes = notes.into_iter().filter(|note| !note.is_empty()).cloned();
+        let summary = if self.why.is_empty() {
+            self.summary.clone()
+        } else {
+            format!("{}. {}", self.summary, self.why.trim_end_matches('.'))
+        };
+        let trade_off = Some(&self.trade_off).filter(|text| !text.is_empty());
         Remediation {
-            summary: self.summary.clone(),
+            summary,
             commands: self.commands.clone(),
-            side_effects: notes.chain(self.side_effects.iter().cloned()).collect(),
+            side_effects: trade_off
+                .into_iter()
+                .chain(&self.side_effects)
+                .cloned()
+                .collect(),
             undo: self.undo.clone(),
         }
     }

@@ -1,5 +1,5 @@
-//! The ways out of a SNAT shortage on a load balancer, in the guide's order: reuse connections, more addresses, more ports
-//! (R0.8, R9.19).
+//! The ways out of a SNAT shortage, in the guide's order: reuse connections, more addresses and ports, a shorter idle
+//! timeout, a NAT gateway (R0.8, R9.19).
 
 use super::snt_addresses::{Script, set};
 use super::snt_change::Change;
@@ -17,12 +17,20 @@ pub(crate) fn remedies(ctx: &Context<'_>, device: &Device) -> Vec<Remediation> {
         Device::LoadBalancer { .. } => {
             remedies.extend(hot_node(ctx, device).map(|hot| hot.spread()));
             match under_pressure(ctx, device) {
-                Ok(changes) => remedies.extend(changes.iter().map(Change::remediation)),
-                Err(lacks) => remedies.push(Remediation::new(format!(
-                    "More ports per node; how many cannot be said: {lacks}"
-                ))),
+                Ok(changes) => {
+                    let (moves, sizes): (Vec<_>, Vec<_>) =
+                        changes.iter().partition(|change| change.nat_gateway);
+                    remedies.extend(sizes.into_iter().map(Change::remediation));
+                    remedies.extend(shorter_idle_timeout(ctx));
+                    remedies.extend(moves.into_iter().map(Change::remediation));
+                }
+                Err(lacks) => {
+                    remedies.push(Remediation::new(format!(
+                        "More ports per node; how many cannot be said: {lacks}"
+                    )));
+                    remedies.extend(shorter_idle_timeout(ctx));
+                }
             }
-            remedies.extend(shorter_idle_timeout(ctx));
         }
         Device::NatGateway { .. } => {
             let changes = snt_gateway::changes(ctx, device);
@@ -75,25 +83,26 @@ pub(crate) fn under_pressure(ctx: &Context<'_>, device: &Device) -> Result<Vec<C
     if let Some(least) = situation.for_peak(peak) {
         let mut change = resize(ctx, &situation, least);
         change.why = format!(
-            "A peak of {peak} ports on one node is three quarters of {}; AKS counts {} nodes (maximum and surge), which need {} of the {} ports of {}.{note}",
+            "A peak of {peak} ports on one node is at most three quarters of {}; AKS counts {} nodes (maximum and surge), which need {} of the {} ports of {}.{note}",
             least.ports,
             situation.nodes,
             situation.nodes.saturating_mul(u64::from(least.ports)),
             least.ips.saturating_mul(64_000),
             addresses(least.ips),
         );
-        change.trade_off = if least.ips > situation.ips {
-            "Fixes the ports, and adds addresses to the egress set".to_owned()
+        let trade_off = if least.ips > situation.ips {
+            "Fixes the ports, and adds addresses to the egress set"
         } else {
-            "The smallest number that carries the peak; the addresses stay the same".to_owned()
+            "The smallest number that carries the peak; the addresses stay the same"
         };
+        change.trade_off = String::from(trade_off);
         changes.push(change);
         let most = situation.without_new_address(peak);
         if let Some(most) = most.filter(|most| most.ports > least.ports) {
             let mut change = resize(ctx, &situation, most);
-            change.trade_off =
-                "The most that the addresses of today give; no node beyond the maximum and surge of today fits then"
-                    .to_owned();
+            change.trade_off = String::from(
+                "The most that the addresses of today give; no node beyond the maximum and surge of today fits then",
+            );
             changes.push(change);
         }
     }
@@ -126,7 +135,7 @@ pub(crate) fn more_room(ctx: &Context<'_>) -> Result<Vec<Change>, String> {
             room.ports,
             situation.nodes.saturating_mul(u64::from(room.ports)),
         );
-        change.trade_off = "Every node keeps its ports; the egress set grows".to_owned();
+        change.trade_off = String::from("Every node keeps its ports; the egress set grows");
         changes.push(change);
     }
     changes.extend(fewer_ports(ctx, &situation));
@@ -152,11 +161,11 @@ pub(crate) fn before_the_cliff(ctx: &Context<'_>) -> Result<Vec<Change>, String>
             "Every node keeps the {} ports that it has now, at the maximum and during upgrades too",
             room.ports
         );
-        change.trade_off = if room.ips > situation.ips {
-            "No node loses ports; the egress set grows".to_owned()
+        change.trade_off = String::from(if room.ips > situation.ips {
+            "No node loses ports; the egress set grows"
         } else {
-            "No node loses ports and no address is added".to_owned()
-        };
+            "No node loses ports and no address is added"
+        });
         if room.ips == situation.ips {
             // Nothing smaller is needed.
             changes = vec![change];

@@ -205,7 +205,7 @@ fn advice(ctx: &Context<'_>) -> Option<Recommendation> {
     let changes: Vec<Change> = match pressed {
         Some(device @ Device::LoadBalancer { .. }) => match snt_fix::under_pressure(ctx, device) {
             Ok(changes) => changes,
-            Err(lacks) => return Some(without_number(lacks)),
+            Err(lacks) => return Some(without_number(&lacks)),
         },
         Some(device @ Device::NatGateway { .. }) => snt_gateway::changes(ctx, device),
         None => firewall_change(ctx)
@@ -224,7 +224,7 @@ fn is_pressed(ctx: &Context<'_>, device: &Device) -> bool {
         || nat_pressure::short_of_addresses(ctx, device).is_some()
 }
 
-fn without_number(lacks: String) -> Recommendation {
+fn without_number(lacks: &str) -> Recommendation {
     Recommendation {
         summary: "Reuse connections in the application".to_owned(),
         ports_per_node: None,

@@ -26,7 +26,7 @@ pub(crate) struct Percent {
 impl Percent {
     /// The highest 5-minute average and when it began.
     pub(crate) fn highest(&self) -> Option<(Timestamp, f64)> {
-        let highest = self.windows.iter().max_by(|a, b| a.1.total_cmp(b.1));
+        let highest = self.windows.iter().rev().max_by(|a, b| a.1.total_cmp(b.1));
         highest.map(|(at, value)| (*at, *value))
     }
 }
@@ -63,11 +63,11 @@ fn percents(
     };
     // Rounding may leave a little above.
     let outside = |value: &f64| !(0.0..=100.5).contains(value);
-    let values = || metric.series.iter().flat_map(|s| &s.points);
-    if let Some(point) = values().find(|p| outside(&p.value)) {
+    let all_points = || metric.series.iter().flat_map(|s| &s.points);
+    if let Some(point) = all_points().find(|p| outside(&p.value)) {
         return Reading::Unclear(format!("{name} is {} percent at {}", point.value, point.at));
     }
-    let mut worst: Option<Percent> = None;
+    let mut chosen: Option<Percent> = None;
     for series in metric.series.iter().filter(|s| !s.points.is_empty()) {
         let points: BTreeMap<Timestamp, f64> =
             series.points.iter().map(|p| (p.at, p.value)).collect();
@@ -76,11 +76,11 @@ fn percents(
             windows: window_averages(&points, metric.grain),
             points,
         };
-        if worst.as_ref().is_none_or(|known| worse(known, &new)) {
-            worst = Some(new);
+        if chosen.as_ref().is_none_or(|known| worse(known, &new)) {
+            chosen = Some(new);
         }
     }
-    worst.map_or(Reading::NoData, Reading::Known)
+    chosen.map_or(Reading::NoData, Reading::Known)
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) fn connections(facts: &Facts, gateway: &Id) -> Reading<Connections> {
     for value in points.values_mut() {
         *value /= minutes;
     }
-    match points.iter().max_by(|a, b| a.1.total_cmp(b.1)) {
+    match points.iter().rev().max_by(|a, b| a.1.total_cmp(b.1)) {
         None => Reading::NoData,
         Some((at, peak)) => Reading::Known(Connections {
             peak: whole(*peak),
@@ -80,7 +80,11 @@ pub(crate) fn drops(facts: &Facts, gateway: &Id) -> Reading<Drops> {
         window.1 += value.max(0.0);
     }
     let longer = (minutes(metric.grain) / 5.0).max(1.0);
-    match windows.into_values().max_by(|a, b| a.1.total_cmp(&b.1)) {
+    match windows
+        .into_values()
+        .rev()
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+    {
         None => Reading::NoData,
         Some((at, worst)) => Reading::Known(Drops {
             total: whole(points.values().map(|v| v.max(0.0)).sum()),
@@ -197,9 +201,9 @@ mod tests {
             let facts = facts(NAT_DATAPATH, metric);
             datapath(&facts, &nat_id("ng1")).known().unwrap().worst
         };
-        assert_eq!(read(&[80.0; 15], 1).unwrap().1, 80.0);
+        assert_eq!(read(&[80.0; 15], 1).map(|w| w.1), Some(80.0));
         assert_eq!(read(&[0.0; 14], 1), None);
-        assert_eq!(read(&[50.0], 30).unwrap().1, 50.0);
+        assert_eq!(read(&[50.0], 30).map(|w| w.1), Some(50.0));
         let mut one_bad_minute = [100.0; 15];
         one_bad_minute[4] = 0.0;
         assert!(read(&one_bad_minute, 1).unwrap().1 > 93.0);

@@ -142,46 +142,52 @@ mod tests {
         }
     }
 
-    fn proposal(ports: u32, ips: u64) -> Option<Proposal> {
-        Some(Proposal { ports, ips })
+    fn proposal(ports: u32, ips: u64) -> Proposal {
+        Proposal { ports, ips }
     }
 
     #[test]
     fn r6_34_peak_at_the_limit_of_a_small_cluster() {
         // 1024 / 0.75 = 1365.3 → 1368; 4 nodes × 1368 fit on one address.
-        assert_eq!(at(4, 1, 1024).for_peak(1024), proposal(1368, 1));
+        assert_eq!(at(4, 1, 1024).for_peak(1024), Some(proposal(1368, 1)));
         // A low peak never takes ports away.
-        assert_eq!(at(4, 1, 1024).for_peak(10), proposal(1024, 1));
+        assert_eq!(at(4, 1, 1024).for_peak(10), Some(proposal(1024, 1)));
     }
 
     #[test]
     fn r6_34_ports_alone_while_they_fit_then_addresses_too() {
         // 46 × 1368 = 62,928; 47 × 1368 = 64,296.
-        assert_eq!(at(46, 1, 1024).for_peak(1024), proposal(1368, 1));
-        assert_eq!(at(47, 1, 1024).for_peak(1024), proposal(1368, 2));
+        assert_eq!(at(46, 1, 1024).for_peak(1024), Some(proposal(1368, 1)));
+        assert_eq!(at(47, 1, 1024).for_peak(1024), Some(proposal(1368, 2)));
     }
 
     #[test]
     fn r6_34_more_than_a_hundred_addresses_means_a_nat_gateway() {
         assert_eq!(at(500, 1, 1024).for_peak(30_000), None);
         assert_eq!(at(1, 1, 1024).for_peak(60_000), None);
-        assert_eq!(at(1, 1, 1024).for_peak(48_000), proposal(64_000, 1));
+        assert_eq!(at(1, 1, 1024).for_peak(48_000), Some(proposal(64_000, 1)));
     }
 
     #[test]
     fn r6_32_room_for_the_documented_cluster() {
         // 100 nodes and 2 surge with 4,000 ports: 7 addresses (R1.27).
-        assert_eq!(at(102, 2, 4000).room(), proposal(4000, 7));
+        assert_eq!(at(102, 2, 4000).room(), Some(proposal(4000, 7)));
         // 9 nodes with 8,000 ports were refused on one address.
-        assert_eq!(at(9, 1, 8000).room(), proposal(8000, 2));
+        assert_eq!(at(9, 1, 8000).room(), Some(proposal(8000, 2)));
     }
 
     #[test]
     fn r6_32_most_ports_without_a_new_address() {
-        assert_eq!(at(25, 1, 0).without_new_address(0), proposal(2560, 1));
-        assert_eq!(at(50, 2, 0).without_new_address(0), proposal(2560, 2));
-        assert_eq!(at(4, 2, 0).without_new_address(0), proposal(32_000, 2));
-        assert_eq!(at(1, 100, 0).without_new_address(0), proposal(64_000, 100));
+        assert_eq!(at(25, 1, 0).without_new_address(0), Some(proposal(2560, 1)));
+        assert_eq!(at(50, 2, 0).without_new_address(0), Some(proposal(2560, 2)));
+        assert_eq!(
+            at(4, 2, 0).without_new_address(0),
+            Some(proposal(32_000, 2))
+        );
+        assert_eq!(
+            at(1, 100, 0).without_new_address(0),
+            Some(proposal(64_000, 100))
+        );
         assert_eq!(at(0, 1, 0).without_new_address(0), None);
         // 2,560 ports carry a peak of 1,920 with headroom, not 1,921.
         assert!(at(25, 1, 0).without_new_address(1920).is_some());
@@ -191,11 +197,15 @@ mod tests {
     #[test]
     fn r6_33_a_nodes_ports_stay_on_one_address() {
         // 93 × 1368 = 127,224 fit on two addresses by the sum, but each address holds 46 blocks.
-        assert_eq!(at(93, 1, 1024).for_peak(1024), proposal(1368, 3));
+        assert_eq!(at(93, 1, 1024).for_peak(1024), Some(proposal(1368, 3)));
         // Divisors of 64,000 leave nothing over: sum and blocks agree.
         for ports in [1000, 1600, 2000, 3200, 4000, 8000, 16_000] {
             let nodes = 128_000 / u64::from(ports);
-            assert_eq!(at(nodes, 1, ports).room(), proposal(ports, 2), "{ports}");
+            assert_eq!(
+                at(nodes, 1, ports).room(),
+                Some(proposal(ports, 2)),
+                "{ports}"
+            );
         }
     }
 
@@ -205,9 +215,9 @@ mod tests {
             reserved: 8,
             ..at(64, 1, 1000)
         };
-        assert_eq!(at(64, 1, 1000).room(), proposal(1000, 1));
-        assert_eq!(taken.room(), proposal(1000, 2));
-        assert_eq!(taken.without_new_address(0), proposal(992, 1));
+        assert_eq!(at(64, 1, 1000).room(), Some(proposal(1000, 1)));
+        assert_eq!(taken.room(), Some(proposal(1000, 2)));
+        assert_eq!(taken.without_new_address(0), Some(proposal(992, 1)));
     }
 
     #[test]

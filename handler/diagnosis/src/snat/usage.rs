@@ -268,7 +268,11 @@ fn backend(
     limits: Option<&[Minute]>,
     newest: Option<Timestamp>,
 ) -> Option<BackendPorts> {
-    let peak = used.iter().max_by(|a, b| a.ports.total_cmp(&b.ports))?;
+    // The first minute at the peak: since when.
+    let peak = used
+        .iter()
+        .rev()
+        .max_by(|a, b| a.ports.total_cmp(&b.ports))?;
     // A minute in which a frontend is missing shows less than the node has.
     let limits = limits.unwrap_or_default();
     let whole_minutes = limits.iter().map(|m| m.frontends).max();
@@ -437,7 +441,7 @@ mod tests {
         assert_eq!(read.nodes.len(), 5);
         let hottest: Vec<&str> = read.hottest.iter().map(|n| n.address.as_str()).collect();
         assert_eq!(hottest, ["10.0.0.2", "10.0.0.4", "10.0.0.3"]);
-        assert_eq!(read.hottest[0].used[1].1, 90.0);
+        assert_eq!(read.hottest[0].used.last().map(|p| p.1), Some(90.0));
         assert_eq!(read.hottest[0].allocated.len(), 2);
     }
 

@@ -98,7 +98,7 @@ mod tests {
         // The fixture's points begin where its window ends.
         let length = facts.window.end.duration_since(facts.window.start);
         facts.window.start = facts.window.end;
-        facts.window.end = facts.window.end + length;
+        facts.window.end += length;
         diagnose(&facts)
     }
 
