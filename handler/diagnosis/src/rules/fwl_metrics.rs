@@ -79,7 +79,7 @@ pub(crate) fn more_addresses(ctx: &Context<'_>, id: &Id, percent: f64) -> Option
         format!("Give Azure Firewall {name} {wanted} public addresses in place of {now}");
     change.ips = Some(wanted);
     change.why = format!(
-        "{percent:.0} % of the ports of {now} are three quarters of {}; Azure advises 5 more at least. With the two instances that a firewall always has, {wanted} give {} ports to one destination",
+        "{percent:.0} % of the ports of {now} are at most three quarters of those of {}; Azure advises 5 more at least. With the two instances that a firewall always has, {wanted} give {} ports to one destination",
         now.saturating_mul(whole(percent.ceil())).div_ceil(75),
         firewall_ports(wanted, 2)
     );

@@ -53,11 +53,11 @@ fn finding(ctx: &Context<'_>, declared: &Declared, rejection: Rejection) -> Find
     let fit = max_nodes(ports, ips).unwrap_or(0);
     let mut found = RULE
         .finding(format!(
-            "Azure refuses to grow: {} nodes with {ports} ports each need {} ports, {} have {}",
+            "Azure refuses to grow: {} nodes with {ports} ports each need {} ports, and there are {} on {}",
             rejection.nodes,
             rejection.required,
-            addresses(ips),
-            rejection.available
+            rejection.available,
+            addresses(ips)
         ))
         .confidence(if certain {
             Confidence::Certain

@@ -21,9 +21,11 @@ pub(super) fn set(ctx: &Context<'_>, wanted: Proposal, now: u64, explicit_before
     let more = wanted.ips.saturating_sub(now);
     let profile = ctx.network().and_then(|n| n.load_balancer_profile.as_ref());
     let mut script = Script::default();
-    script
-        .side_effects
-        .push("Azure hands the ports out anew: open outbound connections can drop".to_owned());
+    if wanted.ports != explicit_before {
+        script
+            .side_effects
+            .push("Azure hands the ports out anew: open outbound connections can drop".to_owned());
+    }
     if more > 0 {
         script.side_effects.push(
             "The new addresses join the egress set: authorized IP ranges and allow-lists elsewhere must know them first"

@@ -186,9 +186,9 @@ fn fewer_ports(ctx: &Context<'_>, situation: &Situation) -> Option<Change> {
     let most = situation.without_new_address(peak)?;
     let mut change = resize(ctx, situation, most);
     change.why = format!(
-        "The most that {} give to {} nodes (maximum and surge); the observed peak of {peak} is below three quarters of it",
-        addresses(situation.ips),
-        situation.nodes
+        "The most for each of {} nodes (maximum and surge) on {}; the observed peak of {peak} is at most three quarters of it",
+        situation.nodes,
+        addresses(situation.ips)
     );
     change.trade_off = if most.ports < situation.ports {
         format!(
