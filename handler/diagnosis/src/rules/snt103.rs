@@ -89,4 +89,15 @@ mod tests {
         );
         assert!(outcome(&RULE, &facts).is_open());
     }
+
+    #[test]
+    fn cannot_tell_when_azure_returned_some_nodes_only() {
+        let mut facts = load_balancer();
+        let mut some = port_series(&[(NODE_1, &[10.0])]);
+        if let crate::facts::Datum::Known(some) = &mut some {
+            some.truncated = true;
+        }
+        set_metric(&mut facts, &lb_id(), LB_USED, some);
+        assert!(outcome(&RULE, &facts).is_open());
+    }
 }

@@ -446,6 +446,27 @@ mod tests {
     }
 
     #[test]
+    fn a_thousand_nodes_are_all_seen() {
+        let names: Vec<String> = (0..1000)
+            .map(|n| format!("10.0.{}.{}", n / 250, n % 250))
+            .collect();
+        let nodes = |value: &'static [f64]| -> Vec<(&str, &[f64])> {
+            names.iter().map(|name| (name.as_str(), value)).collect()
+        };
+        let mut used = nodes(&[16.0, 16.0]);
+        if let Some(last) = used.last_mut() {
+            last.1 = &[16.0, 31.0];
+        }
+        let allocated = port_series(&nodes(&[32.0, 32.0]));
+        let Reading::Known(read) = of(port_series(&used), allocated) else {
+            panic!("the metric has points");
+        };
+        assert_eq!(read.nodes.len(), 1000);
+        assert!(read.nodes.iter().all(|node| node.allocated == Some(32)));
+        assert_eq!(read.hottest[0].address, names[999]);
+    }
+
+    #[test]
     fn r6_1_states_are_compared_without_case_and_only_failures_count() {
         let mut facts = load_balancer();
         let state = |word, values: &[f64]| series(&[("connectionstate", word)], values);
