@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use egress_arm::{model, operations};
 use egress_diagnosis::facts::{
-    Cluster, Datum, Id, LoadBalancer, Metric, MetricAggregation, OutboundType, PowerState,
+    Cause, Cluster, Datum, Id, LoadBalancer, Metric, MetricAggregation, OutboundType, PowerState,
     ResourceMetrics, Window,
 };
 use futures::future::join_all;
@@ -13,74 +13,69 @@ use jiff::{SignedDuration, Timestamp};
 use crate::convert;
 use crate::reader::Reader;
 
-/// Metrics of one device that are asked for in one call.
+/// Metrics of one device that are asked for in one call: they share their dimensions.
 #[derive(Debug)]
 pub(crate) struct MetricQuery {
-    /// REST names in their documented case.
-    pub(crate) names: &'static [&'static str],
-    /// What each point holds.
-    pub(crate) aggregation: MetricAggregation,
+    /// REST names in their documented case, each with what its points hold.
+    pub(crate) metrics: &'static [(&'static str, MetricAggregation)],
     /// Splits by dimension; none gives one series.
     pub(crate) filter: Option<&'static str>,
 }
 
 impl MetricQuery {
-    /// How many series Azure may answer with; only valid together with a filter.
-    pub(crate) fn top(&self) -> Option<usize> {
-        self.filter.map(|_| TOP)
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.metrics.iter().map(|(name, _)| *name)
     }
 }
 
-/// A thousand nodes, the most a cluster's load balancer has behind it, in three connection states.
-const TOP: usize = 3000;
-
 /// R6.1: SNAT connections per node and state.
 pub(crate) static LB_CONNECTIONS: MetricQuery = MetricQuery {
-    names: &["SnatConnectionCount"],
-    aggregation: MetricAggregation::Total,
+    metrics: &[("SnatConnectionCount", MetricAggregation::Total)],
     filter: Some("BackendIPAddress eq '*' and ConnectionState eq '*'"),
 };
 
-/// R6.2, R6.3: ports per node, frontend and protocol.
+/// R6.2, R6.3: ports per node, frontend and protocol. A call of their own: a filter on dimensions that another metric
+/// lacks is refused for all.
 pub(crate) static LB_PORTS: MetricQuery = MetricQuery {
-    names: &["UsedSnatPorts", "AllocatedSnatPorts"],
-    aggregation: MetricAggregation::Average,
+    metrics: &[
+        ("UsedSnatPorts", MetricAggregation::Average),
+        ("AllocatedSnatPorts", MetricAggregation::Average),
+    ],
     filter: Some("BackendIPAddress eq '*' and FrontendIPAddress eq '*' and ProtocolType eq '*'"),
 };
 
 /// R6.20: SNAT connections per state.
 pub(crate) static NAT_CONNECTIONS: MetricQuery = MetricQuery {
-    names: &["SNATConnectionCount"],
-    aggregation: MetricAggregation::Total,
+    metrics: &[("SNATConnectionCount", MetricAggregation::Total)],
     filter: Some("ConnectionState eq '*'"),
 };
 
-/// R6.20: drops and active connections.
+/// R6.20: drops, active connections and health.
 pub(crate) static NAT_TRAFFIC: MetricQuery = MetricQuery {
-    names: &["PacketDropCount", "TotalConnectionCount"],
-    aggregation: MetricAggregation::Total,
+    metrics: &[
+        ("PacketDropCount", MetricAggregation::Total),
+        ("TotalConnectionCount", MetricAggregation::Total),
+        ("DatapathAvailability", MetricAggregation::Average),
+    ],
     filter: None,
 };
 
-/// R6.20: health. On its own: it is in preview, and one unknown name fails a whole call.
-pub(crate) static NAT_DATAPATH: MetricQuery = MetricQuery {
-    names: &["DatapathAvailability"],
-    aggregation: MetricAggregation::Average,
+/// R5.32: use of SNAT ports per protocol.
+pub(crate) static FIREWALL_PORTS: MetricQuery = MetricQuery {
+    metrics: &[("SNATPortUtilization", MetricAggregation::Average)],
+    filter: Some("Protocol eq '*'"),
+};
+
+/// R5.32: health. Not split: an average over reasons would weigh a minute like an hour.
+pub(crate) static FIREWALL_HEALTH: MetricQuery = MetricQuery {
+    metrics: &[("FirewallHealth", MetricAggregation::Average)],
     filter: None,
 };
 
 /// R2.40: answered health probes per backend and frontend.
 pub(crate) static LB_HEALTH: MetricQuery = MetricQuery {
-    names: &["DipAvailability"],
-    aggregation: MetricAggregation::Average,
+    metrics: &[("DipAvailability", MetricAggregation::Average)],
     filter: Some("BackendIPAddress eq '*' and FrontendIPAddress eq '*'"),
-};
-
-/// R5.33: SNAT ports in use.
-pub(crate) static FIREWALL_PORTS: MetricQuery = MetricQuery {
-    names: &["SNATPortUtilization"],
-    aggregation: MetricAggregation::Average,
-    filter: None,
 };
 
 /// A grain that Azure Monitor offers.
@@ -142,9 +137,14 @@ pub(crate) async fn load_balancer_metrics(
         return ResourceMetrics::new();
     };
     let queries = [&LB_CONNECTIONS, &LB_PORTS];
-    let metrics = match no_load_balancer_metrics(cluster, lb) {
-        Some(why) => not_asked(&queries, why),
-        None => ask(reader, &lb.id, &queries, port_series(lb)).await,
+    let metrics = if let Some(why) = no_load_balancer_metrics(cluster, lb) {
+        not_asked(&queries, why)
+    } else {
+        let nodes = nodes(lb);
+        let ports = nodes.saturating_mul(frontends(lb)).saturating_mul(2);
+        let states = nodes.saturating_mul(3);
+        let asked = [(&LB_CONNECTIONS, states), (&LB_PORTS, ports)];
+        ask(reader, &lb.id, &asked).await
     };
     ResourceMetrics::from([(lb.id.clone(), metrics)])
 }
@@ -155,12 +155,30 @@ pub(crate) async fn nat_gateway_metrics(
     cluster: &Cluster,
     nat_gateways: impl IntoIterator<Item = &Id>,
 ) -> ResourceMetrics {
-    let queries = [&NAT_CONNECTIONS, &NAT_TRAFFIC, &NAT_DATAPATH];
+    let queries = [&NAT_CONNECTIONS, &NAT_TRAFFIC];
     let each = nat_gateways.into_iter().map(|id| async move {
         let metrics = if is_stopped(cluster) {
             not_asked(&queries, STOPPED)
         } else {
-            ask(reader, id, &queries, 3).await
+            ask(reader, id, &[(&NAT_CONNECTIONS, 3), (&NAT_TRAFFIC, 1)]).await
+        };
+        (id.clone(), metrics)
+    });
+    join_all(each).await.into_iter().collect()
+}
+
+/// The metrics of the firewalls that own next hops.
+pub(crate) async fn firewall_metrics(
+    reader: Reader<'_>,
+    cluster: &Cluster,
+    firewalls: impl IntoIterator<Item = &Id>,
+) -> ResourceMetrics {
+    let queries = [&FIREWALL_PORTS, &FIREWALL_HEALTH];
+    let each = firewalls.into_iter().map(|id| async move {
+        let metrics = if is_stopped(cluster) {
+            not_asked(&queries, STOPPED)
+        } else {
+            ask(reader, id, &[(&FIREWALL_PORTS, 4), (&FIREWALL_HEALTH, 1)]).await
         };
         (id.clone(), metrics)
     });
@@ -171,19 +189,8 @@ pub(crate) async fn nat_gateway_metrics(
 pub(crate) async fn probe_health(reader: Reader<'_>, balancer: &LoadBalancer) -> ResourceMetrics {
     let members = balancer.backend_pools.iter().map(|pool| pool.members);
     let series = members.sum::<usize>() * balancer.frontends.len();
-    let metrics = ask(reader, &balancer.id, &[&LB_HEALTH], series).await;
+    let metrics = ask(reader, &balancer.id, &[(&LB_HEALTH, series)]).await;
     ResourceMetrics::from([(balancer.id.clone(), metrics)])
-}
-
-/// The metrics of Azure Firewalls.
-pub(crate) async fn firewall_metrics(
-    reader: Reader<'_>,
-    firewalls: impl IntoIterator<Item = &Id>,
-) -> ResourceMetrics {
-    let each = firewalls
-        .into_iter()
-        .map(|id| async move { (id.clone(), ask(reader, id, &[&FIREWALL_PORTS], 1).await) });
-    join_all(each).await.into_iter().collect()
 }
 
 const STOPPED: &str = "the cluster is stopped";
@@ -213,18 +220,22 @@ fn no_load_balancer_metrics(cluster: &Cluster, lb: &LoadBalancer) -> Option<&'st
     }
 }
 
-/// How many series the port metrics will have: nodes × outbound frontends × protocols.
-fn port_series(lb: &LoadBalancer) -> usize {
-    let nodes = lb.backend_pools.iter().map(|pool| pool.members).max();
-    let frontends: usize = lb
-        .outbound_rules
-        .iter()
-        .map(|rule| rule.frontends.len())
-        .sum();
-    nodes
-        .unwrap_or(0)
-        .saturating_mul(frontends)
-        .saturating_mul(2)
+/// Nodes behind the load balancer, as far as it says.
+fn nodes(lb: &LoadBalancer) -> usize {
+    let members = lb.backend_pools.iter().map(|pool| pool.members);
+    members.max().unwrap_or(0)
+}
+
+/// Frontends of its outbound rules.
+fn frontends(lb: &LoadBalancer) -> usize {
+    let each = lb.outbound_rules.iter().map(|rule| rule.frontends.len());
+    each.sum()
+}
+
+/// How many series to ask for, where this many are expected: twice as many, because nodes come and go in the window, and
+/// a thousand at least. An answer with fewer is whole.
+pub(crate) fn top(expected: usize) -> usize {
+    expected.saturating_mul(2).clamp(1_000, 100_000)
 }
 
 fn not_asked(
@@ -233,59 +244,113 @@ fn not_asked(
 ) -> BTreeMap<String, Datum<Metric>> {
     queries
         .iter()
-        .flat_map(|query| query.names)
-        .map(|&name| (name.to_owned(), Datum::not_asked(why)))
+        .flat_map(|query| query.names())
+        .map(|name| (name.to_owned(), Datum::not_asked(why)))
         .collect()
 }
 
+/// Asks several queries of one resource at a time, each with the number of series it is expected to have.
 async fn ask(
     reader: Reader<'_>,
     id: &Id,
-    queries: &[&'static MetricQuery],
-    series: usize,
+    queries: &[(&'static MetricQuery, usize)],
 ) -> BTreeMap<String, Datum<Metric>> {
-    let each = queries.iter().map(|query| one(reader, id, query, series));
+    let each = queries
+        .iter()
+        .map(|(query, series)| together(reader, id, query, *series));
     join_all(each).await.into_iter().flatten().collect()
 }
 
-async fn one(
+/// All metrics of a query in one call. Azure refuses the whole call for one name that the resource does not have: then
+/// each is asked alone, so that only that one is unsupported.
+async fn together(
     reader: Reader<'_>,
     id: &Id,
     query: &'static MetricQuery,
     series: usize,
 ) -> BTreeMap<String, Datum<Metric>> {
+    let read = one(reader, id, query.metrics, query.filter, series).await;
+    let refused = |datum: &Datum<Metric>| {
+        matches!(
+            datum,
+            Datum::Failed {
+                cause: Cause::Unsupported,
+                http_status: Some(400),
+                ..
+            }
+        )
+    };
+    if query.metrics.len() < 2 || !read.values().all(refused) {
+        return read;
+    }
+    let next = reader.next_wave();
+    let alone = query
+        .metrics
+        .chunks(1)
+        .map(|metric| one(next, id, metric, query.filter, series));
+    join_all(alone).await.into_iter().flatten().collect()
+}
+
+async fn one(
+    reader: Reader<'_>,
+    id: &Id,
+    metrics: &'static [(&'static str, MetricAggregation)],
+    filter: Option<&str>,
+    series: usize,
+) -> BTreeMap<String, Datum<Metric>> {
     let window = reader.window();
     let grain = Grain::fitting(window, series);
     let timespan = format!("{}/{}", seconds(window.start), seconds(window.end));
-    let names = query.names.join(",");
-    let top = query.top().map(|top| top.to_string());
+    let names: Vec<&str> = metrics.iter().map(|(name, _)| *name).collect();
+    let names = names.join(",");
+    let aggregations = aggregations(metrics);
+    // Only valid together with a filter.
+    let top = filter.map(|_| top(series));
+    let top_text = top.map(|top| top.to_string());
     let mut parameters = vec![
         ("timespan", timespan.as_str()),
         ("interval", grain.text),
         ("metricnames", names.as_str()),
-        (
-            "aggregation",
-            match query.aggregation {
-                MetricAggregation::Total => "total",
-                MetricAggregation::Average => "average",
-                MetricAggregation::Maximum => "maximum",
-            },
-        ),
+        ("aggregation", aggregations.as_str()),
     ];
-    if let (Some(filter), Some(top)) = (query.filter, top.as_deref()) {
+    if let (Some(filter), Some(top)) = (filter, top_text.as_deref()) {
         parameters.extend([("$filter", filter), ("top", top)]);
     }
     match reader
         .get::<model::Metrics>(&operations::METRICS_GET, id, &parameters)
         .await
     {
-        Datum::Known(answer) => convert::metrics(query, grain, reader.asked_at(), &answer),
-        other => query
-            .names
+        Datum::Known(answer) => {
+            let asked = convert::Asked {
+                metrics,
+                grain,
+                top,
+                window,
+                now: reader.asked_at(),
+            };
+            convert::metrics(&asked, &answer)
+        }
+        other => metrics
             .iter()
-            .map(|&name| (name.to_owned(), crate::outcome::unknown(&other)))
+            .map(|(name, _)| ((*name).to_owned(), crate::outcome::unknown(&other)))
             .collect(),
     }
+}
+
+/// Each aggregation once, e.g. `total,average`.
+fn aggregations(metrics: &[(&str, MetricAggregation)]) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for (_, aggregation) in metrics {
+        let word = match aggregation {
+            MetricAggregation::Total => "total",
+            MetricAggregation::Average => "average",
+            MetricAggregation::Maximum => "maximum",
+        };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(",")
 }
 
 /// RFC 3339 in UTC to the second.
@@ -334,6 +399,20 @@ mod tests {
         assert_eq!(Grain::fitting(window(6), 2_000).text, "PT5M");
         // Never fewer than 24 points.
         assert_eq!(Grain::fitting(window(6), usize::MAX).text, "PT15M");
+    }
+
+    #[test]
+    fn more_series_are_asked_for_than_are_expected() {
+        // A thousand nodes in three states, and as many that were replaced in the window.
+        assert_eq!(top(3_000), 6_000);
+        assert_eq!(top(0), 1_000);
+        assert_eq!(top(usize::MAX), 100_000);
+    }
+
+    #[test]
+    fn one_call_asks_for_every_aggregation_once() {
+        assert_eq!(aggregations(NAT_TRAFFIC.metrics), "total,average");
+        assert_eq!(aggregations(LB_PORTS.metrics), "average");
     }
 
     #[test]

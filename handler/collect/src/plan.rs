@@ -357,6 +357,7 @@ async fn hops(
     let expected = outbound == Some(&OutboundType::UserDefinedRouting) || !attached.is_empty();
     hops::read(
         pools.next,
+        cluster,
         &pools.networks,
         tables,
         expected,

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::context::Context;
 use crate::facts::*;
 use crate::rules::{Outcome, Rule};
-use crate::snat::usage::{LB_ALLOCATED, LB_CONNECTIONS, LB_USED, NAT_CONNECTIONS, NAT_TOTAL};
+use crate::snat::firewall::{HEALTH, UTILIZATION};
+use crate::snat::gateway::{NAT_DATAPATH, NAT_DROPS, NAT_TOTAL};
+use crate::snat::usage::{LB_ALLOCATED, LB_CONNECTIONS, LB_USED, NAT_CONNECTIONS};
 
 /// Address of the first node.
 pub const NODE_1: &str = "10.0.0.4";
@@ -369,9 +371,49 @@ pub fn nat_gateway() -> Facts {
         &mut facts,
         &nat_id("ng1"),
         NAT_TOTAL,
-        connections("", &[500.0, 700.0]),
+        metric(MetricAggregation::Total, vec![series(&[], &[500.0, 700.0])]),
+    );
+    let quiet = |aggregation, value| metric(aggregation, vec![series(&[], &[value; 20])]);
+    set_metric(
+        &mut facts,
+        &nat_id("ng1"),
+        NAT_DROPS,
+        quiet(MetricAggregation::Total, 0.0),
+    );
+    set_metric(
+        &mut facts,
+        &nat_id("ng1"),
+        NAT_DATAPATH,
+        quiet(MetricAggregation::Average, 100.0),
     );
     facts
+}
+
+/// A percentage of the test firewall, the same in every minute of a quarter of an hour.
+pub fn firewall_percent(value: f64) -> Datum<Metric> {
+    let split = series(&[("protocol", "TCP")], &[value; 15]);
+    let mut metric = metric(MetricAggregation::Average, vec![split]);
+    known(&mut metric).unit = String::from("Percent");
+    metric
+}
+
+/// Gives a pool's scale set these instances, each with one address.
+pub fn node_nics(facts: &mut Facts, pool: &str, instances: &[(&str, &str)]) {
+    let set = known(&mut facts.scale_sets)
+        .iter()
+        .find(|set| set.pool_name.as_deref() == Some(pool))
+        .expect("every pool has a scale set")
+        .id
+        .clone();
+    let nic = |(number, address): &(&str, &str)| ScaleSetNic {
+        instance_id: Some(Id::new(format!("{set}/virtualMachines/{number}"))),
+        private_ips: vec![(*address).to_owned()],
+        subnet_ids: Vec::new(),
+        nsg_id: None,
+        ip_forwarding: Some(false),
+    };
+    let nics = instances.iter().map(nic).collect();
+    facts.scale_set_nics.insert(set.clone(), Datum::Known(nics));
 }
 
 /// Type userDefinedRouting with a default route to a firewall.
@@ -587,6 +629,13 @@ pub fn firewalled() -> Facts {
         ..RuleCollectionRules::default()
     };
     firewall_rules(&mut facts, RuleAction::Allow, rules);
+    set_metric(
+        &mut facts,
+        &firewall_id(),
+        UTILIZATION,
+        firewall_percent(4.0),
+    );
+    set_metric(&mut facts, &firewall_id(), HEALTH, firewall_percent(100.0));
     facts
 }
 

@@ -55,12 +55,18 @@ fn pattern(
     if !blockers.is_empty() {
         return (Pattern::Persistent, blockers);
     }
-    match (snat.failed_connections, snat.failed_windows) {
-        (Some(failed), Some(windows)) if failed > 0 => {
+    let failed = snat
+        .failed_connections
+        .zip(snat.failed_windows)
+        .zip(snat.failed_window_minutes);
+    match failed {
+        Some(((failed, windows), minutes)) if failed > 0 => {
             let window = ctx.facts.window;
-            let of = window.end.duration_since(window.start).as_secs() / 300;
-            let text =
-                format!("{failed} SNAT connections failed in {windows} of {of} 5-minute windows");
+            let length = i64::from(minutes.max(1)).saturating_mul(60);
+            let of = window.end.duration_since(window.start).as_secs() / length;
+            let text = format!(
+                "{failed} SNAT connections failed in {windows} of {of} {minutes}-minute windows"
+            );
             let pattern = if i64::from(windows) < of {
                 Pattern::Intermittent
             } else {

@@ -620,6 +620,9 @@ pub(crate) struct Metric {
     /// Azure has no points for it.
     #[serde(default)]
     pub(crate) no_data: bool,
+    /// The resource does not have this metric: asking for it is a 400.
+    #[serde(default)]
+    pub(crate) unsupported: bool,
     /// Minutes without a value, counted back from the end of the asked timespan.
     pub(crate) gap: Option<Minutes>,
 }

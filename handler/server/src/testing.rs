@@ -164,6 +164,7 @@ pub(crate) fn report(cluster: &str) -> Report {
             resource_ids: Vec::new(),
             failed_connections: None,
             failed_windows: None,
+            failed_window_minutes: None,
             allocated_per_node: None,
             used_peak: None,
             utilization_peak: None,

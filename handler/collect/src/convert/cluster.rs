@@ -208,7 +208,13 @@ fn pool(name: Option<&str>, p: &model::AgentPoolProperties) -> Option<AgentPool>
         auto_scaling: *p.enable_auto_scaling,
         min_count: *p.min_count,
         max_count: *p.max_count,
-        max_surge: p.upgrade_settings.max_surge.as_deref().map(max_surge),
+        // An empty text is a setting that nobody made.
+        max_surge: p
+            .upgrade_settings
+            .max_surge
+            .as_deref()
+            .filter(|text| !text.trim().is_empty())
+            .map(max_surge),
         vm_size: p.vm_size.0.clone(),
         os_type: p.os_type.0.clone(),
         pool_type: p.pool_type.0.clone(),
@@ -283,6 +289,26 @@ mod tests {
         assert_eq!(max_surge(" 3 "), MaxSurge::Nodes(3));
         assert_eq!(max_surge("half"), MaxSurge::Unreadable("half".to_owned()));
         assert_eq!(max_surge("-1"), MaxSurge::Unreadable("-1".to_owned()));
+        for odd in ["33.3%", "%", "1e2", "99999999999", "0x3", "3 nodes"] {
+            assert_eq!(max_surge(odd), MaxSurge::Unreadable(odd.to_owned()));
+        }
+    }
+
+    #[test]
+    fn max_surge_may_be_a_number_null_or_empty() {
+        let surge = |value: &str| {
+            let body = format!(
+                r#"{{"name":"p","properties":{{"upgradeSettings":{{"maxSurge":{value}}}}}}}"#
+            );
+            agent_pool(&serde_json::from_str(&body).unwrap())
+                .unwrap()
+                .max_surge
+        };
+        assert_eq!(surge("3"), Some(MaxSurge::Nodes(3)));
+        assert_eq!(surge(r#""150%""#), Some(MaxSurge::Percent(150)));
+        assert_eq!(surge("null"), None);
+        assert_eq!(surge(r#"" ""#), None);
+        assert_eq!(surge("0.33"), Some(MaxSurge::Unreadable("0.33".to_owned())));
     }
 
     fn read(body: &str) -> Cluster {

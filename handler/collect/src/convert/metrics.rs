@@ -1,49 +1,56 @@
 //! Time series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use egress_arm::model;
-use egress_diagnosis::facts::{Cause, Datum, Metric, MetricAggregation, Point, Series};
+use egress_diagnosis::facts::{Cause, Datum, Metric, MetricAggregation, Point, Series, Window};
 use jiff::Timestamp;
 
-use crate::metrics::{Grain, MetricQuery};
+use crate::metrics::Grain;
 use crate::outcome::malformed;
 
-/// The metrics that `query` asked for, each known or failed on its own. Points after `now` are a clock's error and are
-/// left out, as are points without a value: a gap is not a zero (R6.8).
-pub(crate) fn metrics(
-    query: &MetricQuery,
-    asked: Grain,
-    now: Timestamp,
-    answer: &model::Metrics,
-) -> BTreeMap<String, Datum<Metric>> {
+/// What was asked for.
+pub(crate) struct Asked {
+    /// REST names in their documented case, each with what its points hold.
+    pub(crate) metrics: &'static [(&'static str, MetricAggregation)],
+    pub(crate) grain: Grain,
+    /// How many series Azure was allowed to answer with.
+    pub(crate) top: Option<usize>,
+    pub(crate) window: Window,
+    pub(crate) now: Timestamp,
+}
+
+/// The metrics that were asked for, each known or failed on its own. Points after `now` or before the window are an error
+/// and are left out, as are points without a value: a gap is not a zero (R6.8).
+pub(crate) fn metrics(asked: &Asked, answer: &model::Metrics) -> BTreeMap<String, Datum<Metric>> {
     let grain = answer
         .interval
         .as_deref()
         .and_then(Grain::parse)
-        .unwrap_or(asked);
-    let mut read: BTreeMap<String, Datum<Metric>> = query
-        .names
+        .unwrap_or(asked.grain);
+    let mut read: BTreeMap<String, Datum<Metric>> = asked
+        .metrics
         .iter()
-        .map(|&name| (name.to_owned(), malformed()))
+        .map(|(name, _)| ((*name).to_owned(), malformed()))
         .collect();
     for value in answer.value.iter() {
         let name = value.name.value.as_deref();
-        let asked_name = query
-            .names
+        let found = asked
+            .metrics
             .iter()
-            .find(|asked| name.is_some_and(|name| name.eq_ignore_ascii_case(asked)));
-        if let Some(&asked_name) = asked_name {
-            read.insert(asked_name.to_owned(), metric(query, grain, now, value));
+            .find(|(asked, _)| name.is_some_and(|name| name.eq_ignore_ascii_case(asked)));
+        if let Some(&(name, aggregation)) = found {
+            read.insert(name.to_owned(), metric(asked, aggregation, grain, value));
         }
     }
     read
 }
 
 fn metric(
-    query: &MetricQuery,
+    asked: &Asked,
+    aggregation: MetricAggregation,
     grain: Grain,
-    now: Timestamp,
     value: &model::MetricValue,
 ) -> Datum<Metric> {
     if let Some(code) = value.error_code.as_deref()
@@ -58,11 +65,17 @@ fn metric(
     if value.timeseries.is_damaged() {
         return malformed();
     }
-    let truncated = query.top().is_some_and(|top| value.timeseries.len() >= top);
+    let truncated = asked.top.is_some_and(|top| value.timeseries.len() >= top);
+    // Azure begins the first grain at or before the window's start.
+    let first = asked
+        .window
+        .start
+        .saturating_sub(grain.duration())
+        .unwrap_or(asked.window.start);
     let series: Option<Vec<Series>> = value
         .timeseries
         .iter()
-        .map(|one| series(query.aggregation, now, one))
+        .map(|one| series(aggregation, first..=asked.now, one))
         .collect();
     let Some(series) = series else {
         return malformed();
@@ -74,16 +87,25 @@ fn metric(
             .clone()
             .0
             .unwrap_or_else(|| "Unspecified".to_owned()),
-        aggregation: query.aggregation,
+        aggregation,
         grain: grain.duration(),
-        series,
+        series: once_each(series),
         truncated,
     })
 }
 
+/// Series with the same dimension values as one that came before would count twice: the first one stands.
+fn once_each(series: Vec<Series>) -> Vec<Series> {
+    let mut seen = BTreeSet::new();
+    series
+        .into_iter()
+        .filter(|one| seen.insert(one.dimensions.clone()))
+        .collect()
+}
+
 fn series(
     aggregation: MetricAggregation,
-    now: Timestamp,
+    times: RangeInclusive<Timestamp>,
     answer: &model::TimeSeries,
 ) -> Option<Series> {
     let mut dimensions = BTreeMap::new();
@@ -106,7 +128,7 @@ fn series(
                 value: (**value)?,
             })
         })
-        .filter(|point| point.at <= now)
+        .filter(|point| times.contains(&point.at))
         .collect();
     // Azure sorts them; the sort is linear then.
     points.sort_by_key(|point| point.at);
@@ -117,25 +139,33 @@ fn series(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{LB_CONNECTIONS, LB_PORTS, NAT_DATAPATH};
+    use crate::metrics::{FIREWALL_HEALTH, LB_CONNECTIONS, LB_PORTS, MetricQuery, NAT_TRAFFIC};
 
     const NOW: &str = "2026-01-01T01:00:00Z";
 
+    const TOP: usize = 7;
+
     fn read(query: &MetricQuery, body: &str) -> BTreeMap<String, Datum<Metric>> {
-        metrics(
-            query,
-            Grain::MINUTE,
-            NOW.parse().unwrap(),
-            &serde_json::from_str(body).unwrap(),
-        )
+        let now: Timestamp = NOW.parse().unwrap();
+        let asked = Asked {
+            metrics: query.metrics,
+            grain: Grain::MINUTE,
+            top: query.filter.map(|_| TOP),
+            window: Window {
+                start: now - jiff::SignedDuration::from_hours(1),
+                end: now,
+            },
+            now,
+        };
+        metrics(&asked, &serde_json::from_str(body).unwrap())
     }
 
     fn only(query: &MetricQuery, series: &str) -> Datum<Metric> {
         let body = format!(
             r#"{{"interval":"PT5M","value":[{{"name":{{"value":"{}"}},"unit":"Count","errorCode":"Success","timeseries":{series}}}]}}"#,
-            query.names[0]
+            query.metrics[0].0
         );
-        read(query, &body).remove(query.names[0]).unwrap()
+        read(query, &body).remove(query.metrics[0].0).unwrap()
     }
 
     #[test]
@@ -150,6 +180,8 @@ mod tests {
                 {"timeStamp":"2026-01-01T00:25:00Z","total":"NaN"},
                 {"timeStamp":"2026-01-01T00:10:00Z","total":3},
                 {"timeStamp":"2026-01-01T02:00:00Z","total":7},
+                {"timeStamp":"2025-12-31T23:40:00Z","total":7},
+                {"timeStamp":"2026-01-01T00:30:00Z","total":"85%"},
                 {"total":8}]}]"#,
         );
         let metric = metric.as_known().unwrap();
@@ -184,27 +216,58 @@ mod tests {
 
     #[test]
     fn as_many_series_as_asked_may_be_too_few() {
-        let series = |n: usize| format!("[{}]", vec![r#"{"data":[]}"#; n].join(","));
-        let top = LB_CONNECTIONS.top().unwrap();
-        assert!(
-            only(&LB_CONNECTIONS, &series(top))
-                .as_known()
-                .unwrap()
-                .truncated
-        );
-        assert!(
-            !only(&LB_CONNECTIONS, &series(top - 1))
-                .as_known()
-                .unwrap()
-                .truncated
-        );
+        let series = |n: usize| {
+            let each: Vec<String> = (0..n)
+                .map(|n| {
+                    format!(r#"{{"metadatavalues":[{{"name":{{"value":"BackendIPAddress"}},"value":"{n}"}}],"data":[]}}"#)
+                })
+                .collect();
+            format!("[{}]", each.join(","))
+        };
+        let truncated = |query, n| only(query, &series(n)).as_known().unwrap().truncated;
+        assert!(truncated(&LB_CONNECTIONS, TOP));
+        assert!(!truncated(&LB_CONNECTIONS, TOP - 1));
         // Without a filter there is one series.
-        assert!(
-            !only(&NAT_DATAPATH, &series(1))
-                .as_known()
-                .unwrap()
-                .truncated
+        assert!(!truncated(&FIREWALL_HEALTH, TOP));
+    }
+
+    #[test]
+    fn a_series_that_comes_twice_counts_once_and_unknown_dimensions_tell_series_apart() {
+        let one = |extra: &str, total: u32| {
+            format!(
+                r#"{{"metadatavalues":[{{"name":{{"value":"CONNECTIONSTATE"}},"value":"Failed"}}{extra}],"data":[{{"timeStamp":"2026-01-01T00:05:00Z","total":{total}}}]}}"#
+            )
+        };
+        let new = r#",{"name":{"value":"NewDimension"},"value":"x"}"#;
+        let all = [one("", 3), one("", 3), one(new, 4)].join(",");
+        let metric = only(&LB_CONNECTIONS, &format!("[{all}]"));
+        let totals: Vec<f64> = metric
+            .as_known()
+            .unwrap()
+            .series
+            .iter()
+            .map(|s| s.points[0].value)
+            .collect();
+        assert_eq!(totals, [3.0, 4.0]);
+    }
+
+    #[test]
+    fn each_metric_of_a_call_takes_its_own_aggregation() {
+        let value = |name: &str| {
+            format!(
+                r#"{{"name":{{"value":"{name}"}},"timeseries":[{{"data":[{{"timeStamp":"2026-01-01T00:05:00Z","total":9,"average":3}}]}}]}}"#
+            )
+        };
+        let values = ["PacketDropCount", "DatapathAvailability"]
+            .map(value)
+            .join(",");
+        let read = read(&NAT_TRAFFIC, &format!(r#"{{"value":[{values}]}}"#));
+        let value = |name: &str| read[name].as_known().unwrap().series[0].points[0].value;
+        assert_eq!(
+            (value("PacketDropCount"), value("DatapathAvailability")),
+            (9.0, 3.0)
         );
+        assert_eq!(read["TotalConnectionCount"], malformed());
     }
 
     #[test]
@@ -232,7 +295,7 @@ mod tests {
             assert_eq!(only(&LB_CONNECTIONS, series), malformed(), "{series}");
         }
         let failed = read(
-            &NAT_DATAPATH,
+            &NAT_TRAFFIC,
             r#"{"value":[{"name":{"value":"DatapathAvailability"},"errorCode":"InvalidSamplingType","timeseries":[]}]}"#,
         );
         assert_eq!(

@@ -21,7 +21,7 @@ pub(crate) use cluster::{agent_pool, agent_pool_profiles, cluster, egress_endpoi
 pub(crate) use compute::{hop_nic, power_state, resource_group, scale_set, scale_set_nic};
 pub(crate) use firewall::{azure_firewall, firewall_policy, ip_group, rule_collection_group};
 pub(crate) use load_balancer::load_balancer;
-pub(crate) use metrics::metrics;
+pub(crate) use metrics::{Asked, metrics};
 pub(crate) use network::{
     nat_gateway, nsg, public_ip, public_ip_prefix, route_table, subnet, virtual_network,
 };

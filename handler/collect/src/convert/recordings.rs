@@ -6,13 +6,13 @@ use egress_arm::ResourceId;
 use egress_arm::model;
 use egress_arm::read::{Field, Tolerant};
 use egress_diagnosis::facts::{
-    Id, MaxSurge, MetricAggregation, NetworkPlugin, OutboundType, PoolMode,
+    Id, MaxSurge, MetricAggregation, NetworkPlugin, OutboundType, PoolMode, Window,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
-use crate::metrics::{Grain, MetricQuery};
+use crate::metrics::Grain;
 
 fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recordings");
@@ -398,13 +398,18 @@ fn metric_sums_survive_gaps() {
                 (MetricAggregation::Average, "average"),
             ] {
                 let name = raw["name"]["value"].as_str().unwrap().to_owned();
-                let names: &'static [&'static str] = vec![&*name.clone().leak()].leak();
-                let query = MetricQuery {
-                    names,
-                    aggregation,
-                    filter: None,
+                let wanted: &'static str = name.clone().leak();
+                let asked = Asked {
+                    metrics: vec![(wanted, aggregation)].leak(),
+                    grain: Grain::MINUTE,
+                    top: None,
+                    window: Window {
+                        start: Timestamp::MIN,
+                        end: Timestamp::MAX,
+                    },
+                    now: Timestamp::MAX,
                 };
-                let read = metrics(&query, Grain::MINUTE, Timestamp::MAX, &read(&body));
+                let read = metrics(&asked, &read(&body));
                 let metric = read[&name].as_known().unwrap();
                 let values = raw["timeseries"]
                     .as_array()

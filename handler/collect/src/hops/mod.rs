@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use egress_diagnosis::facts::{
-    AzureFirewall, Datum, FirewallPolicy, HopOwner, Id, IpGroup, NatGateway, NextHopType,
+    AzureFirewall, Cluster, Datum, FirewallPolicy, HopOwner, Id, IpGroup, NatGateway, NextHopType,
     ResourceMetrics, RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
 };
 use futures::future::join_all;
@@ -58,6 +58,7 @@ pub(crate) struct Hops {
 /// have been read, and dropped when there are none.
 pub(crate) async fn read(
     reader: Reader<'_>,
+    cluster: &Cluster,
     networks: &Networks,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
     expected: bool,
@@ -106,7 +107,7 @@ pub(crate) async fn read(
     let bodies: Vec<&AzureFirewall> = serving.filter_map(|(_, body)| body.as_known()).collect();
     let (read, of_firewalls, connections) = futures::join!(
         rules::read(next, &space, &bodies, node_group, announce),
-        firewall_metrics(next, bodies.iter().map(|firewall| &firewall.id)),
+        firewall_metrics(next, cluster, &own),
         hubs::connections(next, &bodies)
     );
     metrics.extend(of_firewalls);

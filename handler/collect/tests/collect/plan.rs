@@ -263,13 +263,33 @@ async fn metrics_are_asked_by_the_documented_parameters() {
     for path in metrics {
         for part in [
             "interval=PT1M",
-            "top=3000",
+            "top=1000",
             "filter=",
             "timespan=2026-01-01T00",
         ] {
             assert!(path.contains(part), "{part} in {path}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_refused_call_is_asked_again_metric_by_metric_and_then_unsupported() {
+    let lb = network(NODE_GROUP, "loadBalancers/kubernetes");
+    let metrics = format!("{lb}/providers/Microsoft.Insights/metrics");
+    let refusal = json!({"code": "BadRequest", "message": "Failed to find metric configuration"});
+    let run = run(load_balancer_cluster().with(&metrics, (400, refusal))).await;
+    let asked = run.asked.iter().filter(|path| path.contains("/metrics?"));
+    // One call for connections; one for both port metrics, then each of them alone.
+    assert_eq!(asked.count(), 4);
+    let read = &run.facts().metrics[&Id::new(lb)];
+    assert_eq!(read.len(), 3);
+    assert!(read.values().all(|metric| matches!(
+        metric,
+        Datum::Failed {
+            cause: Cause::Unsupported,
+            ..
+        }
+    )));
 }
 
 #[tokio::test]

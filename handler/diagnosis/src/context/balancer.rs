@@ -4,7 +4,7 @@ use crate::facts::{
     Cause, Datum, Facts, Frontend, Id, LoadBalancer, Missing, NatGateway, OutboundRule,
     PublicIpPrefix, lookup,
 };
-use crate::snat::capacity::prefix_addresses;
+use crate::snat::capacity::{PORT_STEP, prefix_addresses};
 
 /// A frontend's public address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +136,22 @@ impl<'f> Balancer<'f> {
             .filter(used)
             .flat_map(|f| self.addresses(f))
             .collect())
+    }
+
+    /// Ports that load balancing rules take from the outbound frontends: each a block of 8 (R1.34).
+    pub(crate) fn reserved_ports(self) -> u64 {
+        let Ok(Some(lb)) = self.get() else {
+            return 0;
+        };
+        let outbound = |id: &Id| lb.outbound_rules.iter().any(|r| r.frontends.contains(id));
+        let rules = lb
+            .rules
+            .iter()
+            .filter(|rule| rule.frontend.as_ref().is_some_and(outbound))
+            .count();
+        u64::try_from(rules)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(u64::from(PORT_STEP))
     }
 
     /// Whether an outbound rule translates TCP to a living public IPv4 address. An address that could not be read leaves

@@ -7,6 +7,7 @@ use crate::snat::capacity::{
     LOAD_BALANCER_PORTS_PER_IP, NAT_GATEWAY_PORTS_PER_IP, automatic_ports, required_ports,
     total_ports,
 };
+use crate::snat::recommend::Situation;
 
 impl Context<'_> {
     /// IPv4 addresses of the load balancer's outbound rules; from the cluster's own list while the load balancer cannot
@@ -37,6 +38,37 @@ impl Context<'_> {
                 .load_balancer_profile
                 .as_ref()?
                 .allocated_outbound_ports
+        })
+    }
+
+    /// Ports per node as the cluster's own profile declares them, which is what AKS checks; else as the outbound rule
+    /// does. 0 = automatic.
+    pub(crate) fn declared_ports(&self) -> Option<u32> {
+        let profile = self.network()?.load_balancer_profile.as_ref();
+        profile
+            .and_then(|p| p.allocated_outbound_ports)
+            .or_else(|| self.configured_ports())
+    }
+
+    /// Ports per node, nodes and addresses as a recommendation needs them; the error says which figure lacks.
+    pub(crate) fn situation(&self, ports: Option<u32>) -> Result<Situation, String> {
+        let nodes = self
+            .demand()
+            .counted()
+            .ok_or("the node counts, autoscaler bounds or upgrade settings are not all readable")?;
+        if nodes == 0 {
+            return Err("the cluster has no nodes".to_owned());
+        }
+        let ips = self
+            .balancer_ips()
+            .map_err(|missing| format!("{} could not be read", missing.what))?;
+        Ok(Situation {
+            nodes: u64::from(nodes),
+            ips,
+            reserved: self.balancer.reserved_ports(),
+            ports: ports
+                .or_else(|| self.ports_per_node())
+                .ok_or("how many ports a node has is not known")?,
         })
     }
 

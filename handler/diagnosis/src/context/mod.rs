@@ -2,11 +2,13 @@
 
 mod balancer;
 mod capacity;
+mod nodes;
 mod snat;
 mod subnets;
 
 pub(crate) use balancer::{Address, Balancer, texts, translates_tcp};
-pub(crate) use snat::{Carriers, Device};
+pub(crate) use nodes::Nodes;
+pub(crate) use snat::{Carriers, Device, FirewallUse, owning_firewall};
 pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
 
 use crate::commands::Az;
@@ -32,6 +34,8 @@ pub struct Context<'f> {
     pub(crate) inspections: Vec<Inspection<'f>>,
     /// Azure's service tags, as far as they were read.
     pub(crate) tags: ServiceTags,
+    /// Node names by address.
+    pub(crate) nodes: Nodes,
 }
 
 impl<'f> Context<'f> {
@@ -54,6 +58,7 @@ impl<'f> Context<'f> {
             snat,
             inspections: Vec::new(),
             tags,
+            nodes: Nodes::of(facts),
         };
         ctx.inspections = Inspection::all(&ctx);
         ctx

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::Subnets;
-use crate::facts::{Datum, Facts, Id, Missing, OutboundType};
+use crate::facts::{Datum, Facts, HopOwner, Id, Missing, OutboundType};
+use crate::network::routes::Hop;
 use crate::path::Path;
 use crate::report::Method;
-use crate::snat::usage::{self, BackendPorts, Failures, Reading};
+use crate::snat::firewall::{self, Percent};
+use crate::snat::gateway::{self, Connections, Datapath, Drops};
+use crate::snat::metric::Reading;
+use crate::snat::usage::{self, Failures, Ports};
 
 /// One device.
 #[derive(Debug, Clone)]
@@ -15,13 +19,15 @@ pub(crate) enum Device {
     LoadBalancer {
         id: Id,
         failures: Reading<Failures>,
-        ports: Reading<Vec<BackendPorts>>,
+        ports: Reading<Ports>,
     },
     /// A NAT gateway.
     NatGateway {
         id: Id,
         failures: Reading<Failures>,
-        connections: Reading<u64>,
+        connections: Reading<Connections>,
+        datapath: Reading<Datapath>,
+        drops: Reading<Drops>,
     },
 }
 
@@ -38,6 +44,14 @@ impl Device {
         }
     }
 
+    /// Ports per node, where the device has such.
+    pub(crate) fn ports(&self) -> Option<&Reading<Ports>> {
+        match self {
+            Self::LoadBalancer { ports, .. } => Some(ports),
+            Self::NatGateway { .. } => None,
+        }
+    }
+
     /// `load balancer kubernetes` or `NAT gateway ng`
     pub(crate) fn label(&self) -> String {
         match self {
@@ -47,10 +61,20 @@ impl Device {
     }
 }
 
+/// An Azure Firewall that a default route leads to.
+#[derive(Debug, Clone)]
+pub(crate) struct FirewallUse {
+    pub(crate) id: Id,
+    pub(crate) utilization: Reading<Percent>,
+    pub(crate) health: Reading<Percent>,
+}
+
 /// All devices that carry the cluster's traffic, or should.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Carriers {
     pub(crate) devices: Vec<Device>,
+    /// Firewalls on the way, in id order.
+    pub(crate) firewalls: Vec<FirewallUse>,
     /// What was missing to name a device.
     pub(crate) missing: Vec<Missing>,
 }
@@ -65,7 +89,10 @@ impl Carriers {
         let any = |method| paths.iter().any(|p| p.carrier.method == method);
         // Where the path is not known, the declared device is looked at all the same.
         let open = paths.is_empty() || any(Method::Unknown);
-        let mut found = Self::default();
+        let mut found = Self {
+            firewalls: firewalls(facts, paths),
+            ..Self::default()
+        };
         let balanced = any(Method::LoadBalancer);
         if balanced || (open && declared == Some(&OutboundType::LoadBalancer)) {
             match &facts.load_balancer {
@@ -92,7 +119,9 @@ impl Carriers {
                 .extend(gateways.into_iter().map(|id| Device::NatGateway {
                     id: id.clone(),
                     failures: usage::failures(facts, id, usage::NAT_CONNECTIONS),
-                    connections: usage::peak_connections(facts, id),
+                    connections: gateway::connections(facts, id),
+                    datapath: gateway::datapath(facts, id),
+                    drops: gateway::drops(facts, id),
                 }));
             for missing in subnets.missing() {
                 if !found.missing.contains(&missing) {
@@ -101,5 +130,31 @@ impl Carriers {
             }
         }
         found
+    }
+}
+
+/// The Azure Firewalls that own the next hops of default routes.
+fn firewalls(facts: &Facts, paths: &[Path<'_>]) -> Vec<FirewallUse> {
+    let ids: BTreeSet<&Id> = paths
+        .iter()
+        .filter_map(|path| owning_firewall(facts, path))
+        .collect();
+    ids.into_iter()
+        .map(|id| FirewallUse {
+            id: id.clone(),
+            utilization: firewall::utilization(facts, id),
+            health: firewall::health(facts, id),
+        })
+        .collect()
+}
+
+/// The Azure Firewall that a path's default route leads to.
+pub(crate) fn owning_firewall<'f>(facts: &'f Facts, path: &Path<'_>) -> Option<&'f Id> {
+    let Hop::VirtualAppliance(Some(address)) = path.routes.default.via()?.hop else {
+        return None;
+    };
+    match facts.hops.get(&address)? {
+        Datum::Known(HopOwner::AzureFirewall(id)) => Some(id),
+        _ => None,
     }
 }

@@ -135,7 +135,7 @@ fn failed_connections_degrade_and_are_intermittent() {
         (Some(10), Some(2))
     );
     let codes: Vec<&str> = report.findings.iter().map(|f| f.code.as_str()).collect();
-    assert_eq!(codes, ["SNT101", "SNT102"]);
+    assert_eq!(codes, ["SNT101", "SNT102", "SNT109"]);
     let advice = report.snat.recommendation.unwrap();
     assert_eq!(
         (advice.ports_per_node, advice.public_ips),

@@ -340,13 +340,16 @@ pub struct Snat {
     pub resource_ids: Vec<Id>,
     /// Failed SNAT connections in the window; null when unknown.
     pub failed_connections: Option<u64>,
-    /// 5-minute windows with failures; null when unknown.
+    /// Windows of `failedWindowMinutes` with failures; null when unknown.
     pub failed_windows: Option<u32>,
+    /// Length of these windows: 5 minutes, or the metrics' grain where that is longer; null when unknown.
+    pub failed_window_minutes: Option<u32>,
     /// Ports that each node has; null when unknown or not per node.
     pub allocated_per_node: Option<u32>,
     /// Most ports that a node used; for a NAT gateway, most connections.
     pub used_peak: Option<u64>,
-    /// Highest used / allocated of a node, 0 to 1.
+    /// Highest used / allocated of a node, of a firewall's ports, or of a NAT gateway's ports, 0 to 1 (a NAT gateway's
+    /// ports serve several destinations at a time, so it can be above).
     pub utilization_peak: Option<f64>,
     /// Per backend (node).
     pub backends: Vec<Backend>,
@@ -359,7 +362,7 @@ pub struct Snat {
 }
 
 /// What translates source addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SnatDevice {
     /// The AKS load balancer.
@@ -380,8 +383,10 @@ pub enum SnatDevice {
 pub struct Backend {
     /// The node's address.
     pub ip_address: String,
-    /// The instance's name; null when it could not be mapped.
+    /// The node's name in Kubernetes; null when it could not be mapped.
     pub node: Option<String>,
+    /// Its agent pool; null when it could not be mapped.
+    pub node_pool: Option<String>,
     /// Ports it has.
     pub allocated: Option<u32>,
     /// Most ports it used.
@@ -393,11 +398,30 @@ pub struct Backend {
     pub failed: Option<u64>,
 }
 
+/// What a series shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SeriesKind {
+    /// Ports, connections or percent in use.
+    Used,
+    /// Ports that the node has.
+    Allocated,
+    /// Failed connections.
+    Failed,
+    /// A constant line to draw against: two points, the window's start and end.
+    Threshold,
+}
+
 /// A compact series.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct SeriesPoints {
     /// What it shows.
     pub name: String,
+    /// What kind of line it is.
+    pub kind: SeriesKind,
+    /// The node's address; null where it is not about one node.
+    pub ip_address: Option<String>,
     /// Unit of the values.
     pub unit: String,
     /// `[time, value]` pairs; a gap is a missing pair.
@@ -447,6 +471,8 @@ pub struct Capacity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Recommendation {
+    /// What to do.
+    pub summary: String,
     /// Ports per node.
     pub ports_per_node: Option<u32>,
     /// Outbound addresses.
@@ -457,6 +483,34 @@ pub struct Recommendation {
     pub why: String,
     /// Commands.
     pub commands: Vec<String>,
+    /// What they disturb.
+    pub side_effects: Vec<String>,
+    /// How to undo it.
+    pub undo: Vec<String>,
+    /// Other numbers that work, each with what it costs in comparison.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// Another number that works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Alternative {
+    /// What to do.
+    pub summary: String,
+    /// Ports per node.
+    pub ports_per_node: Option<u32>,
+    /// Outbound addresses.
+    pub public_ips: Option<u32>,
+    /// Whether to move to a NAT gateway.
+    pub nat_gateway: bool,
+    /// What it costs and gains in comparison.
+    pub trade_off: String,
+    /// Commands.
+    pub commands: Vec<String>,
+    /// What they disturb.
+    pub side_effects: Vec<String>,
+    /// How to undo it.
+    pub undo: Vec<String>,
 }
 
 /// Node pressure.

@@ -11,7 +11,7 @@ use crate::commands::Az;
 use crate::context::Context;
 use crate::facts::{Frontend, Id, LoadBalancer, LoadBalancingRule, Metric, Series, Window};
 use crate::report::{Finding, Remediation, Severity};
-use crate::snat::usage::metric;
+use crate::snat::metric::{Reading, metric};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -61,19 +61,22 @@ fn check(ctx: &Context<'_>) -> Outcome {
         if let Some(pools) = empty_pools(balancer, &rules) {
             return Outcome::found(without_member(appliance, balancer, &pools));
         }
-        let metric = match metric(ctx.facts, &balancer.id, DIP_AVAILABILITY) {
-            Ok(metric) => metric,
-            Err(missing) => return Outcome::missing(missing),
+        let silence = format!(
+            "Azure Monitor has no recent health probe data for {} of load balancer {name}",
+            appliance.address
+        );
+        let metric = match metric(ctx.facts, &balancer.id, DIP_AVAILABILITY, "Count") {
+            Reading::Known(metric) => metric,
+            Reading::Missing(missing) => return Outcome::missing(missing),
+            Reading::Unclear(why) => return Outcome::undecided(why),
+            Reading::NoData => return Outcome::undecided(silence),
         };
         match health(metric, appliance.address, ctx.facts.window) {
             Some(backends) if backends.iter().any(|(_, best)| *best > 0.0) => Outcome::passed(),
             Some(backends) if !metric.truncated => {
                 Outcome::found(silent(appliance, balancer, &backends))
             }
-            _ => Outcome::undecided(format!(
-                "Azure Monitor has no recent health probe data for {} of load balancer {name}",
-                appliance.address
-            )),
+            _ => Outcome::undecided(silence),
         }
     })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{RULES, find, index, page};
-use crate::report::Severity::{self, Critical, High, Info, Medium};
+use crate::report::Severity::{self, Critical, High, Info, Low, Medium};
 
 /// The catalogue's word on every implemented code: slug and worst severity.
 const CATALOGUE: &[(&str, &str, Severity)] = &[
@@ -24,7 +24,7 @@ const CATALOGUE: &[(&str, &str, Severity)] = &[
     ("NSG107", "allow-list-missing-dependency", High),
     ("NSG108", "time-or-tunnel-denied", High),
     ("NSG109", "optional-egress-denied", Info),
-    ("NSG110", "shadowed-allow", Severity::Low),
+    ("NSG110", "shadowed-allow", Low),
     ("NSG111", "undecidable-rule", Info),
     ("OUT101", "default-route-blackhole", Critical),
     ("OUT102", "load-balancer-bypassed", High),
@@ -63,6 +63,7 @@ const CATALOGUE: &[(&str, &str, Severity)] = &[
     ("FWL113", "tls-inspection-on-api-server", High),
     ("FWL114", "retired-mirror-only", High),
     ("FWL117", "few-firewall-addresses", Medium),
+    ("FWL116", "firewall-unhealthy", High),
     ("NAT101", "subnet-not-associated", Critical),
     ("NAT102", "no-outbound-address", Critical),
     ("NAT103", "gateway-not-succeeded", Critical),
@@ -81,7 +82,17 @@ const CATALOGUE: &[(&str, &str, Severity)] = &[
     ("SNT101", "connections-failing", Critical),
     ("SNT102", "ports-exhausted", High),
     ("SNT103", "ports-nearly-exhausted", Medium),
+    ("NAT108", "datapath-degraded", High),
+    ("NAT109", "packets-dropped", Medium),
+    ("NAT110", "gateway-undersized", Medium),
+    ("FWL115", "firewall-snat-pressure", Critical),
+    ("SNT105", "scale-out-will-be-rejected", High),
+    ("SNT104", "port-cliff", Medium),
+    ("SNT106", "capacity-nearly-committed", Low),
+    ("SNT107", "hot-node", Info),
     ("SNT108", "no-traffic-seen", Info),
+    ("SNT109", "idle-timeout-risk", Low),
+    ("SNT110", "allocation-drift", Medium),
     ("API101", "authorized-ranges-exclude-egress", Critical),
     ("API102", "http-proxy-configured", Info),
 ];

@@ -2,12 +2,13 @@
 
 use super::{
     Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, fwl101, fwl102, fwl103,
-    fwl104, fwl105, fwl106, fwl107, fwl108, fwl109, fwl110, fwl111, fwl112, fwl113, fwl114, fwl117,
-    nat101, nat102, nat103, nat104, nat105, nat106, nat107, nsg101, nsg102, nsg103, nsg104, nsg105,
-    nsg106, nsg107, nsg108, nsg109, nsg110, nsg111, out101, out102, out103, out104, out105, out106,
-    out107, out108, out109, out110, out111, out112, out113, out114, out115, out116, out117, snt101,
-    snt102, snt103, snt108, udr101, udr102, udr103, udr104, udr105, udr106, udr107, udr108, udr109,
-    udr110, udr111, udr112, udr113,
+    fwl104, fwl105, fwl106, fwl107, fwl108, fwl109, fwl110, fwl111, fwl112, fwl113, fwl114, fwl115,
+    fwl116, fwl117, nat101, nat102, nat103, nat104, nat105, nat106, nat107, nat108, nat109, nat110,
+    nsg101, nsg102, nsg103, nsg104, nsg105, nsg106, nsg107, nsg108, nsg109, nsg110, nsg111, out101,
+    out102, out103, out104, out105, out106, out107, out108, out109, out110, out111, out112, out113,
+    out114, out115, out116, out117, snt101, snt102, snt103, snt104, snt105, snt106, snt107, snt108,
+    snt109, snt110, udr101, udr102, udr103, udr104, udr105, udr106, udr107, udr108, udr109, udr110,
+    udr111, udr112, udr113,
 };
 
 /// Every rule.
@@ -66,6 +67,7 @@ pub const RULES: &[Rule] = &[
     fwl113::RULE,
     fwl114::RULE,
     fwl117::RULE,
+    fwl116::RULE,
     nat101::RULE,
     nat102::RULE,
     nat103::RULE,
@@ -85,7 +87,17 @@ pub const RULES: &[Rule] = &[
     snt101::RULE,
     snt102::RULE,
     snt103::RULE,
+    nat108::RULE,
+    nat109::RULE,
+    nat110::RULE,
+    fwl115::RULE,
+    snt105::RULE,
+    snt104::RULE,
+    snt106::RULE,
+    snt107::RULE,
     snt108::RULE,
+    snt109::RULE,
+    snt110::RULE,
     api101::RULE,
     api102::RULE,
 ];

@@ -4,7 +4,8 @@ use super::snt_fix::remedies;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, Device};
 use crate::report::{Finding, Severity};
-use crate::snat::usage::{Failures, LB_CONNECTIONS, NAT_CONNECTIONS, Reading};
+use crate::snat::metric::Reading;
+use crate::snat::usage::{Failures, LB_CONNECTIONS, NAT_CONNECTIONS};
 
 /// SNAT connections fail.
 pub(super) const RULE: Rule = Rule {
@@ -68,9 +69,10 @@ fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
     let plural = if windows == 1 { "" } else { "s" };
     let mut found = RULE
         .finding(format!(
-            "{} SNAT connections failed on {} in {windows} 5-minute window{plural}",
+            "{} SNAT connections failed on {} in {windows} {}-minute window{plural}",
             failures.total,
-            device.label()
+            device.label(),
+            failures.window_minutes
         ))
         .severity(severity)
         .explain("No SNAT port was free for these connections. On a public cluster the same shortage also breaks kubectl logs and exec, because the tunnel to the API server leaves the same way.")
@@ -90,7 +92,8 @@ fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
         .collect();
     hottest.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     for (address, count) in hottest.into_iter().take(3) {
-        let text = format!("failed on node {address}");
+        let text = format!("failed on node {}", ctx.nodes.label(address));
+        found = found.pools(ctx.nodes.at(address).and_then(|n| n.pool.as_deref()));
         found = found.evidence(text, Some(device.id()), Some(count.to_string()));
     }
     for fix in remedies(ctx, device) {

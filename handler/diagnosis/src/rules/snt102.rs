@@ -38,15 +38,15 @@ fn check(ctx: &Context<'_>) -> Outcome {
     )
 }
 
-fn title(worst: &BackendPorts, nodes: usize) -> String {
+fn title(label: &str, worst: &BackendPorts, nodes: usize) -> String {
     let also = if nodes > 1 {
         format!(", as did {} more", nodes - 1)
     } else {
         String::new()
     };
     format!(
-        "Node {} used all of its {} SNAT ports{also}",
-        worst.address, worst.used_peak
+        "Node {label} used all of its {} SNAT ports{also}",
+        worst.used_peak
     )
 }
 

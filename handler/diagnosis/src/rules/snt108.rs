@@ -3,7 +3,7 @@
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::report::{Confidence, Severity};
-use crate::snat::usage::Reading;
+use crate::snat::metric::Reading;
 
 /// A device that should carry traffic shows none.
 pub(super) const RULE: Rule = Rule {

@@ -1,125 +1,243 @@
-//! The ways out of a SNAT shortage, in the guide's order: reuse connections, more addresses, more ports (R0.8, R9.19).
+//! The ways out of a SNAT shortage, in the guide's order: reuse connections, more addresses and ports, a shorter idle
+//! timeout, a NAT gateway (R0.8, R9.19).
 
-use crate::commands::Az;
+use super::snt_addresses::{Script, set};
+use super::snt_change::Change;
+use super::snt_gateway;
+use super::snt_hot::hot_node;
 use crate::context::{Context, Device};
-use crate::facts::lookup;
 use crate::report::Remediation;
-use crate::snat::usage::Reading;
-use crate::snat::{MAX_MANAGED_IPS, Sizing, size_for_peak};
+use crate::snat::metric::Reading;
+use crate::snat::recommend::{MAX_MANAGED_IPS, Proposal, Situation};
 
-/// Most addresses of one NAT gateway (R1.40).
-const MAX_GATEWAY_IPS: u64 = 16;
-
-/// Remedies for one device, best first.
+/// Remedies for one device under pressure, best first.
 pub(crate) fn remedies(ctx: &Context<'_>, device: &Device) -> Vec<Remediation> {
-    let mut remedies = vec![
-        Remediation::new("Reuse connections in the application: connection pools, HTTP keep-alive, one client per process")
-            .command("kubectl get nodes --output wide".to_owned())
-            .side_effect("None in Azure; the command maps a node address of the evidence to its node"),
-    ];
+    let mut remedies = vec![reuse()];
     match device {
         Device::LoadBalancer { .. } => {
-            remedies.extend(sizing(ctx, device).and_then(|size| resize(ctx, size)));
-            remedies.extend(shorter_idle_timeout(ctx));
+            remedies.extend(hot_node(ctx, device).map(|hot| hot.spread()));
+            match under_pressure(ctx, device) {
+                Ok(changes) => {
+                    let (moves, sizes): (Vec<_>, Vec<_>) =
+                        changes.iter().partition(|change| change.nat_gateway);
+                    remedies.extend(sizes.into_iter().map(Change::remediation));
+                    remedies.extend(shorter_idle_timeout(ctx));
+                    remedies.extend(moves.into_iter().map(Change::remediation));
+                }
+                Err(lacks) => {
+                    remedies.push(Remediation::new(format!(
+                        "More ports per node; how many cannot be said: {lacks}"
+                    )));
+                    remedies.extend(shorter_idle_timeout(ctx));
+                }
+            }
         }
-        Device::NatGateway { .. } => remedies.extend(more_gateway_addresses(ctx, device)),
+        Device::NatGateway { .. } => {
+            let changes = snt_gateway::changes(ctx, device);
+            remedies.extend(changes.iter().map(Change::remediation));
+            remedies.extend(snt_gateway::shorter_idle_timeout(ctx, device));
+        }
     }
     remedies
 }
 
-/// Ports and addresses that carry the observed peak; `None` while a figure is missing.
-pub(crate) fn sizing(ctx: &Context<'_>, device: &Device) -> Option<Sizing> {
-    let Device::LoadBalancer {
-        ports: Reading::Known(backends),
-        ..
-    } = device
-    else {
-        return None;
-    };
-    let peak = backends.iter().map(|b| b.used_peak).max()?;
-    let nodes = ctx.demand().counted().filter(|n| *n > 0)?;
-    let ips = ctx.balancer_ips().ok()?;
-    Some(size_for_peak(
-        u64::from(peak),
-        ctx.ports_per_node()?,
-        u64::from(nodes),
-        ips,
-    ))
+fn reuse() -> Remediation {
+    Remediation::new(
+        "Reuse connections in the application: connection pools, HTTP keep-alive, one client per process",
+    )
+    .command("kubectl get nodes --output wide".to_owned())
+    .side_effect("None in Azure; the command maps a node address of the evidence to its node")
 }
 
-fn resize(ctx: &Context<'_>, size: Sizing) -> Option<Remediation> {
-    if size.nat_gateway {
-        return Some(
-            Remediation::new(format!(
-                "Move to a NAT gateway: no allocation within {MAX_MANAGED_IPS} addresses carries the observed peak"
-            ))
-            .side_effect("Open connections break and the egress address changes: authorized IP ranges first"),
-        );
+/// Most ports that a node asked for. Where connections failed it asked for more than it had: what it had is the least.
+pub(crate) fn peak(ctx: &Context<'_>, device: &Device) -> Option<u64> {
+    let ports = device.ports()?.known()?;
+    let used = ports.nodes.iter().map(|n| n.used_peak).max()?;
+    let failing = device.failures().known().is_some_and(|f| f.total > 0);
+    let had = failing.then(|| now(ctx, device)).flatten();
+    Some(u64::from(used.max(had.unwrap_or(0))))
+}
+
+/// Ports per node now: as configured, else as Azure handed them out, else by band.
+fn now(ctx: &Context<'_>, device: &Device) -> Option<u32> {
+    if let Some(explicit) = ctx.configured_ports().filter(|ports| *ports > 0) {
+        return Some(explicit);
     }
-    let profile = ctx.network()?.load_balancer_profile.as_ref()?;
-    let own = !profile.outbound_ips.is_empty() || !profile.outbound_ip_prefixes.is_empty();
-    let now = ctx.balancer_ips().ok()?;
-    let ports = u64::from(size.ports_per_node);
-    let summary = format!(
-        "Give each node {ports} ports on {} outbound address{}",
-        size.public_ips,
-        if size.public_ips == 1 { "" } else { "es" }
-    );
-    let fix = Remediation::new(summary)
-        .side_effect("Azure hands the ports out anew: open outbound connections can drop")
-        .side_effect("The number is fixed from then on: check it again before raising the autoscaler's maximum");
-    if own && size.public_ips > now {
-        let more = size.public_ips - now;
-        return Some(
-            fix.side_effect(format!(
-                "The outbound addresses are your own: create {more} more and name the full list with --load-balancer-outbound-ips in the same call"
-            ))
-            .command(ctx.az_aks("update").number("--load-balancer-outbound-ports", ports).build()),
-        );
-    }
-    let update = |ips: u64, ports: u64| {
-        let command = ctx.az_aks("update");
-        let command = if own {
-            command
-        } else {
-            with_ip_count(ctx, command, ips)
-        };
-        command
-            .number("--load-balancer-outbound-ports", ports)
-            .build()
+    let seen = device.ports().and_then(Reading::known);
+    let seen = seen.and_then(|p| p.nodes.iter().filter_map(|n| n.allocated).max());
+    seen.filter(|ports| *ports > 0)
+        .or_else(|| ctx.ports_per_node())
+}
+
+/// Changes that carry the observed peak with headroom, the smallest first; the error says which figure lacks.
+pub(crate) fn under_pressure(ctx: &Context<'_>, device: &Device) -> Result<Vec<Change>, String> {
+    let situation = ctx.situation(now(ctx, device))?;
+    let peak = peak(ctx, device).ok_or("how many ports the nodes used is not known")?;
+    let failing = device.failures().known().is_some_and(|f| f.total > 0);
+    let note = if failing {
+        " Connections failed, so the nodes asked for more than that: look again after the change."
+    } else {
+        ""
     };
-    let before = u64::from(ctx.configured_ports()?);
-    let fix = if size.public_ips > now {
-        fix.side_effect(
-            "The new addresses join the egress set: allow-lists elsewhere must know them first",
+    let mut changes = Vec::new();
+    if let Some(least) = situation.for_peak(peak) {
+        let mut change = resize(ctx, &situation, least);
+        change.why = format!(
+            "A peak of {peak} ports on one node is at most three quarters of {}; AKS counts {} nodes (maximum and surge), which need {} of the {} ports of {}.{note}",
+            least.ports,
+            situation.nodes,
+            situation.nodes.saturating_mul(u64::from(least.ports)),
+            least.ips.saturating_mul(64_000),
+            addresses(least.ips),
+        );
+        let trade_off = if least.ips > situation.ips {
+            "Fixes the ports, and adds addresses to the egress set"
+        } else {
+            "The smallest number that carries the peak; the addresses stay the same"
+        };
+        change.trade_off = String::from(trade_off);
+        changes.push(change);
+        let most = situation.without_new_address(peak);
+        if let Some(most) = most.filter(|most| most.ports > least.ports) {
+            let mut change = resize(ctx, &situation, most);
+            change.trade_off = String::from(
+                "The most that the addresses of today give; no node beyond the maximum and surge of today fits then",
+            );
+            changes.push(change);
+        }
+    }
+    let mut gateway = snt_gateway::move_there(ctx, device);
+    if changes.is_empty() {
+        gateway.why = format!(
+            "No allocation within {MAX_MANAGED_IPS} addresses carries a peak of {peak} ports on one node; a NAT gateway hands its ports out on demand"
+        );
+    }
+    changes.push(gateway);
+    Ok(changes)
+}
+
+/// Changes that make every counted node fit with explicit ports (R1.25, R6.31): more addresses, then fewer ports.
+pub(crate) fn more_room(ctx: &Context<'_>) -> Result<Vec<Change>, String> {
+    let situation = ctx.situation(ctx.declared_ports().filter(|ports| *ports > 0))?;
+    let mut changes = Vec::new();
+    let room = situation.room();
+    // Where all fits already, the next node or upgrade needs the next address.
+    let room = room.map(|room| Proposal {
+        ips: room.ips.max(situation.ips.saturating_add(1)),
+        ..room
+    });
+    if let Some(room) = room.filter(|room| room.ips <= MAX_MANAGED_IPS) {
+        let mut change = resize(ctx, &situation, room);
+        change.summary = format!("Go from {} to {}", situation.ips, addresses(room.ips));
+        change.why = format!(
+            "{} nodes (maximum and surge) with {} ports each need {} ports",
+            situation.nodes,
+            room.ports,
+            situation.nodes.saturating_mul(u64::from(room.ports)),
+        );
+        change.trade_off = String::from("Every node keeps its ports; the egress set grows");
+        changes.push(change);
+    }
+    changes.extend(fewer_ports(ctx, &situation));
+    if changes.is_empty() {
+        return Err(format!(
+            "no number of ports fits on {}",
+            addresses(MAX_MANAGED_IPS)
+        ));
+    }
+    Ok(changes)
+}
+
+/// Changes that fix the ports before a band boundary halves them (R1.24): on today's addresses where the observed peak
+/// allows it, then with what nodes have now.
+pub(crate) fn before_the_cliff(ctx: &Context<'_>) -> Result<Vec<Change>, String> {
+    let device = ctx.snat.devices.iter().find(|d| d.ports().is_some());
+    let ports = device.and_then(|device| now(ctx, device));
+    let situation = ctx.situation(ports)?;
+    let mut changes: Vec<Change> = fewer_ports(ctx, &situation).into_iter().collect();
+    if let Some(room) = situation.room() {
+        let mut change = resize(ctx, &situation, room);
+        change.why = format!(
+            "Every node keeps the {} ports that it has now, at the maximum and during upgrades too",
+            room.ports
+        );
+        change.trade_off = String::from(if room.ips > situation.ips {
+            "No node loses ports; the egress set grows"
+        } else {
+            "No node loses ports and no address is added"
+        });
+        if room.ips == situation.ips {
+            // Nothing smaller is needed.
+            changes = vec![change];
+        } else {
+            changes.push(change);
+        }
+    }
+    if changes.is_empty() {
+        changes.push(snt_gateway::move_to_one(ctx, None));
+    }
+    Ok(changes)
+}
+
+/// Fewer ports per node, when the observed peak leaves room for that.
+fn fewer_ports(ctx: &Context<'_>, situation: &Situation) -> Option<Change> {
+    let device = ctx.snat.devices.iter().find(|d| d.ports().is_some())?;
+    let peak = peak(ctx, device)?;
+    let most = situation.without_new_address(peak)?;
+    let mut change = resize(ctx, situation, most);
+    change.why = format!(
+        "The most for each of {} nodes (maximum and surge) on {}; the observed peak of {peak} is at most three quarters of it",
+        situation.nodes,
+        addresses(situation.ips)
+    );
+    change.trade_off = if most.ports < situation.ports {
+        format!(
+            "No address is added; each node has {} ports in place of {}",
+            most.ports, situation.ports
         )
     } else {
-        fix
+        "No address is added".to_owned()
     };
-    Some(
-        fix.command(update(size.public_ips, ports))
-            .undo(update(now, before)),
-    )
+    Some(change)
 }
 
-/// The managed address count, with the IPv6 count that dual stack needs in the same call (R1.31).
-fn with_ip_count(ctx: &Context<'_>, command: Az, ips: u64) -> Az {
-    let command = command.number("--load-balancer-managed-outbound-ip-count", ips);
-    let v6 = ctx
-        .network()
-        .and_then(|n| n.load_balancer_profile.as_ref())
-        .and_then(|p| p.managed_outbound_ipv6_count)
-        .filter(|count| *count > 0);
-    match v6 {
-        Some(count) => command.number(
-            "--load-balancer-managed-outbound-ipv6-count",
-            u64::from(count),
+fn resize(ctx: &Context<'_>, situation: &Situation, proposal: Proposal) -> Change {
+    let before = ctx.declared_ports().unwrap_or(0);
+    let Script {
+        commands,
+        mut side_effects,
+        undo,
+    } = set(ctx, proposal, situation.ips, before);
+    if before == 0 {
+        side_effects.push(
+            "The number is fixed from then on: check it again before raising the autoscaler's maximum"
+                .to_owned(),
+        );
+    }
+    Change {
+        summary: format!(
+            "Give each node {} ports on {}",
+            proposal.ports,
+            addresses(proposal.ips)
         ),
-        None => command,
+        ports: Some(proposal.ports),
+        ips: Some(proposal.ips),
+        nat_gateway: false,
+        why: String::new(),
+        trade_off: String::new(),
+        commands,
+        side_effects,
+        undo,
     }
 }
 
-fn shorter_idle_timeout(ctx: &Context<'_>) -> Option<Remediation> {
+/// `1 outbound address`
+pub(crate) fn addresses(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "es" };
+    format!("{count} outbound address{plural}")
+}
+
+pub(super) fn shorter_idle_timeout(ctx: &Context<'_>) -> Option<Remediation> {
     let rule = ctx.balancer.outbound_rule().ok().flatten()?;
     let minutes = rule.idle_timeout_minutes.filter(|minutes| *minutes > 4)?;
     let update = |minutes: u32| {
@@ -132,63 +250,5 @@ fn shorter_idle_timeout(ctx: &Context<'_>) -> Option<Remediation> {
             .command(update(4))
             .side_effect("Connections that are idle for 4 minutes are reset: use keep-alives on those")
             .undo(update(minutes)),
-    )
-}
-
-fn more_gateway_addresses(ctx: &Context<'_>, device: &Device) -> Option<Remediation> {
-    let gateway = lookup(&ctx.facts.nat_gateways, device.id()).as_known()?;
-    let now = ctx.gateway_ips(gateway).ok()?;
-    if now >= MAX_GATEWAY_IPS {
-        return Some(Remediation::new(format!(
-            "Split the subnets over several NAT gateways: {} has all {MAX_GATEWAY_IPS} addresses it can have",
-            gateway.id.name()
-        )));
-    }
-    let fix = Remediation::new(format!(
-        "Give NAT gateway {} one more address",
-        gateway.id.name()
-    ))
-    .side_effect("The new address joins the egress set: allow-lists elsewhere must know it first");
-    let own = ctx.outbound_type() == Some(&crate::facts::OutboundType::UserAssignedNatGateway);
-    if !own {
-        let count = |n| {
-            ctx.az_aks("update")
-                .number("--nat-gateway-managed-outbound-ip-count", n)
-                .build()
-        };
-        return Some(fix.command(count(now + 1)).undo(count(now)));
-    }
-    let name = format!("{}-ip-{}", gateway.id.name(), now + 1);
-    let az = |verb: &str, name: &str| {
-        Az::new(verb)
-            .opt(
-                "--subscription",
-                gateway.id.subscription().unwrap_or_default(),
-            )
-            .opt(
-                "--resource-group",
-                gateway.id.resource_group().unwrap_or_default(),
-            )
-            .opt("--name", name)
-    };
-    let sku = gateway.sku.as_deref().unwrap_or("Standard");
-    let update = |extra: Option<&str>| {
-        let start = az("network nat gateway update", gateway.id.name()).build();
-        let ips = gateway
-            .public_ips
-            .iter()
-            .map(crate::facts::Id::as_str)
-            .chain(extra);
-        let list: Vec<String> = ips.map(crate::commands::quote).collect();
-        format!("{start} --public-ip-addresses {}", list.join(" "))
-    };
-    Some(
-        fix.command(
-            az("network public-ip create", &name)
-                .opt("--sku", sku)
-                .build(),
-        )
-        .command(update(Some(&name)))
-        .undo(update(None)),
     )
 }

@@ -4,14 +4,15 @@ use super::snt_fix::remedies;
 use super::{Outcome, Rule};
 use crate::context::{Context, Device};
 use crate::report::Finding;
-use crate::snat::usage::{BackendPorts, Reading, ports_cut_off};
+use crate::snat::metric::Reading;
+use crate::snat::usage::BackendPorts;
 
-/// Nodes whose utilisation satisfies `hot`, as one finding per load balancer with title `title(worst, count)`.
+/// Nodes whose utilisation satisfies `hot`, as one finding per load balancer with title `title(label of worst, worst, count)`.
 pub(super) fn check(
     rule: &Rule,
     ctx: &Context<'_>,
     hot: fn(f64) -> bool,
-    title: fn(&BackendPorts, usize) -> String,
+    title: fn(&str, &BackendPorts, usize) -> String,
     explanation: &str,
 ) -> Outcome {
     if ctx.stopped() {
@@ -34,6 +35,7 @@ pub(super) fn check(
             )),
             Reading::Known(backends) => {
                 let mut nodes: Vec<&BackendPorts> = backends
+                    .nodes
                     .iter()
                     .filter(|b| b.utilization.is_some_and(hot))
                     .collect();
@@ -42,13 +44,18 @@ pub(super) fn check(
                     by(b).total_cmp(&by(a)).then(a.address.cmp(&b.address))
                 });
                 if let Some(worst) = nodes.first() {
-                    let found = rule.finding(title(worst, nodes.len())).explain(explanation);
+                    let label = ctx.nodes.label(&worst.address);
+                    let found = rule
+                        .finding(title(&label, worst, nodes.len()))
+                        .explain(explanation);
                     outcome.findings.push(fill(ctx, found, device, &nodes));
                 }
-                outcome
-                    .undecided
-                    .extend(ports_cut_off(ctx.facts, device.id()));
-                if backends.iter().any(|b| b.utilization.is_none()) {
+                if backends.truncated {
+                    outcome
+                        .undecided
+                        .push("Azure returned the ports of some nodes only".to_owned());
+                }
+                if backends.nodes.iter().any(|b| b.utilization.is_none()) {
                     outcome.undecided.push(
                         "some nodes have used ports but no allocated ports to compare with"
                             .to_owned(),
@@ -76,13 +83,17 @@ fn fill(
         found = found.evidence(
             format!(
                 "used and allocated ports of node {} at {}",
-                node.address, node.used_peak_at
+                ctx.nodes.label(&node.address),
+                node.used_peak_at
             ),
             Some(device.id()),
             Some(format!("{} of {allocated}", node.used_peak)),
         );
     }
-    found = found.resource(device.id());
+    let pools = nodes
+        .iter()
+        .filter_map(|node| ctx.nodes.at(&node.address)?.pool.as_deref());
+    found = found.pools(pools).resource(device.id());
     for fix in remedies(ctx, device) {
         found = found.fix(fix);
     }

@@ -5,6 +5,7 @@ mod endpoints;
 mod nat_gateway;
 mod outbound;
 mod snat;
+mod snat_series;
 
 pub(crate) use cluster::{disks, summary};
 pub(crate) use endpoints::endpoints;

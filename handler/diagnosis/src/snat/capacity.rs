@@ -5,6 +5,10 @@
 pub const LOAD_BALANCER_PORTS_PER_IP: u32 = 64_000;
 /// SNAT ports of one NAT gateway address (R1.40).
 pub const NAT_GATEWAY_PORTS_PER_IP: u32 = 64_512;
+/// Connections that one NAT gateway address holds to one destination at a time (R1.42).
+pub const NAT_GATEWAY_CONNECTIONS_PER_DESTINATION: u32 = 50_000;
+/// SNAT ports of one Azure Firewall address on one instance (R5.30).
+pub const FIREWALL_PORTS_PER_IP: u32 = 2_496;
 /// Port allocations come in multiples of this (R1.22).
 pub const PORT_STEP: u32 = 8;
 
@@ -28,6 +32,15 @@ pub fn automatic_ports(nodes: u64) -> Option<u32> {
         .iter()
         .find(|(last, _)| nodes <= *last)
         .map(|(_, ports)| *ports)
+}
+
+/// The largest pool that still has the ports per node of a pool of `nodes` (R1.24); `None` outside the table.
+pub fn band_end(nodes: u64) -> Option<u64> {
+    automatic_ports(nodes)?;
+    BANDS
+        .iter()
+        .map(|(last, _)| *last)
+        .find(|last| nodes <= *last)
 }
 
 /// Ports that `nodes` nodes take with `ports` each.
@@ -112,6 +125,16 @@ mod tests {
             (automatic_ports(48), automatic_ports(52)),
             (Some(1024), Some(512))
         );
+    }
+
+    #[test]
+    fn r1_24_a_band_ends_where_the_ports_halve() {
+        for (nodes, end) in [(1, 50), (50, 50), (51, 100), (801, 1000)] {
+            assert_eq!(band_end(nodes), Some(end));
+            let after = automatic_ports(end + 1);
+            assert!(after < automatic_ports(nodes), "{nodes}");
+        }
+        assert_eq!((band_end(0), band_end(1001)), (None, None));
     }
 
     #[test]

@@ -35,13 +35,16 @@ impl Demand {
     }
 }
 
-/// Largest size of one pool: the autoscaler's maximum when it is on, else the count.
+/// Largest size of one pool: the autoscaler's maximum when it is on, else the count. A pool that was scaled past its
+/// maximum has the nodes that it has; bounds in reverse order say nothing.
 fn max_size(pool: &AgentPool) -> Option<u32> {
-    if pool.auto_scaling == Some(true) {
-        pool.max_count
-    } else {
-        pool.count
+    let count = pool.count?;
+    if pool.auto_scaling != Some(true) {
+        return Some(count);
     }
+    let max = pool.max_count?;
+    let reversed = pool.min_count.is_some_and(|min| min > max);
+    (!reversed).then(|| max.max(count))
 }
 
 /// Extra nodes of a pool of `size` during an upgrade: one when nothing is set, percentages round up, never more than the
@@ -87,6 +90,26 @@ mod tests {
         let demand = Demand::of(&pools);
         assert_eq!((demand.live, demand.max), (Some(5), Some(22)));
         assert_eq!(demand.counted(), Some(25));
+    }
+
+    #[test]
+    fn r6_30_bounds_in_reverse_order_are_unknown_and_surplus_nodes_count() {
+        let mut pools = [pool("a", 3)];
+        pools[0].auto_scaling = Some(true);
+        (pools[0].min_count, pools[0].max_count) = (Some(9), Some(5));
+        assert_eq!(Demand::of(&pools).max, None);
+        (pools[0].min_count, pools[0].max_count) = (Some(1), Some(2));
+        assert_eq!(Demand::of(&pools).max, Some(3));
+        // Without the autoscaler its bounds do not matter.
+        pools[0].auto_scaling = Some(false);
+        assert_eq!(Demand::of(&pools).max, Some(3));
+    }
+
+    #[test]
+    fn zero_nodes_are_zero_not_unknown() {
+        let demand = Demand::of(&[pool("a", 0)]);
+        assert_eq!((demand.live, demand.counted()), (Some(0), Some(0)));
+        assert_eq!(Demand::of(&[]).counted(), Some(0));
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 pub mod capacity;
 mod demand;
-mod recommend;
+pub(crate) mod firewall;
+pub(crate) mod gateway;
+pub(crate) mod metric;
+pub(crate) mod recommend;
+pub(crate) mod rejection;
 pub(crate) mod usage;
 
 pub use demand::{Demand, surge};
-pub(crate) use recommend::{MAX_MANAGED_IPS, Sizing, size_for_peak};

@@ -6,6 +6,7 @@ mod outcome;
 mod page;
 mod paths;
 mod sections;
+mod sparkline;
 
 use egress_diagnosis::report::{ClusterSummary, Report, Status};
 use egress_diagnosis::trace::Trace;

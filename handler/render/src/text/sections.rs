@@ -5,6 +5,7 @@ use egress_diagnosis::report::{
 };
 
 use super::page::{Page, Tone};
+use super::sparkline;
 
 /// Width of a usage bar.
 const BAR: u32 = 20;
@@ -95,18 +96,38 @@ pub(super) fn snat(page: &mut Page, report: &Report) {
     page.field("device", device);
     let failed = match (snat.failed_connections, snat.failed_windows) {
         (Some(0), _) => "none in the window".to_owned(),
-        (Some(count), Some(windows)) => format!("{count} in {windows} 5-minute windows"),
+        (Some(count), Some(windows)) => {
+            let minutes = snat.failed_window_minutes.unwrap_or(5);
+            format!("{count} in {windows} {minutes}-minute windows")
+        }
         (Some(count), None) => count.to_string(),
         (None, _) => "not known".to_owned(),
     };
     page.field("failed", &failed);
+    trend(page, report);
     usage(page, snat);
     if let Some(capacity) = &snat.capacity {
         page.field("capacity", &words(capacity));
     }
     if let Some(advice) = &snat.recommendation {
-        page.field("advice", &advice.why);
+        page.field("advice", &advice.summary);
+        page.field("", &advice.why);
+        for other in &advice.alternatives {
+            page.field("or", &format!("{} ({})", other.summary, other.trade_off));
+        }
     }
+}
+
+/// The decisive series over the window.
+fn trend(page: &mut Page, report: &Report) {
+    let Some(line) = sparkline::decisive(report) else {
+        return;
+    };
+    let tone = if line.bad { Tone::Bad } else { Tone::Good };
+    let label = page.paint("  trend        ", Tone::Quiet);
+    let blocks = page.paint(&line.blocks, tone);
+    page.painted(&format!("{label}{blocks}"));
+    page.field("", &line.caption);
 }
 
 fn usage(page: &mut Page, snat: &Snat) {
@@ -145,6 +166,14 @@ fn usage(page: &mut Page, snat: &Snat) {
         && let Some(peak) = snat.used_peak
     {
         page.field("peak", &format!("{peak} connections"));
+    }
+    if snat.device == SnatDevice::AzureFirewall
+        && let Some(share) = snat.utilization_peak
+    {
+        page.field(
+            "peak",
+            &format!("{:.0} % of the firewall's ports", share * 100.0),
+        );
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum Shape {
     Constant(f64),
     Ramp(Ramp),
     Spike(Spike),
+    /// The resource has no such metric.
+    Unsupported,
 }
 
 /// One series of one metric of one resource.
@@ -353,13 +355,14 @@ fn shape(plan: &Plan, key: &str, entry: &Metric) -> Result<Option<Shape>, Error>
         entry.constant.map(Shape::Constant),
         entry.ramp.map(Shape::Ramp),
         entry.spike.map(Shape::Spike),
+        entry.unsupported.then_some(Shape::Unsupported),
     ];
     let mut given = shapes.into_iter().flatten();
     match (given.next(), given.next(), entry.no_data) {
         (Some(shape), None, false) => Ok(Some(shape)),
         (None, None, true) => Ok(None),
         _ => Err(plan.error(format!(
-            "`{key}`: give exactly one of constant, ramp, spike, no_data"
+            "`{key}`: give exactly one of constant, ramp, spike, no_data, unsupported"
         ))),
     }
 }

@@ -11,7 +11,7 @@ use super::{
     filter::{self, Clause},
     sample::{self, Grain},
 };
-use crate::expand::{Resource, Series};
+use crate::expand::{Resource, Series, Shape};
 
 const GRAINS: [(&str, i64); 8] = [
     ("PT1M", 1),
@@ -185,9 +185,17 @@ fn interval(text: Option<&str>, minutes: i64, adjust: bool) -> Result<(String, i
 }
 
 fn metrics(resource: &Resource, names: Option<&str>) -> Result<Vec<&'static Definition>, String> {
-    let known = catalogue::definitions(&resource.kind);
+    let lacks = |definition: &Definition| {
+        resource.series.iter().any(|series| {
+            series.metric == definition.name && matches!(series.shape, Shape::Unsupported)
+        })
+    };
+    let known: Vec<&'static Definition> = catalogue::definitions(&resource.kind)
+        .iter()
+        .filter(|definition| !lacks(definition))
+        .collect();
     let Some(names) = names else {
-        return Ok(known.iter().take(1).collect());
+        return Ok(known.into_iter().take(1).collect());
     };
     let names: Vec<&str> = names.split(',').map(str::trim).collect();
     if names.len() > MAX_METRICS {
@@ -203,7 +211,7 @@ fn metrics(resource: &Resource, names: Option<&str>) -> Result<Vec<&'static Defi
     names
         .into_iter()
         .map(|name| {
-            known.iter().find(|definition| definition.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+            known.iter().copied().find(|definition| definition.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
                 let valid = known.iter().map(|definition| definition.name).collect::<Vec<_>>().join(",");
                 format!(
                     "Failed to find metric configuration for provider: {provider}, resource Type: {kind}, metric: {name}, Valid metrics: {valid}"

@@ -10,6 +10,7 @@ pub(super) fn value(series: &Series, ago: i64, span: i64) -> Option<f64> {
         return None;
     }
     Some(match series.shape {
+        Shape::Unsupported => return None,
         Shape::Constant(value) => value,
         Shape::Spike(spike) if within(spike.ago, spike.minutes) => spike.peak,
         Shape::Spike(spike) => spike.base,
