@@ -76,8 +76,8 @@ fn finding(
     subnet: Option<&Id>,
 ) -> Finding {
     let name = firewall.id.name();
-    let mut uses = ctx.snat.firewalls.iter();
-    let used = uses
+    let mut firewalls = ctx.snat.firewalls.iter();
+    let used = firewalls
         .find(|it| it.id == firewall.id)
         .and_then(|it| it.utilization.known()?.highest())
         .map(|(_, used)| used);
