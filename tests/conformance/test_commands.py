@@ -60,8 +60,14 @@ def documented():
     return sorted({line for page in pages for line in re.findall(r"`(az [^`]+)`", page.read_text())})
 
 
+def drawn():
+    """Commands of plans as a terminal shows them."""
+    files = sorted((ROOT / "handler" / "render" / "tests" / "snapshots").glob("*.snap"))
+    return {line for file in files for line in re.findall(r"^ +\$ (.+)$", file.read_text(), re.MULTILINE)}
+
+
 REPORTED = reported()
-COMMANDS = sorted({line for key, line in REPORTED if key == "commands" or is_command(line)})
+COMMANDS = sorted({line for key, line in REPORTED if key == "commands" or is_command(line)} | drawn())
 DOCUMENTED = documented()
 PROBES = [
     "az aks updates --resource-group rg --name aks",

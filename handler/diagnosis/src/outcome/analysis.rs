@@ -30,6 +30,8 @@ pub struct Analysis {
     pub authorized_ranges: Option<bool>,
     /// The API server's names.
     pub api_server_names: Vec<String>,
+    /// The command that shows the cluster; checks that need it are left out without it.
+    pub show_cluster: Option<String>,
 }
 
 /// The verdict on the observed destination from some pools.

@@ -82,7 +82,8 @@ pub(super) struct Candidate {
     /// What speaks for (`true`) or against it (`false`).
     pub(super) fact: fn(&Analysis, &Observation) -> Option<bool>,
     pub(super) timing: Timing,
-    /// What to run next; `{host}` and `{port}` stand for the destination.
+    /// What to run next; `{host}` and `{port}` stand for the destination, `{show}` for the command that shows the
+    /// cluster.
     pub(super) checks: &'static [&'static str],
 }
 
@@ -106,12 +107,8 @@ const TCP: &str = "nc -z -v {host} {port}";
 const LOOKUP: &str = "nslookup {host}";
 const LOOKUP_AZURE: &str = "nslookup {host} 168.63.129.16";
 const TRACE: &str = "traceroute -T {host} -p {port}";
-const ROUTES: &str =
-    "az network nic show-effective-route-table --resource-group <node resource group> --name <nic>";
-const NSGS: &str =
-    "az network nic list-effective-nsg --resource-group <node resource group> --name <nic>";
-const PROXY: &str = "az aks show --resource-group <resource group> --name <cluster> --query httpProxyConfig.httpsProxy";
-const RANGES: &str = "az aks show --resource-group <resource group> --name <cluster> --query apiServerAccessProfile.authorizedIpRanges";
+const PROXY: &str = "{show} --query httpProxyConfig.httpsProxy";
+const RANGES: &str = "{show} --query apiServerAccessProfile.authorizedIpRanges";
 const CERTIFICATE: &str = "openssl s_client -connect {host}:{port} -servername {host}";
 const TOP: &str = "kubectl top nodes";
 
@@ -152,7 +149,7 @@ pub(super) const NAME: &[Candidate] = &[
         ..plain(
             CauseKind::Nsg,
             "a network security group or firewall drops DNS (port 53)",
-            &[NSGS],
+            &[TCP],
         )
     },
     plain(
@@ -186,7 +183,7 @@ const ROUTE: Candidate = Candidate {
     ..plain(
         CauseKind::Route,
         "the route ends nowhere, at a device that does not forward, or where nothing translates the address",
-        &[ROUTES, TRACE],
+        &[TRACE],
     )
 };
 
@@ -221,7 +218,7 @@ pub(super) const TIMEOUT: &[Candidate] = &[
         ..plain(
             CauseKind::Nsg,
             "a network security group drops the packets",
-            &[NSGS],
+            &[TCP],
         )
     },
     ROUTE,
@@ -265,7 +262,7 @@ pub(super) const NO_ROUTE: &[Candidate] = &[
     plain(
         CauseKind::Route,
         "a peering or private endpoint on the way is not connected",
-        &[ROUTES, TRACE],
+        &[TRACE],
     ),
 ];
 

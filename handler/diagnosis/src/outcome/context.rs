@@ -1,6 +1,7 @@
 //! The analysis behind a reading, taken out of a report and the facts it was made from.
 
 use super::analysis::{Analysis, DroppedBy, KnownFinding, PoolPath};
+use crate::commands::Az;
 use crate::endpoints::View;
 use crate::facts::{Datum, Facts, HopOwner};
 use crate::report::{FinalState, Finding, Method, Path, Report, TrafficVerdict};
@@ -47,6 +48,13 @@ impl Analysis {
         let cluster = &facts.cluster;
         let api = &cluster.api_server;
         Self {
+            show_cluster: Some(
+                Az::new("aks show")
+                    .opt("--subscription", &cluster.subscription_id)
+                    .opt("--resource-group", &cluster.resource_group)
+                    .opt("--name", &cluster.name)
+                    .build(),
+            ),
             paths,
             findings,
             http_proxy: Some(cluster.http_proxy),

@@ -264,11 +264,18 @@ fn weigh(
         next: candidate
             .checks
             .iter()
-            .map(|check| {
+            .filter_map(|check| {
                 let port = observation.port.unwrap_or(443).to_string();
-                check
-                    .replace("{host}", observation.host())
-                    .replace("{port}", &port)
+                let check = match &analysis.show_cluster {
+                    Some(show) => check.replace("{show}", show),
+                    None if check.contains("{show}") => return None,
+                    None => (*check).to_owned(),
+                };
+                Some(
+                    check
+                        .replace("{host}", observation.host())
+                        .replace("{port}", &port),
+                )
             })
             .collect(),
     })
