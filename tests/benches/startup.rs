@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,17 @@ const LIMIT: f64 = 1.3;
 
 fn main() {
     let release = egress_tests::binaries::release();
+    let folder = std::env::temp_dir().join(format!("egress-startup-{}", std::process::id()));
+    let release = egress_tests::binaries::Release {
+        handler: deployed(&release.handler, &folder),
+        hello: deployed(&release.hello, &folder),
+    };
     let (mut handler, mut hello) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         hello.push(first_answer(&release.hello, |port| vec![port.to_string()]));
         handler.push(first_answer(&release.handler, |_| vec!["serve".to_owned()]));
     }
+    let _ = std::fs::remove_dir_all(&folder);
     let (handler, hello) = (median(handler), median(hello));
     let ratio = handler.as_secs_f64() / hello.as_secs_f64();
     println!(
@@ -26,6 +32,15 @@ fn main() {
         ratio <= LIMIT,
         "start-up is {ratio:.2} times a bare server's, more than {LIMIT}"
     );
+}
+
+/// A copy, written in one go as a deployment writes it. A linker writes its output here and there, which the page cache
+/// keeps in small pieces: the same bytes then start up to a sixth slower.
+fn deployed(binary: &Path, folder: &Path) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let copy = folder.join(binary.file_name().expect("its name"));
+    std::fs::copy(binary, &copy).expect("a copy");
+    copy
 }
 
 fn first_answer(binary: &Path, arguments: fn(u16) -> Vec<String>) -> Duration {

@@ -93,7 +93,7 @@ impl Settings {
         reader.parsed(
             "EGRESS_LOG_LEVEL",
             Level::INFO,
-            "error, warn, info, debug or trace",
+            "error, warn, info or debug",
         );
         reader.switch("EGRESS_PROBES");
         if reader.switch("EGRESS_REDACT") {
