@@ -13,6 +13,8 @@ mod managed_identity;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]
+mod second_self;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod service_principal;

@@ -1,14 +1,13 @@
 //! The managed identity as on Functions: `IDENTITY_ENDPOINT` in plain http on loopback. The library reads that from the
 //! environment, so the test starts itself again with it set.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::ffi::OsStr;
 
 use egress_arm::operations::NAT_GATEWAY_GET;
-use egress_arm::{Client, ClientSettings, Cloud, Endpoints, Identity, Trust};
+use egress_arm::{Client, Identity};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
+use crate::second_self;
 use crate::support::{Seen, Server, gateway, json_answer, ok, soon};
 
 const TEST: &str =
@@ -16,18 +15,13 @@ const TEST: &str =
 const CALLS: usize = 20;
 const EXPIRES_ON: &str = "4102444800";
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the environment is this test's only way to tell its second self what to do"
-)]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_token_is_fetched_once_for_all_calls_and_once_more_when_refused() {
-    if let (Some(arm), Some(bundle)) = (variable("TEST_ARM"), variable("TEST_BUNDLE")) {
-        return ask_often(&arm, bundle.into()).await;
+    let identity = Identity::Managed {
+        client_id: Some("the-client".to_owned()),
+    };
+    if let Some(client) = second_self::client(identity) {
+        return ask_often(&client).await;
     }
     let tokens = Server::start_plain(|seen: &Seen| {
         let token = format!("token-{}", seen.nth);
@@ -46,25 +40,16 @@ async fn a_token_is_fetched_once_for_all_calls_and_once_more_when_refused() {
         }
     })
     .await;
-    let bundle = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("managed-identity.pem");
-    std::fs::write(&bundle, &arm.pem).unwrap();
-
-    let second_self = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", TEST])
-        .env("TEST_ARM", &arm.origin)
-        .env("TEST_BUNDLE", &bundle)
-        .env("IDENTITY_ENDPOINT", format!("{}/msi/token", tokens.origin))
-        .env("IDENTITY_HEADER", "the-header")
-        // What is on this machine is asked without a proxy; one must never see the identity header.
-        .env("http_proxy", "http://127.0.0.1:1")
-        .env("https_proxy", "http://127.0.0.1:1")
-        .stdout(Stdio::piped())
-        .output()
-        .await
-        .unwrap();
-    let said = String::from_utf8_lossy(&second_self.stdout);
-    assert!(second_self.status.success(), "{said}");
-    assert!(said.contains("1 passed"), "{said}");
+    let endpoint = format!("{}/msi/token", tokens.origin);
+    // What is on this machine is asked without a proxy; one must never see the identity header.
+    let proxy = OsStr::new("http://127.0.0.1:1");
+    let variables = [
+        ("IDENTITY_ENDPOINT", endpoint.as_ref()),
+        ("IDENTITY_HEADER", OsStr::new("the-header")),
+        ("http_proxy", proxy),
+        ("https_proxy", proxy),
+    ];
+    second_self::run(TEST, &arm, &variables).await;
 
     let asked = tokens.seen();
     assert_eq!(
@@ -94,18 +79,7 @@ async fn a_token_is_fetched_once_for_all_calls_and_once_more_when_refused() {
     );
 }
 
-async fn ask_often(arm: &str, bundle: PathBuf) {
-    let endpoints = Endpoints::of(Cloud::Public)
-        .with_arm_endpoint(arm)
-        .and_then(|endpoints| endpoints.with_arm_audience("https://management.azure.com"))
-        .unwrap();
-    let client = Client::new(ClientSettings {
-        endpoints,
-        identity: Identity::Managed {
-            client_id: Some("the-client".to_owned()),
-        },
-        trust: Trust::File(bundle),
-    });
+async fn ask_often(client: &Client) {
     let calls = (0..CALLS).map(|_| {
         let session = client.session(soon());
         tokio::spawn(async move {
