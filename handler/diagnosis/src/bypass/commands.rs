@@ -84,11 +84,8 @@ fn as_it_is(table: &RouteTable, route: &Route) -> String {
 }
 
 fn list(table: &RouteTable) -> String {
-    let id = &table.id;
-    Az::new("network route-table route list")
-        .opt("--subscription", id.subscription().unwrap_or_default())
-        .opt("--resource-group", id.resource_group().unwrap_or_default())
-        .opt("--route-table-name", id.name())
+    Az::beside("network route-table route list", &table.id)
+        .opt("--route-table-name", table.id.name())
         .build()
 }
 

@@ -38,6 +38,18 @@ impl Id {
         (!grandparent.eq_ignore_ascii_case("providers")).then(|| Self(parent.to_owned()))
     }
 
+    /// The id of a resource of this type, e.g. `Microsoft.Network/natGateways`, in the resource group of this one.
+    #[must_use]
+    pub fn beside(&self, full_type: &str, name: &str) -> Self {
+        let group = self
+            .0
+            .to_ascii_lowercase()
+            .find("/providers/")
+            .and_then(|end| self.0.get(..end))
+            .unwrap_or(&self.0);
+        Self(format!("{group}/providers/{full_type}/{name}"))
+    }
+
     /// The subscription id.
     pub fn subscription(&self) -> Option<&str> {
         self.segment_after("subscriptions")
@@ -137,6 +149,19 @@ mod tests {
         assert_eq!(a, b);
         assert_eq!(a.cmp(&b), Ordering::Equal);
         assert_eq!(b.to_string(), SUBNET.to_uppercase());
+    }
+
+    #[test]
+    fn a_resource_beside_another_is_in_its_resource_group() {
+        let group = "/subscriptions/s/resourceGroups/rg/PROVIDERS";
+        let id = Id::new(format!(
+            "{group}/Microsoft.Network/virtualNetworks/v/subnets/n"
+        ));
+        let beside = id.beside("Microsoft.Network/natGateways", "ng");
+        assert_eq!(
+            beside.as_str(),
+            "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/natGateways/ng"
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
-use range_set_blaze::{Integer, RangeSetBlaze};
+use range_set_blaze::RangeSetBlaze;
+
+use super::ranges::Ranges;
 
 /// An IP version. The two never match each other (R4.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +27,8 @@ pub struct InvalidAddress(pub String);
 /// A set of IP addresses, as sorted disjoint ranges per IP version.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct AddressSet {
-    v4: RangeSetBlaze<Ipv4Addr>,
-    v6: RangeSetBlaze<Ipv6Addr>,
+    v4: Ranges<Ipv4Addr>,
+    v6: Ranges<Ipv6Addr>,
 }
 
 impl AddressSet {
@@ -37,24 +39,16 @@ impl AddressSet {
 
     /// Every address of both IP versions.
     pub fn all() -> Self {
-        Self {
-            v4: RangeSetBlaze::universe(),
-            v6: RangeSetBlaze::universe(),
-        }
+        static ALL: LazyLock<AddressSet> = LazyLock::new(|| AddressSet {
+            v4: RangeSetBlaze::universe().into(),
+            v6: RangeSetBlaze::universe().into(),
+        });
+        ALL.clone()
     }
 
     /// Every address of one IP version.
     pub fn all_of(family: Family) -> Self {
-        match family {
-            Family::V4 => Self {
-                v4: RangeSetBlaze::universe(),
-                ..Self::default()
-            },
-            Family::V6 => Self {
-                v6: RangeSetBlaze::universe(),
-                ..Self::default()
-            },
-        }
+        Self::all().of(family)
     }
 
     /// Addresses that can be public internet destinations: everything but the private, shared, loopback, link-local,
@@ -77,13 +71,13 @@ impl AddressSet {
             (0xc612_0000, 15), // benchmark
             (0xe000_0000, 3),  // multicast and reserved
         ];
-        let mut set = Self {
-            v4: RangeSetBlaze::universe(),
-            v6: RangeSetBlaze::from_iter([Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0)
+        let mut set = Self::all_of(Family::V4);
+        set.v6 = Ranges::from(
+            Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0)
                 ..=Ipv6Addr::new(
                     0x3fff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff,
-                )]),
-        };
+                ),
+        );
         for (bits, length) in NOT_PUBLIC {
             if let Ok(net) = Ipv4Net::new(Ipv4Addr::from_bits(bits), length) {
                 set = set.difference(&IpNet::V4(net).into());
@@ -124,20 +118,20 @@ impl AddressSet {
 
     /// Whether every address of `other` is in the set.
     pub fn contains_all(&self, other: &Self) -> bool {
-        covers(&self.v4, &other.v4) && covers(&self.v6, &other.v6)
+        self.v4.covers(&other.v4) && self.v6.covers(&other.v6)
     }
 
     /// Whether the two share an address.
     pub fn intersects(&self, other: &Self) -> bool {
-        meets(&self.v4, &other.v4) || meets(&self.v6, &other.v6)
+        self.v4.meets(&other.v4) || self.v6.meets(&other.v6)
     }
 
     /// Addresses in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self {
-            v4: &self.v4 | &other.v4,
-            v6: &self.v6 | &other.v6,
+            v4: self.v4.union(&other.v4),
+            v6: self.v6.union(&other.v6),
         }
     }
 
@@ -145,29 +139,29 @@ impl AddressSet {
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         Self {
-            v4: common(&self.v4, &other.v4),
-            v6: common(&self.v6, &other.v6),
+            v4: self.v4.common(&other.v4),
+            v6: self.v6.common(&other.v6),
         }
     }
 
     /// Addresses in this set and not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        Self {
-            v4: without(&self.v4, &other.v4),
-            v6: without(&self.v6, &other.v6),
-        }
+        let mut rest = self.clone();
+        rest.remove_all(other);
+        rest
+    }
+
+    /// Takes every address of `other` out.
+    pub(super) fn remove_all(&mut self, other: &Self) {
+        self.v4.remove_all(&other.v4);
+        self.v6.remove_all(&other.v6);
     }
 
     /// Adds every address of `other`.
     pub fn insert_all(&mut self, other: &Self) {
-        // Most sets are filled once; adding to an empty one needs no merge.
-        if self.is_empty() {
-            self.clone_from(other);
-            return;
-        }
-        self.v4.extend(other.v4.ranges());
-        self.v6.extend(other.v6.ranges());
+        self.v4.insert_all(&other.v4);
+        self.v6.insert_all(&other.v6);
     }
 
     /// The set's addresses of one IP version.
@@ -189,12 +183,12 @@ impl AddressSet {
     pub fn prefixes(&self) -> impl Iterator<Item = IpNet> + '_ {
         let v4 = self
             .v4
-            .ranges()
+            .iter()
             .flat_map(|r| Ipv4Subnets::new(*r.start(), *r.end(), 0))
             .map(IpNet::V4);
         let v6 = self
             .v6
-            .ranges()
+            .iter()
             .flat_map(|r| Ipv6Subnets::new(*r.start(), *r.end(), 0))
             .map(IpNet::V6);
         v4.chain(v6)
@@ -202,103 +196,27 @@ impl AddressSet {
 
     pub(super) fn from_v4_range(range: RangeInclusive<Ipv4Addr>) -> Self {
         Self {
-            v4: one(range),
+            v4: range.into(),
             ..Self::default()
         }
     }
 
     pub(super) fn from_v6_range(range: RangeInclusive<Ipv6Addr>) -> Self {
         Self {
-            v6: one(range),
+            v6: range.into(),
             ..Self::default()
         }
     }
 
     /// The IPv4 part as ascending disjoint ranges.
     pub fn v4_ranges(&self) -> impl Iterator<Item = RangeInclusive<Ipv4Addr>> + '_ {
-        self.v4.ranges()
+        self.v4.iter()
     }
 
     /// The IPv6 part as ascending disjoint ranges.
     pub fn v6_ranges(&self) -> impl Iterator<Item = RangeInclusive<Ipv6Addr>> + '_ {
-        self.v6.ranges()
+        self.v6.iter()
     }
-}
-
-/// `inner ⊆ outer`, by looking up each inner range: sets are compared far more often than they are built.
-pub(super) fn covers<T: Integer>(outer: &RangeSetBlaze<T>, inner: &RangeSetBlaze<T>) -> bool {
-    inner.ranges().all(|wanted| {
-        outer
-            .range_at(*wanted.start())
-            .is_some_and(|found| found.end() >= wanted.end())
-    })
-}
-
-/// Whether two sets share a value, by looking up each range of the shorter one.
-pub(super) fn meets<T: Integer>(a: &RangeSetBlaze<T>, b: &RangeSetBlaze<T>) -> bool {
-    let (short, long) = if a.ranges_len() <= b.ranges_len() {
-        (a, b)
-    } else {
-        (b, a)
-    };
-    if long.is_empty() {
-        return false;
-    }
-    short.ranges().any(|wanted| touches(long, &wanted))
-}
-
-/// Whether a set that is not empty holds a value of the range.
-fn touches<T: Integer>(set: &RangeSetBlaze<T>, wanted: &RangeInclusive<T>) -> bool {
-    let (found, inside) = set.range_or_gap_at(*wanted.start());
-    inside || found.end() < wanted.end()
-}
-
-pub(super) fn common<T: Integer>(a: &RangeSetBlaze<T>, b: &RangeSetBlaze<T>) -> RangeSetBlaze<T> {
-    if covers(a, b) {
-        b.clone()
-    } else if covers(b, a) {
-        a.clone()
-    } else {
-        a & b
-    }
-}
-
-/// `a - b`. Rules cut sets again and again, and each cut touches few ranges: the others are kept as they are, where the
-/// crate's own difference makes the whole set anew.
-pub(super) fn without<T: Integer>(a: &RangeSetBlaze<T>, b: &RangeSetBlaze<T>) -> RangeSetBlaze<T> {
-    let mut rest = a.clone();
-    let (Some(first), Some(last)) = (b.first(), b.last()) else {
-        return rest;
-    };
-    let mut cut = Vec::new();
-    rest.ranges_retain(|range| {
-        let touched = *range.end() >= first && *range.start() <= last && touches(b, range);
-        if touched {
-            cut.push(range.clone());
-        }
-        !touched
-    });
-    for range in cut {
-        let (mut low, high) = range.into_inner();
-        loop {
-            let (found, inside) = b.range_or_gap_at(low);
-            if !inside {
-                rest.ranges_insert(low..=high.min(*found.end()));
-            }
-            if *found.end() >= high {
-                break;
-            }
-            low = found.end().add_one();
-        }
-    }
-    rest
-}
-
-/// A set of one range.
-pub(super) fn one<T: Integer>(range: RangeInclusive<T>) -> RangeSetBlaze<T> {
-    let mut set = RangeSetBlaze::new();
-    set.ranges_insert(range);
-    set
 }
 
 impl From<IpNet> for AddressSet {

@@ -7,18 +7,21 @@
 mod address;
 mod bounds;
 mod decision;
+mod doubt;
 pub mod firewall;
 pub mod method;
 pub mod nsg;
 mod ports;
 mod protocol;
+mod ranges;
 pub mod routes;
 mod tag_use;
 mod tags;
 
 pub use address::{AddressSet, AddressTerm, Family, InvalidAddress};
-pub use bounds::{AddressBounds, Doubt, PortBounds};
+pub use bounds::{AddressBounds, PortBounds};
 pub use decision::{Decision, Open, Outcome};
+pub use doubt::Doubt;
 pub use ports::{InvalidPort, PortSet};
 pub use protocol::{Protocol, ProtocolSet};
 pub use tag_use::{tags_of_collection, tags_of_nsg, tags_of_route_table};

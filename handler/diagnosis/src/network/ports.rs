@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 use range_set_blaze::RangeSetBlaze;
 
-use super::address::{common, covers, meets, one, without};
+use super::ranges::Ranges;
 
 /// A text that is no port or port range, e.g. `http`, `70000` or `90-80`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +15,7 @@ pub struct InvalidPort(pub String);
 
 /// A set of ports.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct PortSet(RangeSetBlaze<u16>);
+pub struct PortSet(Ranges<u16>);
 
 impl PortSet {
     /// No port.
@@ -24,12 +25,13 @@ impl PortSet {
 
     /// Every port.
     pub fn all() -> Self {
-        Self(RangeSetBlaze::universe())
+        static ALL: LazyLock<PortSet> = LazyLock::new(|| PortSet(RangeSetBlaze::universe().into()));
+        ALL.clone()
     }
 
     /// One port.
     pub fn one(port: u16) -> Self {
-        Self(one(port..=port))
+        Self((port..=port).into())
     }
 
     /// Reads `*`, `n` or `a-b` (R4.9).
@@ -55,7 +57,7 @@ impl PortSet {
         if low > high {
             return Err(invalid());
         }
-        Ok(Self(one(low..=high)))
+        Ok(Self((low..=high).into()))
     }
 
     /// Whether there is no port in it.
@@ -70,44 +72,43 @@ impl PortSet {
 
     /// Whether every port of `other` is in it.
     pub fn contains_all(&self, other: &Self) -> bool {
-        covers(&self.0, &other.0)
+        self.0.covers(&other.0)
     }
 
     /// Whether the two share a port.
     pub fn intersects(&self, other: &Self) -> bool {
-        meets(&self.0, &other.0)
+        self.0.meets(&other.0)
     }
 
     /// Ports in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        if self.is_empty() {
-            return other.clone();
-        }
-        Self(&self.0 | &other.0)
+        Self(self.0.union(&other.0))
     }
 
     /// Ports in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(common(&self.0, &other.0))
+        Self(self.0.common(&other.0))
     }
 
     /// Ports in this set and not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        Self(without(&self.0, &other.0))
+        let mut rest = self.clone();
+        rest.0.remove_all(&other.0);
+        rest
     }
 
     /// Ascending disjoint ranges.
     pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
-        self.0.ranges()
+        self.0.iter()
     }
 }
 
 impl From<RangeInclusive<u16>> for PortSet {
     fn from(range: RangeInclusive<u16>) -> Self {
-        Self(one(range))
+        Self(range.into())
     }
 }
 

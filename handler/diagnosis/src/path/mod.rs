@@ -4,14 +4,16 @@
 mod carrier;
 mod internet;
 mod kubenet;
+mod level;
 mod route;
 mod security;
 
 pub(crate) use carrier::Carrier;
 pub(crate) use internet::{Internet, Reach, translated};
 pub(crate) use kubenet::{PodRoute, in_pod_range, is_pod_route, pod_range_known, pod_route};
+pub(crate) use level::{LevelGroup, LevelView};
 pub(crate) use route::{DefaultRoute, Routes, Via, gateway};
-pub(crate) use security::{LevelGroup, PoolParts, Security, Summary};
+pub(crate) use security::{PoolParts, Security, Summary};
 
 use crate::context::{Balancer, SubnetUse};
 use crate::facts::Facts;

@@ -2,27 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Routes;
+use super::{LevelGroup, Routes};
 use crate::context::SubnetUse;
-use crate::facts::{Datum, Direction, Facts, Id, Missing, lookup};
-use crate::network::nsg::{FlowClass, Level, LevelRules, PathPart, SecurityRules, evaluate_levels};
+use crate::facts::{Datum, Facts, Id, Missing};
+use crate::network::nsg::{FlowClass, Level, PathPart, evaluate_levels};
 use crate::network::{
     AddressSet, OnPremises, Outcome, PortSet, ProtocolSet, ServiceTags, TagContext,
     VirtualNetworkSpace,
 };
-
-/// The security group at one level, for some pools.
-#[derive(Debug, Clone)]
-pub(crate) struct LevelGroup {
-    /// The pools whose packets meet it.
-    pub(crate) pools: Vec<String>,
-    /// The group; `None`: none is attached.
-    pub(crate) nsg: Result<Option<Id>, Missing>,
-    /// Its outbound rules.
-    pub(crate) rules: LevelRules,
-    /// The same with every service tag left unresolved, for services that are known by their tag's name.
-    pub(crate) by_name: LevelRules,
-}
 
 /// The security groups of a path.
 #[derive(Debug, Clone)]
@@ -140,7 +127,7 @@ impl Security {
             .iter()
             .map(|nic| PoolParts {
                 pools: nic.pools.clone(),
-                parts: evaluate_levels(&nic.rules, &self.subnet.rules, &class),
+                parts: evaluate_levels(nic.rules.rules(), self.subnet.rules.rules(), &class),
             })
             .collect()
     }
@@ -156,47 +143,6 @@ impl Security {
             }
         }
         missing
-    }
-}
-
-impl LevelGroup {
-    fn of(
-        facts: &Facts,
-        pools: Vec<String>,
-        id: Result<Option<Id>, Missing>,
-        level: Level,
-        tags: &TagContext,
-    ) -> Self {
-        let body = match id {
-            Err(missing) => Err(missing),
-            Ok(None) => Ok(None),
-            Ok(Some(id)) => lookup(&facts.nsgs, &id)
-                .known(|| format!("network security group {}", id.name()))
-                .map(Some),
-        };
-        let rules = |tags: &TagContext| match &body {
-            Err(_) => LevelRules::Unreadable,
-            Ok(None) => LevelRules::Absent,
-            Ok(Some(nsg)) => {
-                LevelRules::Known(SecurityRules::new(nsg, level, Direction::Outbound, tags))
-            }
-        };
-        let (rules, by_name) = if tags.service_tags == ServiceTags::unknown() {
-            let rules = rules(tags);
-            (rules.clone(), rules)
-        } else {
-            let unresolved = TagContext {
-                service_tags: ServiceTags::unknown(),
-                ..tags.clone()
-            };
-            (rules(tags), rules(&unresolved))
-        };
-        Self {
-            pools,
-            nsg: body.map(|nsg| nsg.map(|nsg| nsg.id.clone())),
-            rules,
-            by_name,
-        }
     }
 }
 

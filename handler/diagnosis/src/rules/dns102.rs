@@ -104,9 +104,7 @@ fn finding(path: &Path<'_>, network: &VirtualNetwork, server: IpAddr, why: &str)
     .fix(
         Remediation::new("Connect the network to the one that holds the server; these are its peerings")
             .command(
-                Az::new("network vnet peering list")
-                    .opt("--subscription", network.id.subscription().unwrap_or_default())
-                    .opt("--resource-group", network.id.resource_group().unwrap_or_default())
+                Az::beside("network vnet peering list", &network.id)
                     .opt("--vnet-name", network.id.name())
                     .build(),
             ),

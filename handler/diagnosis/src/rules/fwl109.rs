@@ -53,7 +53,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             let (Some(allowed), false) = (allowed, left_out.is_empty()) else {
                 continue;
             };
-            let rule = &allowed.by;
+            let rule = &*allowed.by;
             let at = gaps.iter().position(|gap| gap.rule == rule);
             let at = at.unwrap_or_else(|| {
                 gaps.push(Gap::of(rule));

@@ -60,7 +60,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
         };
         if let Some(open) = parts.iter().find(|part| part.fate == Fate::Undecidable) {
             let maybe = open.maybe.first().filter(|rule| !rule.rule.is_empty());
-            let rule = maybe.map_or("a rule that could not be read".to_owned(), rule_label);
+            let rule = maybe.map_or("a rule that could not be read".to_owned(), |rule| {
+                rule_label(rule)
+            });
             outcome.undecided.push(format!(
                 "whether {rule} of Azure Firewall {name} holds the API server's address is not known"
             ));

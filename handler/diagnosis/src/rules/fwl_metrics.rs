@@ -108,19 +108,10 @@ fn of_network(ctx: &Context<'_>, body: &AzureFirewall, now: u64, wanted: u64, ch
         ));
         return;
     }
-    let group = |verb: &str| {
-        Az::new(verb)
-            .opt("--subscription", id.subscription().unwrap_or_default())
-            .opt("--resource-group", id.resource_group().unwrap_or_default())
-            .opt("--firewall-name", id.name())
-    };
+    let group = |verb: &str| Az::beside(verb, id).opt("--firewall-name", id.name());
     for number in now.saturating_add(1)..=wanted {
         let name = format!("{}-ip-{number}", id.name());
-        let address = Id::new(format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/publicIPAddresses/{name}",
-            id.subscription().unwrap_or_default(),
-            id.resource_group().unwrap_or_default()
-        ));
+        let address = id.beside("Microsoft.Network/publicIPAddresses", &name);
         change.commands.push(create_ip(ctx, &address));
         change.commands.push(
             group("network firewall ip-config create")

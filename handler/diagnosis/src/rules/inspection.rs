@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use ipnet::IpNet;
 
@@ -29,7 +30,7 @@ pub(crate) const AKS_TAG: &str = "AzureKubernetesService";
 pub(crate) struct Inspection<'f> {
     address: IpAddr,
     pub(crate) firewall: &'f AzureFirewall,
-    pub(crate) rules: FirewallRules,
+    pub(crate) rules: Rc<FirewallRules>,
     /// The endpoints in the order of the list.
     pub(crate) endpoints: Vec<Judged>,
     /// Policies, rules and IP groups that could not be read.
@@ -52,9 +53,9 @@ pub(crate) struct Part {
     pub(crate) sources: AddressSet,
     pub(crate) fate: Fate,
     /// The first rule that certainly matches.
-    pub(crate) by: RuleName,
+    pub(crate) by: Rc<RuleName>,
     /// Rules before it that may match.
-    pub(crate) maybe: Vec<RuleName>,
+    pub(crate) maybe: Vec<Rc<RuleName>>,
     pub(crate) by_tag_contents: bool,
     /// A route beside the default may take it past the firewall.
     pub(crate) may_pass_by: bool,
@@ -78,15 +79,8 @@ impl<'f> Inspection<'f> {
     fn of(ctx: &Context<'f>, appliance: &Appliance<'_, 'f>, firewall: &'f AzureFirewall) -> Self {
         let view = View::of(ctx.facts, &ctx.facts.features);
         let needed = required(&view).endpoints;
-        let hosts = tag_hosts(&view, &needed);
-        let rules = FirewallRules::new(&FirewallView {
-            firewall,
-            policies: &ctx.facts.firewall_policies,
-            groups: &ctx.facts.rule_collection_groups,
-            ip_groups: &ctx.facts.ip_groups,
-            tags: &ctx.tags,
-            fqdn_tags: &BTreeMap::from([(AKS_TAG.to_ascii_lowercase(), hosts)]),
-        });
+        let rules = ready(ctx, firewall, &view, &needed);
+        let senders = Sender::all(ctx, appliance);
         let endpoints = needed
             .into_iter()
             .map(|endpoint| Judged {
@@ -94,7 +88,7 @@ impl<'f> Inspection<'f> {
                     let targets = by_services(ctx, &endpoint, target);
                     let parts = targets.iter();
                     parts
-                        .flat_map(|target| ask(ctx, &rules, appliance, target))
+                        .flat_map(|target| ask(&rules, &senders, target))
                         .collect()
                 }),
                 endpoint,
@@ -103,7 +97,7 @@ impl<'f> Inspection<'f> {
         Self {
             address: appliance.address,
             firewall,
-            rules,
+            rules: Rc::new(rules),
             endpoints,
             unread: unread(ctx, firewall),
         }
@@ -169,7 +163,7 @@ impl<'f> Inspection<'f> {
         appliance: &Appliance<'_, '_>,
         target: &Target,
     ) -> Vec<Part> {
-        ask(ctx, &self.rules, appliance, target)
+        ask(&self.rules, &Sender::all(ctx, appliance), target)
     }
 
     /// The endpoints that the cluster or a feature of it needs.
@@ -202,32 +196,79 @@ fn firewall<'f>(ctx: &Context<'f>, id: &Id) -> Result<&'f AzureFirewall, Missing
     lookup(&ctx.facts.firewalls, id).known(|| format!("Azure Firewall {}", id.name()))
 }
 
-fn ask(
-    ctx: &Context<'_>,
-    rules: &FirewallRules,
-    appliance: &Appliance<'_, '_>,
-    target: &Target,
-) -> Vec<Part> {
+/// Who sends on one of the appliance's paths.
+struct Sender {
+    /// Azure Firewall takes IPv4 alone.
+    sources: AddressSet,
+    known: bool,
+    /// A route beside the default may take some of it past the firewall.
+    aside: bool,
+    /// That route goes by a service tag, which may well hold the host; a prefix hardly does.
+    by_tag: bool,
+}
+
+impl Sender {
+    /// Of all the appliance's paths, in their order.
+    fn all(ctx: &Context<'_>, appliance: &Appliance<'_, '_>) -> Vec<Self> {
+        let paths = appliance.paths.iter();
+        paths
+            .map(|walked| {
+                let aside = sections::diversion(ctx, walked);
+                Self {
+                    sources: walked.security.sources.of(Family::V4),
+                    known: senders_known(&walked.used),
+                    aside: aside.is_some(),
+                    by_tag: aside
+                        .is_some_and(|route| route.address_prefix.parse::<IpNet>().is_err()),
+                }
+            })
+            .collect()
+    }
+}
+
+fn ask(rules: &FirewallRules, senders: &[Sender], target: &Target) -> Vec<Part> {
     let question = rules.ask(target);
+    let everyone = senders.iter().fold(AddressSet::empty(), |all, sender| {
+        all.union(&sender.sources)
+    });
+    // Most rules do not tell one subnet from another: then all senders share one answer.
+    let same = match question.answer(&everyone).as_slice() {
+        [one] => Some(Answer::of(one)),
+        _ => None,
+    };
     let mut all = Vec::new();
-    for (path, walked) in appliance.paths.iter().enumerate() {
-        // Azure Firewall takes IPv4 alone.
-        let sources = walked.security.sources.of(Family::V4);
-        let parts = question.answer(&sources);
-        let mixed = parts
+    for (path, sender) in senders.iter().enumerate() {
+        let answers: Vec<(AddressSet, Answer)> = if let Some(answer) = &same {
+            vec![(sender.sources.clone(), answer.clone())]
+        } else {
+            let parts = question.answer(&sender.sources);
+            let parts = parts.into_iter();
+            parts
+                .map(|part| (part.sources.clone(), Answer::of(&part)))
+                .collect()
+        };
+        let first = answers.first().map(|(_, answer)| answer.outcome);
+        let mixed = answers
             .iter()
-            .any(|part| Some(&part.decision.outcome) != parts.first().map(|p| &p.decision.outcome));
+            .any(|(_, answer)| Some(answer.outcome) != first);
         // Which of the parts the senders are in is not known where their addresses are not.
-        let open = mixed && !senders_known(&walked.used);
-        let aside = sections::diversion(ctx, walked);
-        // A service tag may well hold the host, a prefix hardly.
-        let by_tag = aside.is_some_and(|route| route.address_prefix.parse::<IpNet>().is_err());
-        all.extend(parts.into_iter().map(|part| {
-            let denied = part.decision.outcome == Fate::Denied;
-            Part {
-                may_pass_by: aside.is_some(),
-                ..Part::of(path, part, open || by_tag && denied)
-            }
+        let open = mixed && !sender.known;
+        let answers = answers
+            .into_iter()
+            .filter(|(sources, _)| !sources.is_empty());
+        all.extend(answers.map(|(sources, answer)| Part {
+            path,
+            sources,
+            fate: if open || sender.by_tag && answer.outcome == Fate::Denied {
+                Fate::Undecidable
+            } else {
+                answer.outcome
+            },
+            by: answer.by,
+            maybe: answer.maybe,
+            by_tag_contents: answer.by_tag_contents,
+            may_pass_by: sender.aside,
+            about_tags: answer.about_tags,
         }));
     }
     all
@@ -245,27 +286,59 @@ fn senders_known(used: &SubnetUse<'_>) -> bool {
     })
 }
 
-impl Part {
-    fn of(path: usize, part: FirewallPart<'_>, open: bool) -> Self {
-        let decision = part.decision;
+/// What the rules do with some senders' traffic.
+#[derive(Clone)]
+struct Answer {
+    outcome: Fate,
+    by: Rc<RuleName>,
+    maybe: Vec<Rc<RuleName>>,
+    about_tags: bool,
+    by_tag_contents: bool,
+}
+
+impl Answer {
+    fn of(part: &FirewallPart<'_>) -> Self {
+        let decision = &part.decision;
+        let maybe = decision.open.iter();
         Self {
-            path,
-            sources: part.sources,
-            fate: if open {
-                Fate::Undecidable
-            } else {
-                decision.outcome
-            },
-            by: decision.by.clone(),
+            outcome: decision.outcome,
+            by: Rc::new(decision.by.clone()),
             about_tags: decision.open.iter().any(|open| is_about_tags(&open.doubts)),
-            maybe: decision.open.iter().map(|open| open.rule.clone()).collect(),
-            may_pass_by: false,
+            maybe: maybe.map(|open| Rc::new(open.rule.clone())).collect(),
             by_tag_contents: part
                 .caveats
                 .iter()
                 .any(|caveat| matches!(caveat, Caveat::FqdnTagContents(_))),
         }
     }
+}
+
+/// The rules of a firewall, ready for questions.
+pub(crate) fn rules_of(ctx: &Context<'_>, firewall: &AzureFirewall) -> Rc<FirewallRules> {
+    let mut inspected = ctx.inspections.iter();
+    if let Some(inspection) = inspected.find(|it| it.firewall.id == firewall.id) {
+        return Rc::clone(&inspection.rules);
+    }
+    let view = View::of(ctx.facts, &ctx.facts.features);
+    let needed = required(&view).endpoints;
+    Rc::new(ready(ctx, firewall, &view, &needed))
+}
+
+fn ready(
+    ctx: &Context<'_>,
+    firewall: &AzureFirewall,
+    view: &View<'_>,
+    needed: &[RequiredEndpoint],
+) -> FirewallRules {
+    let hosts = tag_hosts(view, needed);
+    FirewallRules::new(&FirewallView {
+        firewall,
+        policies: &ctx.facts.firewall_policies,
+        groups: &ctx.facts.rule_collection_groups,
+        ip_groups: &ctx.facts.ip_groups,
+        tags: &ctx.tags,
+        fqdn_tags: &BTreeMap::from([(AKS_TAG.to_ascii_lowercase(), hosts)]),
+    })
 }
 
 /// Policies, rules and IP groups of the firewall that could not be read.
@@ -297,7 +370,7 @@ fn unread(ctx: &Context<'_>, firewall: &AzureFirewall) -> Vec<Missing> {
 }
 
 /// The hosts that the documentation, and ARM's list, give to the FQDN tag (R5.14).
-pub(crate) fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
+fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
     let listed = needed.iter().map(|endpoint| endpoint.domain_name.clone());
     let table = view.cloud.map(catalogue);
     let base = table

@@ -196,17 +196,7 @@ fn create(ctx: &Context<'_>, subnet: &Subnet, fix: Remediation) -> Remediation {
         format!("{}-egress-ip", cluster.name),
         format!("{}-egress", cluster.name),
     );
-    let group = subnet
-        .id
-        .resource_group()
-        .unwrap_or(&cluster.resource_group);
-    let subscription = subnet.id.subscription().unwrap_or(&cluster.subscription_id);
-    let az = |verb: &str, name: &str| {
-        Az::new(verb)
-            .opt("--subscription", subscription)
-            .opt("--resource-group", group)
-            .opt("--name", name)
-    };
+    let az = |verb: &str, name: &str| Az::beside(verb, &subnet.id).opt("--name", name);
     fix.command(
         az("network public-ip create", &ip)
             .opt("--sku", "Standard")

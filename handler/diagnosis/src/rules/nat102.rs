@@ -101,25 +101,13 @@ fn fix(ctx: &Context<'_>, body: &NatGateway) -> Remediation {
     let managed = ctx
         .outbound_type()
         .is_some_and(|t| t.is_nat_gateway() && *t != OutboundType::UserAssignedNatGateway);
-    let cluster = ctx.cluster();
     if managed {
         return Remediation::new("Let AKS give its managed NAT gateway an address")
             .command(ctx.az_aks("update").number("--nat-gateway-managed-outbound-ip-count", 1).build())
             .side_effect("The egress address is new: authorized IP ranges and allow-lists elsewhere must follow");
     }
     let name = format!("{}-ip", body.id.name());
-    let az = |verb: &str, name: &str| {
-        Az::new(verb)
-            .opt(
-                "--subscription",
-                body.id.subscription().unwrap_or(&cluster.subscription_id),
-            )
-            .opt(
-                "--resource-group",
-                body.id.resource_group().unwrap_or(&cluster.resource_group),
-            )
-            .opt("--name", name)
-    };
+    let az = |verb: &str, name: &str| Az::beside(verb, &body.id).opt("--name", name);
     let sku = body.sku.as_deref().unwrap_or("Standard");
     Remediation::new("Create a public IP address and give it to the gateway")
         .command(

@@ -43,7 +43,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
             Protocol::Tcp,
             PortSet::one(443),
         );
-        for part in guard.evaluate(Direction::Outbound, &class).flatten() {
+        let levels: Vec<_> = guard.evaluate(Direction::Outbound, &class).collect();
+        for part in levels.iter().flat_map(|parts| parts.iter()) {
             if part.decision.outcome != Decided::Undecidable {
                 continue;
             }

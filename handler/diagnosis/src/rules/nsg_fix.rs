@@ -289,12 +289,7 @@ fn take_away(nsg: &Nsg, rule: &SecurityRule, summary: String) -> Remediation {
 }
 
 fn on(nsg: &Nsg, verb: &str, rule: &str) -> Az {
-    Az::new(&format!("network nsg rule {verb}"))
-        .opt("--subscription", nsg.id.subscription().unwrap_or_default())
-        .opt(
-            "--resource-group",
-            nsg.id.resource_group().unwrap_or_default(),
-        )
+    Az::beside(&format!("network nsg rule {verb}"), &nsg.id)
         .opt("--nsg-name", nsg.id.name())
         .opt("--name", rule)
 }

@@ -119,12 +119,7 @@ fn describe(ctx: &Context<'_>, lb: &LoadBalancer, rule: &OutboundRule) -> String
 }
 
 fn az(lb: &LoadBalancer, verb: &str, rule: &OutboundRule) -> Az {
-    Az::new(&format!("network lb outbound-rule {verb}"))
-        .opt("--subscription", lb.id.subscription().unwrap_or_default())
-        .opt(
-            "--resource-group",
-            lb.id.resource_group().unwrap_or_default(),
-        )
+    Az::beside(&format!("network lb outbound-rule {verb}"), &lb.id)
         .opt("--lb-name", lb.id.name())
         .opt("--name", &rule.name)
 }

@@ -206,12 +206,7 @@ pub(super) fn own_network(ctx: &Context<'_>) -> bool {
 
 /// `az network route-table route {verb}`
 pub(crate) fn az_route(verb: &str, table: &Id, name: &str) -> Az {
-    Az::new(&format!("network route-table route {verb}"))
-        .opt("--subscription", table.subscription().unwrap_or_default())
-        .opt(
-            "--resource-group",
-            table.resource_group().unwrap_or_default(),
-        )
+    Az::beside(&format!("network route-table route {verb}"), table)
         .opt("--route-table-name", table.name())
         .opt("--name", name)
 }
@@ -407,15 +402,8 @@ pub(super) fn create_table(ctx: &Context<'_>, subnet: &Id) -> Remediation {
         .side_effect("What the firewall does not allow stops working; open connections break")
         .undo(undo);
     }
-    let cluster = ctx.cluster();
-    let name = format!("{}-egress", cluster.name);
-    let group = subnet.resource_group().unwrap_or(&cluster.resource_group);
-    let subscription = subnet.subscription().unwrap_or(&cluster.subscription_id);
-    let az = |verb: &str| {
-        Az::new(verb)
-            .opt("--subscription", subscription)
-            .opt("--resource-group", group)
-    };
+    let name = format!("{}-egress", ctx.cluster().name);
+    let az = |verb: &str| Az::beside(verb, subnet);
     let (ip, _) = appliance(ctx, None);
     Remediation::new(format!(
         "Create a route table with a default route to your firewall ({ip}) and associate it"

@@ -38,7 +38,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     )
 }
 
-fn title(label: &str, worst: &BackendPorts, nodes: usize) -> String {
+fn title(label: &str, (_, worst): (f64, &BackendPorts), nodes: usize) -> String {
     let also = if nodes > 1 {
         format!(", as did {} more", nodes - 1)
     } else {

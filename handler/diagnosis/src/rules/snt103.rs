@@ -35,14 +35,14 @@ fn check(ctx: &Context<'_>) -> Outcome {
     )
 }
 
-fn title(label: &str, worst: &BackendPorts, nodes: usize) -> String {
+fn title(label: &str, (utilization, _): (f64, &BackendPorts), nodes: usize) -> String {
     let also = if nodes > 1 {
         format!(", {} more above 75 %", nodes - 1)
     } else {
         String::new()
     };
     // What is not exhausted is not at 100 %.
-    let percent = (worst.utilization.unwrap_or_default() * 100.0).min(99.0);
+    let percent = (utilization * 100.0).min(99.0);
     format!("Node {label} used {percent:.0} % of its SNAT ports{also}")
 }
 

@@ -74,9 +74,8 @@ fn of_own(
     }
     if let Some(model) = own.outbound_ips.first() {
         for number in 1..=more {
-            let id = sibling(
-                model,
-                "publicIPAddresses",
+            let id = model.beside(
+                "Microsoft.Network/publicIPAddresses",
                 &format!("{}-snat-{number}", model.name()),
             );
             script.commands.push(create_ip(ctx, &id));
@@ -87,9 +86,12 @@ fn of_own(
     {
         // A prefix holds 2 to 16 addresses.
         let length = 32 - more.next_power_of_two().max(2).ilog2();
-        let id = sibling(model, "publicIPPrefixes", &format!("{}-snat", model.name()));
+        let id = model.beside(
+            "Microsoft.Network/publicIPPrefixes",
+            &format!("{}-snat", model.name()),
+        );
         script.commands.push(
-            placed(ctx, Az::new("network public-ip prefix create"), &id)
+            placed(ctx, "network public-ip prefix create", &id)
                 .number("--length", u64::from(length))
                 .build(),
         );
@@ -107,19 +109,8 @@ fn list(command: Az, option: &str, values: &[String]) -> Az {
     }
 }
 
-fn sibling(model: &Id, kind: &str, name: &str) -> Id {
-    Id::new(format!(
-        "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/{kind}/{name}",
-        model.subscription().unwrap_or_default(),
-        model.resource_group().unwrap_or_default()
-    ))
-}
-
-fn placed(ctx: &Context<'_>, command: Az, id: &Id) -> Az {
-    let command = command
-        .opt("--subscription", id.subscription().unwrap_or_default())
-        .opt("--resource-group", id.resource_group().unwrap_or_default())
-        .opt("--name", id.name());
+fn placed(ctx: &Context<'_>, verb: &str, id: &Id) -> Az {
+    let command = Az::beside(verb, id).opt("--name", id.name());
     match &ctx.cluster().location {
         Some(location) => command.opt("--location", location),
         None => command,
@@ -128,7 +119,7 @@ fn placed(ctx: &Context<'_>, command: Az, id: &Id) -> Az {
 
 /// `az network public-ip create` for a Standard address with this id.
 pub(super) fn create_ip(ctx: &Context<'_>, id: &Id) -> String {
-    placed(ctx, Az::new("network public-ip create"), id)
+    placed(ctx, "network public-ip create", id)
         .opt("--sku", "Standard")
         .build()
 }

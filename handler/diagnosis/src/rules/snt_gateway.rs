@@ -102,16 +102,7 @@ fn grow(ctx: &Context<'_>, gateway: &NatGateway, now: u64, wanted: u64, why: Str
 }
 
 fn in_group(gateway: &NatGateway, verb: &str, name: &str) -> Az {
-    Az::new(verb)
-        .opt(
-            "--subscription",
-            gateway.id.subscription().unwrap_or_default(),
-        )
-        .opt(
-            "--resource-group",
-            gateway.id.resource_group().unwrap_or_default(),
-        )
-        .opt("--name", name)
+    Az::beside(verb, &gateway.id).opt("--name", name)
 }
 
 /// A shorter TCP idle timeout, where it is above 4 minutes (R9.3).
@@ -181,23 +172,22 @@ pub(super) fn move_to_one(ctx: &Context<'_>, connections: Option<u64>) -> Change
         return change;
     }
     let cluster = ctx.cluster();
-    let network = |kind: &str, name: &str| {
-        Id::new(format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/{kind}/{name}",
-            cluster.subscription_id, cluster.resource_group
-        ))
-    };
-    let gateway = network("natGateways", &format!("{}-nat", cluster.name));
+    let gateway = cluster.id.beside(
+        "Microsoft.Network/natGateways",
+        &format!("{}-nat", cluster.name),
+    );
     let created: Vec<Id> = (1..=ips)
-        .map(|n| network("publicIPAddresses", &format!("{}-nat-{n}", cluster.name)))
+        .map(|n| {
+            let name = format!("{}-nat-{n}", cluster.name);
+            cluster
+                .id
+                .beside("Microsoft.Network/publicIPAddresses", &name)
+        })
         .collect();
     change
         .commands
         .extend(created.iter().map(|id| create_ip(ctx, id)));
-    let create = Az::new("network nat gateway create")
-        .opt("--subscription", &cluster.subscription_id)
-        .opt("--resource-group", &cluster.resource_group)
-        .opt("--name", gateway.name());
+    let create = Az::beside("network nat gateway create", &gateway).opt("--name", gateway.name());
     let create = match &cluster.location {
         Some(location) => create.opt("--location", location),
         None => create,

@@ -7,12 +7,13 @@ use crate::report::Finding;
 use crate::snat::metric::Reading;
 use crate::snat::usage::BackendPorts;
 
-/// Nodes whose utilisation satisfies `hot`, as one finding per load balancer with title `title(label of worst, worst, count)`.
+/// Nodes whose utilisation satisfies `hot`, as one finding per load balancer with title
+/// `title(label of the worst, its utilisation and ports, count)`.
 pub(super) fn check(
     rule: &Rule,
     ctx: &Context<'_>,
     hot: fn(f64) -> bool,
-    title: fn(&str, &BackendPorts, usize) -> String,
+    title: fn(&str, (f64, &BackendPorts), usize) -> String,
     explanation: &str,
 ) -> Outcome {
     if ctx.stopped() {
@@ -34,20 +35,21 @@ pub(super) fn check(
                 device.label()
             )),
             Reading::Known(backends) => {
-                let mut nodes: Vec<&BackendPorts> = backends
+                let utilized = backends
                     .nodes
                     .iter()
-                    .filter(|b| b.utilization.is_some_and(hot))
-                    .collect();
-                nodes.sort_by(|a, b| {
-                    let by = |p: &BackendPorts| p.utilization.unwrap_or_default();
-                    by(b).total_cmp(&by(a)).then(a.address.cmp(&b.address))
+                    .filter_map(|node| Some((node.utilization?, node)));
+                let mut nodes: Vec<(f64, &BackendPorts)> =
+                    utilized.filter(|(share, _)| hot(*share)).collect();
+                nodes.sort_by(|(a, first), (b, second)| {
+                    b.total_cmp(a).then(first.address.cmp(&second.address))
                 });
                 if let Some(worst) = nodes.first() {
-                    let label = ctx.nodes.label(&worst.address);
+                    let label = ctx.nodes.label(&worst.1.address);
                     let found = rule
-                        .finding(title(&label, worst, nodes.len()))
+                        .finding(title(&label, *worst, nodes.len()))
                         .explain(explanation);
+                    let nodes: Vec<&BackendPorts> = nodes.iter().map(|(_, node)| *node).collect();
                     outcome.findings.push(fill(ctx, found, device, &nodes));
                 }
                 if backends.truncated {

@@ -344,13 +344,17 @@ fn firewall<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f AzureFirew
 /// A route beside the default that may take a host elsewhere. AKS's own guide adds one to the firewall's public address,
 /// where no host is.
 pub(crate) fn diversion<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f Route> {
+    let diversions = walked.routes.diversions();
+    if diversions.is_empty() {
+        return None;
+    }
     let own = firewall(ctx, walked).map_or_else(AddressSet::empty, |firewall| {
         let ids = firewall.public_ip_ids.iter();
         let own = texts(ids.map(|id| ctx.balancer.public_ip(id)).collect()).unwrap_or_default();
         let all = own.iter().chain(&firewall.hub_public_ips);
         AddressSet::parse_all(all.map(String::as_str)).unwrap_or_else(|_| AddressSet::empty())
     });
-    walked.routes.diversions().into_iter().find(|route| {
+    diversions.into_iter().find(|route| {
         let prefix = AddressSet::parse_all([route.address_prefix.as_str()]);
         let to_firewall = prefix.is_ok_and(|set| own.contains_all(&set));
         route.next_hop_type != NextHopType::Internet || !to_firewall

@@ -1,11 +1,13 @@
 //! The security groups that a pool's packets meet: the NIC's and the subnet's.
 
+use std::rc::Rc;
+
 use super::Service;
 use crate::context::Context;
 use crate::facts::{Direction, Id, Missing, Nsg, lookup};
 use crate::network::nsg::{FlowClass, Level, LevelRules, Part, SecurityRules};
 use crate::network::{AddressSet, Family};
-use crate::path::{LevelGroup, Path};
+use crate::path::{LevelGroup, LevelView, Path};
 
 /// The groups on the way out of one subnet, for the pools whose NICs carry the same group.
 #[derive(Debug, Clone, Copy)]
@@ -48,19 +50,21 @@ impl<'c, 'f> Guard<'c, 'f> {
         &self,
         direction: Direction,
         class: &FlowClass,
-    ) -> impl Iterator<Item = Vec<Part>> {
+    ) -> impl Iterator<Item = Rc<[Part]>> {
+        let tags = &self.path.security.tags;
         self.levels().map(move |(level, group)| match direction {
-            Direction::Outbound => group.rules.evaluate(level, class.clone()),
-            Direction::Inbound => self.inbound(level, group).evaluate(level, class.clone()),
+            Direction::Outbound => group.rules.evaluate(class),
+            Direction::Inbound => group.inbound(self.ctx.facts, level, tags).evaluate(class),
         })
     }
 
     /// The outbound rules of the groups that were read.
     pub(crate) fn outbound(&self) -> impl Iterator<Item = &'c SecurityRules> {
-        self.levels().filter_map(|(_, group)| match &group.rules {
-            LevelRules::Known(rules) => Some(rules),
-            LevelRules::Absent | LevelRules::Unreadable => None,
-        })
+        self.levels()
+            .filter_map(|(_, group)| match group.rules.rules() {
+                LevelRules::Known(rules) => Some(rules),
+                LevelRules::Absent | LevelRules::Unreadable => None,
+            })
     }
 
     /// The groups that were read, by level.
@@ -72,16 +76,14 @@ impl<'c, 'f> Guard<'c, 'f> {
         })
     }
 
-    /// What each level does with a class of traffic by the names of service tags, whatever they hold, and by their
-    /// addresses as far as these are known.
+    /// What each level does with a class of traffic by the names of service tags, whatever they hold, and its rules by
+    /// their addresses as far as these are known.
     pub(super) fn by_name_and_address(
         &self,
         class: &FlowClass,
-    ) -> impl Iterator<Item = (Vec<Part>, impl FnOnce(FlowClass) -> Vec<Part> + 'c)> {
-        self.levels().map(move |(level, group)| {
-            let by_name = group.by_name.evaluate(level, class.clone());
-            (by_name, move |class| group.rules.evaluate(level, class))
-        })
+    ) -> impl Iterator<Item = (Rc<[Part]>, &'c LevelView)> {
+        self.levels()
+            .map(|(_, group)| (group.by_name.evaluate(class), &*group.rules))
     }
 
     /// The IPv4 addresses of the tag that stands for a service; `None` when not known.
@@ -108,21 +110,6 @@ impl<'c, 'f> Guard<'c, 'f> {
             (Level::Subnet, &self.path.security.subnet),
         ]
         .into_iter()
-    }
-
-    fn inbound(&self, level: Level, group: &LevelGroup) -> LevelRules {
-        match &group.nsg {
-            Err(_) => LevelRules::Unreadable,
-            Ok(None) => LevelRules::Absent,
-            Ok(Some(id)) => {
-                lookup(&self.ctx.facts.nsgs, id)
-                    .as_known()
-                    .map_or(LevelRules::Unreadable, |nsg| {
-                        let tags = &self.path.security.tags;
-                        LevelRules::Known(SecurityRules::new(nsg, level, Direction::Inbound, tags))
-                    })
-            }
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a service or a set of addresses stands with the rules of a security group.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
 use super::Service;
 use super::guard::Guard;
@@ -87,7 +88,7 @@ impl Guard<'_, '_> {
                 // By name it stays open, or no more than likely: then the addresses of the service's own tag decide.
                 match self.addresses_of(service, location) {
                     Some(destinations) if !by_name.is_sure() => {
-                        let parts = by_address(FlowClass {
+                        let parts = by_address.evaluate(&FlowClass {
                             destinations,
                             ..class.clone()
                         });
@@ -102,10 +103,11 @@ impl Guard<'_, '_> {
     /// What the rules do with a set of addresses.
     pub(crate) fn addressed(&self, direction: Direction, class: &FlowClass) -> Addressed {
         let mut result = Addressed::default();
-        for part in self.evaluate(direction, class).flatten() {
+        let levels: Vec<_> = self.evaluate(direction, class).collect();
+        for part in levels.iter().flat_map(|parts| parts.iter()) {
             match part.decision.outcome {
                 Outcome::Allowed => {}
-                Outcome::Denied => result.denied.push(part),
+                Outcome::Denied => result.denied.push(part.clone()),
                 Outcome::Undecidable => {
                     let words = open_words(&part.decision.open);
                     if custom_may_deny(&part.decision) {
@@ -284,8 +286,11 @@ fn holds(doubts: &[Doubt], service: Service, location: Option<&str>) -> Holds {
 
 /// Every public IPv4 address but the host's own, which no ordinary rule filters (R4.10).
 pub(crate) fn public() -> AddressSet {
-    let host = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
-    AddressSet::public().of(Family::V4).difference(&host.into())
+    static PUBLIC: LazyLock<AddressSet> = LazyLock::new(|| {
+        let host = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
+        AddressSet::public().of(Family::V4).difference(&host.into())
+    });
+    PUBLIC.clone()
 }
 
 /// How many IPv4 addresses.
@@ -309,42 +314,10 @@ pub(crate) fn open_words<'o>(open: impl IntoIterator<Item = &'o Open<RuleName>>)
     let mut words = Vec::new();
     for rule in open {
         for doubt in &rule.doubts {
-            let why = match doubt {
-                Doubt::UnreadableSecurityGroup => continue,
-                Doubt::UnresolvedTag(tag) => format!("what service tag {tag} holds is not known"),
-                Doubt::UnresolvedApplicationGroup(id) => format!(
-                    "who is in application security group {} is not known",
-                    id.name()
-                ),
-                Doubt::DefaultRouteInVirtualNetwork => {
-                    "a default route may widen tag VirtualNetwork to every address".to_owned()
-                }
-                Doubt::RoutedPrefixInVirtualNetwork => {
-                    "prefixes of routes may count as VirtualNetwork rather than Internet".to_owned()
-                }
-                Doubt::OnPremisesUnknown => {
-                    "what tag VirtualNetwork holds behind a gateway is not known".to_owned()
-                }
-                Doubt::VirtualNetworkUnknown => {
-                    "what tag VirtualNetwork holds is not known, since a network, a route table or a prefix in it \
-                     cannot be read"
-                        .to_owned()
-                }
-                Doubt::InvalidAddress(text) => format!("`{text}` is no address, range or tag"),
-                Doubt::InvalidPort(text) => format!("`{text}` is no port"),
-                Doubt::UnknownProtocol(word) => {
-                    format!("protocol {word} is not known to this version")
-                }
-                Doubt::EmptyField(field) => format!("its {field} is empty"),
-                Doubt::UnknownAction => "its action is not known to this version".to_owned(),
-                Doubt::UnknownDirection => "its direction is not known to this version".to_owned(),
-                Doubt::SamePriority => {
-                    "another rule of the same priority does the opposite".to_owned()
-                }
-                Doubt::TooManyParts => "the rules cut the traffic into too many parts".to_owned(),
-                other => format!("a field cannot be read ({other:?})"),
-            };
-            let text = format!("rule {}: {why}", named(&rule.rule));
+            if *doubt == Doubt::UnreadableSecurityGroup {
+                continue;
+            }
+            let text = format!("rule {}: {}", named(&rule.rule), doubt.words());
             if !words.contains(&text) {
                 words.push(text);
             }

@@ -313,12 +313,14 @@ fn utilization(used: &[Minute], limits: &[Minute]) -> Option<f64> {
     highest
 }
 
-/// By utilisation, then by ports used.
+/// By utilisation, then by ports used. Ports without an allocation to compare with count by their number alone.
 fn rank(a: &BackendPorts, b: &BackendPorts) -> Ordering {
-    let share = |ports: &BackendPorts| ports.utilization.unwrap_or_default();
-    share(a)
-        .total_cmp(&share(b))
-        .then(a.used_peak.cmp(&b.used_peak))
+    let share = |ports: &BackendPorts| ports.utilization.filter(|share| *share > 0.0);
+    let by_share = match (share(a), share(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    };
+    by_share.then(a.used_peak.cmp(&b.used_peak))
 }
 
 #[cfg(test)]

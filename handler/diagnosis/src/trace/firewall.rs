@@ -1,47 +1,23 @@
 //! What an Azure Firewall's rules do with a destination (R5.1–R5.21).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::Destination;
 use super::cause::Blame;
 use super::report::{TraceStep, TraceStepKind};
 use crate::context::Context;
-use crate::endpoints::{View, required};
 use crate::facts::{AzureFirewall, Datum, Id};
-use crate::network::firewall::{
-    Caveat, FirewallPart, FirewallRules, FirewallView, RuleName, Stage,
-};
+use crate::network::firewall::{Caveat, FirewallPart, FirewallRules, RuleName, Stage};
 use crate::network::{AddressSet, Decision, Doubt, Outcome};
 use crate::report::DecidedBy;
 use crate::rules::inspection;
 
 /// The rules of every firewall that was read, ready for questions.
-pub(super) fn rules(ctx: &Context<'_>) -> BTreeMap<Id, FirewallRules> {
-    let facts = ctx.facts;
-    if facts.firewalls.values().all(|f| f.as_known().is_none()) {
-        return BTreeMap::new();
-    }
-    let view = View::of(facts, &facts.features);
-    let needed = required(&view).endpoints;
-    let fqdn_tags = BTreeMap::from([(
-        inspection::AKS_TAG.to_ascii_lowercase(),
-        inspection::tag_hosts(&view, &needed),
-    )]);
-    let ready = |firewall: &AzureFirewall| {
-        FirewallRules::new(&FirewallView {
-            firewall,
-            policies: &facts.firewall_policies,
-            groups: &facts.rule_collection_groups,
-            ip_groups: &facts.ip_groups,
-            tags: &ctx.tags,
-            fqdn_tags: &fqdn_tags,
-        })
-    };
-    facts
-        .firewalls
-        .values()
-        .filter_map(Datum::as_known)
-        .map(|firewall| (firewall.id.clone(), ready(firewall)))
+pub(super) fn rules(ctx: &Context<'_>) -> BTreeMap<Id, Rc<FirewallRules>> {
+    let firewalls = ctx.facts.firewalls.values().filter_map(Datum::as_known);
+    firewalls
+        .map(|firewall| (firewall.id.clone(), inspection::rules_of(ctx, firewall)))
         .collect()
 }
 
@@ -158,24 +134,11 @@ fn rule_words(rule: &RuleName, outcome: Outcome) -> String {
             return "the built-in collection of platform hosts allows it".to_owned();
         }
         Stage::Implicit => return "no rule allows it".to_owned(),
-        Stage::Nat => "DNAT rule",
-        Stage::Network => "network rule",
-        Stage::Application => "application rule",
+        Stage::Nat => "DNAT",
+        Stage::Network => "network",
+        Stage::Application => "application",
     };
-    let priority = |p: Option<u32>| p.map_or(String::new(), |p| format!(" (priority {p})"));
-    let group = rule.group.as_ref().map_or(String::new(), |group| {
-        format!(
-            " in group {}{}",
-            group.name(),
-            priority(rule.group_priority)
-        )
-    });
-    format!(
-        "{kind} {} of collection {}{}{group} {verb} it",
-        rule.rule,
-        rule.collection,
-        priority(rule.collection_priority)
-    )
+    format!("{kind} {} {verb} it", inspection::rule_label(rule))
 }
 
 /// Why a decision is open, by the first rule that may come before the one that decides.
@@ -188,7 +151,7 @@ fn open_words(decision: &Decision<&RuleName>) -> String {
     else {
         return otherwise;
     };
-    let doubt = open.doubts.first().map_or_else(String::new, doubt_words);
+    let doubt = open.doubts.first().map_or_else(String::new, Doubt::words);
     let rule = if open.rule.is_implicit() {
         doubt
     } else {
@@ -198,36 +161,6 @@ fn open_words(decision: &Decision<&RuleName>) -> String {
         )
     };
     format!("{rule}; else {otherwise}")
-}
-
-fn doubt_words(doubt: &Doubt) -> String {
-    match doubt {
-        Doubt::UnresolvedTag(tag) => format!("what service tag {tag} holds is not known"),
-        Doubt::UnreadableIpGroup(id) => format!("IP group {} could not be read", id.name()),
-        Doubt::UnreadablePolicy(id) => {
-            format!(
-                "the rules of firewall policy {} could not be read",
-                id.name()
-            )
-        }
-        Doubt::PolicyCycle(id) => format!("firewall policy {} is its own ancestor", id.name()),
-        Doubt::HostAddressesUnknown => {
-            "it is about addresses, and the host's are not known".to_owned()
-        }
-        Doubt::DnsProxyNotEnabled => {
-            "it names a host, and the firewall's DNS proxy is not on (R5.13)".to_owned()
-        }
-        Doubt::Url(url) => format!("it is about the URL {url}, which depends on the path"),
-        Doubt::WebCategory(name) => format!("what web category {name} holds is not known"),
-        Doubt::FqdnTag(name) => format!("what FQDN tag {name} holds is not known"),
-        Doubt::HostsPartlyCovered(pattern) => format!("{pattern} covers a part of the hosts"),
-        Doubt::NoHostName => "a call by address carries no host name".to_owned(),
-        Doubt::UnreadableRules => "it is of a type that this version does not know".to_owned(),
-        Doubt::InfrastructureCollection => {
-            "the firewall's built-in collection of platform hosts may allow it (R5.5)".to_owned()
-        }
-        other => format!("a field cannot be read ({other:?})"),
-    }
 }
 
 fn notes(

@@ -17,6 +17,7 @@ mod tests;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 pub use destination::{Called, Destination, DestinationError};
 pub use report::{Trace, TraceStep, TraceStepKind, TracedDestination, TracedPath};
@@ -66,7 +67,7 @@ pub(crate) struct Tracer<'c, 'f> {
     findings: &'c [Finding],
     guards: Vec<Guard<'c, 'f>>,
     /// The rules of the firewalls that were read.
-    firewalls: BTreeMap<Id, FirewallRules>,
+    firewalls: BTreeMap<Id, Rc<FirewallRules>>,
 }
 
 impl<'c, 'f> Tracer<'c, 'f> {

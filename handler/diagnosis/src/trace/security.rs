@@ -38,7 +38,7 @@ pub(super) fn gates(
         .levels()
         .enumerate()
         .map(|(index, (level, group))| {
-            let parts = group.rules.evaluate(level, class.clone());
+            let parts = group.rules.evaluate(&class);
             let decisions: Vec<&Decision<RuleName>> = parts.iter().map(|p| &p.decision).collect();
             let summary = Summary::of(decisions.iter().map(|d| d.outcome));
             let by_tag = match summary {

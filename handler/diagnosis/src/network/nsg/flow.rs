@@ -101,12 +101,9 @@ impl FlowClass {
             });
             self.sources = part.sources.clone();
         }
-        if self.destinations != part.destinations {
-            cut(Self {
-                destinations: self.destinations.difference(&part.destinations),
-                ..self
-            });
-        }
+        // The set that most rules cut, and that grows with each: changed in place where nobody else holds it.
+        self.destinations.remove_all(&part.destinations);
+        cut(self);
         rest
     }
 
