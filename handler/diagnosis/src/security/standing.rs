@@ -304,6 +304,15 @@ pub(crate) fn named(rule: &RuleName) -> String {
     format!("{}{priority} of network security group {group}", rule.rule)
 }
 
+const BEHIND_GATEWAY: &str = "what tag VirtualNetwork holds behind a gateway is not known";
+const SPACE_UNREAD: &str = "what tag VirtualNetwork holds is not known, since a network, a route table or a prefix in it \
+                            cannot be read";
+
+/// Whether these words of [`open_words`] are about what tag `VirtualNetwork` holds.
+pub(crate) fn about_space(words: &str) -> bool {
+    words.ends_with(BEHIND_GATEWAY) || words.ends_with(SPACE_UNREAD)
+}
+
 /// Why open rules are open. Groups that could not be read are noted as missing elsewhere.
 pub(crate) fn open_words<'o>(open: impl IntoIterator<Item = &'o Open<RuleName>>) -> Vec<String> {
     let mut words = Vec::new();
@@ -311,7 +320,9 @@ pub(crate) fn open_words<'o>(open: impl IntoIterator<Item = &'o Open<RuleName>>)
         for doubt in &rule.doubts {
             let why = match doubt {
                 Doubt::UnreadableSecurityGroup => continue,
-                Doubt::UnresolvedTag(tag) => format!("what service tag {tag} holds is not known"),
+                Doubt::UnresolvedTag(tag) => {
+                    format!("whether service tag {tag} holds the destination is not known")
+                }
                 Doubt::UnresolvedApplicationGroup(id) => format!(
                     "who is in application security group {} is not known",
                     id.name()
@@ -322,14 +333,8 @@ pub(crate) fn open_words<'o>(open: impl IntoIterator<Item = &'o Open<RuleName>>)
                 Doubt::RoutedPrefixInVirtualNetwork => {
                     "prefixes of routes may count as VirtualNetwork rather than Internet".to_owned()
                 }
-                Doubt::OnPremisesUnknown => {
-                    "what tag VirtualNetwork holds behind a gateway is not known".to_owned()
-                }
-                Doubt::VirtualNetworkUnknown => {
-                    "what tag VirtualNetwork holds is not known, since a network, a route table or a prefix in it \
-                     cannot be read"
-                        .to_owned()
-                }
+                Doubt::OnPremisesUnknown => BEHIND_GATEWAY.to_owned(),
+                Doubt::VirtualNetworkUnknown => SPACE_UNREAD.to_owned(),
                 Doubt::InvalidAddress(text) => format!("`{text}` is no address, range or tag"),
                 Doubt::InvalidPort(text) => format!("`{text}` is no port"),
                 Doubt::UnknownProtocol(word) => {
