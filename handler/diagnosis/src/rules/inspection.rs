@@ -20,6 +20,7 @@ use crate::path::Path;
 use crate::report::Need;
 use crate::sections;
 use crate::security::Service;
+use crate::security::lies_in;
 
 /// The FQDN tag that AKS's documentation recommends (R5.14).
 pub(crate) const AKS_TAG: &str = "AzureKubernetesService";
@@ -94,7 +95,7 @@ impl<'f> Inspection<'f> {
                     let targets = by_services(ctx, &endpoint, target);
                     let parts = targets.iter();
                     parts
-                        .flat_map(|target| ask(ctx, &rules, appliance, target))
+                        .flat_map(|target| ask(ctx, &rules, appliance, target, Some(&endpoint)))
                         .collect()
                 }),
                 endpoint,
@@ -169,7 +170,7 @@ impl<'f> Inspection<'f> {
         appliance: &Appliance<'_, '_>,
         target: &Target,
     ) -> Vec<Part> {
-        ask(ctx, &self.rules, appliance, target)
+        ask(ctx, &self.rules, appliance, target, None)
     }
 
     /// The endpoints that the cluster or a feature of it needs.
@@ -207,6 +208,7 @@ fn ask(
     rules: &FirewallRules,
     appliance: &Appliance<'_, '_>,
     target: &Target,
+    endpoint: Option<&RequiredEndpoint>,
 ) -> Vec<Part> {
     let question = rules.ask(target);
     let mut all = Vec::new();
@@ -219,13 +221,21 @@ fn ask(
             .any(|part| Some(&part.decision.outcome) != parts.first().map(|p| &p.decision.outcome));
         // Which of the parts the senders are in is not known where their addresses are not.
         let open = mixed && !senders_known(&walked.used);
-        let aside = sections::diversion(ctx, walked);
+        let mut aside = sections::diversions(ctx, walked);
+        if let Some(endpoint) = endpoint {
+            aside.retain(|route| {
+                let (category, host) = (&endpoint.category, &endpoint.domain_name);
+                lies_in(ctx, category, host, &route.address_prefix) != Some(false)
+            });
+        }
         // A service tag may well hold the host, a prefix hardly.
-        let by_tag = aside.is_some_and(|route| route.address_prefix.parse::<IpNet>().is_err());
+        let by_tag = aside
+            .iter()
+            .any(|route| route.address_prefix.parse::<IpNet>().is_err());
         all.extend(parts.into_iter().map(|part| {
             let denied = part.decision.outcome == Fate::Denied;
             Part {
-                may_pass_by: aside.is_some(),
+                may_pass_by: !aside.is_empty(),
                 ..Part::of(path, part, open || by_tag && denied)
             }
         }));
