@@ -6,9 +6,7 @@ use crate::context::Context;
 use crate::facts::Facts;
 use crate::gaps::Gaps;
 use crate::next_steps::next_steps;
-use crate::report::{
-    Check, EgressEndpoints, Finding, Nodes, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats,
-};
+use crate::report::{Check, Finding, Nodes, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats};
 use crate::rules::{Outcome, RULES, Step, interim, suppress};
 use crate::sections;
 use crate::verdict::{Judged, verdict};
@@ -24,9 +22,22 @@ struct Ran {
 /// Diagnoses one cluster. Statistics are left for the caller to fill in.
 pub fn diagnose(facts: &Facts) -> Report {
     let ctx = Context::new(facts);
-    let egress_endpoints = sections::endpoints(&ctx);
-    let ran = run(&ctx, &egress_endpoints);
+    let mut ran = run(&ctx);
     let findings = findings(&ran);
+    let egress_endpoints = sections::endpoints(&ctx, &findings);
+    ran.extend(interim::CHECKS.iter().map(|check| Ran {
+        id: check.id,
+        step: check.step,
+        worst: Severity::Critical,
+        outcome: (check.check)(&ctx, &findings),
+    }));
+    ran.push(Ran {
+        id: "path-endpoints",
+        step: Step::OutboundMethod,
+        worst: Severity::Critical,
+        outcome: interim::endpoints(&ctx, &egress_endpoints, &findings),
+    });
+    ran.sort_by_key(|check| check.step);
     let judged: Vec<Judged> = ran
         .iter()
         .map(|check| Judged {
@@ -71,8 +82,8 @@ pub fn diagnose(facts: &Facts) -> Report {
     }
 }
 
-/// Runs every check, in packet order.
-fn run(ctx: &Context<'_>, endpoints: &EgressEndpoints) -> Vec<Ran> {
+/// Runs every rule, in packet order.
+fn run(ctx: &Context<'_>) -> Vec<Ran> {
     let mut outcomes: BTreeMap<&'static str, Outcome> = RULES
         .iter()
         .map(|rule| (rule.code, (rule.check)(ctx)))
@@ -86,19 +97,7 @@ fn run(ctx: &Context<'_>, endpoints: &EgressEndpoints) -> Vec<Ran> {
             outcome: outcomes.remove(rule.code)?,
         })
     });
-    let interim = interim::CHECKS.iter().map(|check| Ran {
-        id: check.id,
-        step: check.step,
-        worst: Severity::Critical,
-        outcome: (check.check)(ctx),
-    });
-    let endpoints = Ran {
-        id: "path-endpoints",
-        step: Step::OutboundMethod,
-        worst: Severity::Critical,
-        outcome: interim::endpoints(ctx, endpoints),
-    };
-    let mut ran: Vec<Ran> = rules.chain(interim).chain([endpoints]).collect();
+    let mut ran: Vec<Ran> = rules.collect();
     ran.sort_by_key(|check| check.step);
     ran
 }

@@ -73,11 +73,23 @@ fn steps(
             }
         }
     }
-    for gap in gaps.iter().filter(|gap| may_pass(gap.cause)) {
-        steps.push(format!(
-            "Ask again later: Azure gave no answer for {}.",
-            gap.what
-        ));
+    for gap in gaps {
+        if gap.http_status == Some(401) {
+            steps.push(format!(
+                "Ask with an identity of the tenant that holds it: Azure does not accept this one's token for {}.",
+                gap.what
+            ));
+        } else if may_pass(gap.cause) {
+            steps.push(format!(
+                "Ask again later: Azure gave no answer for {}.",
+                gap.what
+            ));
+        } else if gap.cause == GapCause::NotFound {
+            steps.push(format!(
+                "Look whether it still exists and whether the identity sees its subscription: Azure knows nothing of {}.",
+                gap.what
+            ));
+        }
     }
     match verdict.status {
         Status::Unknown => steps.push(

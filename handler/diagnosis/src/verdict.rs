@@ -65,7 +65,7 @@ fn pattern(
             let length = i64::from(minutes.max(1)).saturating_mul(60);
             let of = window.end.duration_since(window.start).as_secs() / length;
             let text = format!(
-                "{failed} SNAT connections failed in {windows} of {of} {minutes}-minute windows"
+                "{failed} SNAT connections failed in {windows} of {of} windows of {minutes} minutes"
             );
             let pattern = if i64::from(windows) < of {
                 Pattern::Intermittent
@@ -113,6 +113,7 @@ fn headline(
             let first = reasons.first().copied().unwrap_or("a check has no answer");
             let more = match reasons.len() {
                 0 | 1 => String::new(),
+                2 => " (and 1 more open check)".to_owned(),
                 n => format!(" (and {} more open checks)", n - 1),
             };
             format!("Nothing wrong was found, but not everything could be judged: {first}{more}.")

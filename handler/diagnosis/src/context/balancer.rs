@@ -1,8 +1,8 @@
 //! The AKS load balancer as a way out.
 
 use crate::facts::{
-    Cause, Datum, Facts, Frontend, Id, LoadBalancer, Missing, NatGateway, OutboundRule,
-    PublicIpPrefix, lookup,
+    AgentPool, Cause, Datum, Facts, Frontend, Id, LoadBalancer, Missing, NatGateway, OutboundRule,
+    PowerState, PublicIpPrefix, lookup,
 };
 use crate::snat::capacity::{PORT_STEP, prefix_addresses};
 
@@ -154,6 +154,23 @@ impl<'f> Balancer<'f> {
             .saturating_mul(u64::from(PORT_STEP))
     }
 
+    /// Whether an outbound rule is for some node: one whose backend pool is empty translates nothing (R1.36). While the
+    /// cluster has no nodes its pool is empty for that reason.
+    pub(crate) fn serves(self, lb: &LoadBalancer, rule: &OutboundRule) -> bool {
+        let empty = rule.backend_pool.as_ref().is_some_and(|id| {
+            let mut pools = lb.backend_pools.iter();
+            pools.any(|pool| pool.id == *id && pool.members == 0)
+        });
+        !(empty && self.has_nodes())
+    }
+
+    fn has_nodes(self) -> bool {
+        let running = self.facts.cluster.power_state == Some(PowerState::Running);
+        let pools = self.facts.agent_pools.as_known().into_iter().flatten();
+        let count = |pool: &AgentPool| pool.count;
+        running && pools.filter_map(count).any(|nodes| nodes > 0)
+    }
+
     /// Whether an outbound rule translates TCP to a living public IPv4 address. An address that could not be read leaves
     /// it open.
     pub(crate) fn usable(self) -> Result<bool, Missing> {
@@ -163,7 +180,7 @@ impl<'f> Balancer<'f> {
         let addresses: Vec<Address> = lb
             .outbound_rules
             .iter()
-            .filter(|rule| translates_tcp(rule))
+            .filter(|rule| translates_tcp(rule) && self.serves(lb, rule))
             .flat_map(|rule| Self::frontends(lb, rule))
             .flat_map(|frontend| self.addresses(frontend))
             .collect();

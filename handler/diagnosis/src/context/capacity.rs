@@ -9,6 +9,9 @@ use crate::snat::capacity::{
 };
 use crate::snat::recommend::Situation;
 
+/// What AKS makes of a profile without `allocatedOutboundPorts` (R1.22).
+const AUTOMATIC: u32 = 0;
+
 impl Context<'_> {
     /// IPv4 addresses of the load balancer's outbound rules; from the cluster's own list while the load balancer cannot
     /// be read.
@@ -48,6 +51,13 @@ impl Context<'_> {
         profile
             .and_then(|p| p.allocated_outbound_ports)
             .or_else(|| self.configured_ports())
+            .or_else(|| self.profile_ports())
+    }
+
+    /// Ports per node that AKS writes into its outbound rule: the profile's, and 0 where the profile names none (R1.22).
+    pub(crate) fn profile_ports(&self) -> Option<u32> {
+        let profile = self.network()?.load_balancer_profile.as_ref()?;
+        Some(profile.allocated_outbound_ports.unwrap_or(AUTOMATIC))
     }
 
     /// Ports per node, nodes and addresses as a recommendation needs them; the error says which figure lacks.

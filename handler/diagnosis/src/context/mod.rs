@@ -9,7 +9,7 @@ mod subnets;
 pub(crate) use balancer::{Address, Balancer, texts, translates_tcp};
 pub(crate) use nodes::Nodes;
 pub(crate) use snat::{Carriers, Device, FirewallUse, owning_firewall};
-pub(crate) use subnets::{SubnetUse, Subnets, pools_label};
+pub(crate) use subnets::{SubnetUse, Subnets, listed, pools_label};
 
 use crate::commands::Az;
 use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};

@@ -93,8 +93,14 @@ impl Carriers {
             firewalls: firewalls(facts, paths),
             ..Self::default()
         };
+        // A Basic load balancer has neither outbound rules nor SNAT metrics (R1.61).
+        let sku = facts.cluster.network.as_ref();
+        let sku = sku.and_then(|n| n.load_balancer_sku.as_deref());
+        let basic = sku.is_some_and(|sku| sku.eq_ignore_ascii_case("basic"));
         let balanced = any(Method::LoadBalancer);
-        if balanced || (open && declared == Some(&OutboundType::LoadBalancer)) {
+        if basic {
+            // Nothing to measure.
+        } else if balanced || (open && declared == Some(&OutboundType::LoadBalancer)) {
             match &facts.load_balancer {
                 Datum::Absent => {}
                 other => match other.known(|| "load balancer kubernetes".to_owned()) {

@@ -29,6 +29,15 @@ impl SubnetUse<'_> {
     }
 }
 
+/// `a, b and c`
+pub(crate) fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// `node pool a` or `node pools a, b`
 pub(crate) fn pools_label(pools: &[&str]) -> String {
     let plural = if pools.len() == 1 { "" } else { "s" };

@@ -2,6 +2,19 @@
 
 use super::{AddressSet, AddressTerm, Doubt, PortSet};
 
+impl Doubt {
+    /// Whether it is about what tag `VirtualNetwork` holds, and with it tag `Internet` (R4.12, R4.13).
+    pub(crate) fn is_about_virtual_network(&self) -> bool {
+        matches!(
+            self,
+            Self::DefaultRouteInVirtualNetwork
+                | Self::RoutedPrefixInVirtualNetwork
+                | Self::OnPremisesUnknown
+                | Self::VirtualNetworkUnknown
+        )
+    }
+}
+
 /// The addresses a field certainly matches, those it possibly matches, and why they differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AddressBounds {

@@ -102,7 +102,7 @@ impl Doubt {
             }
             Self::HostsPartlyCovered(pattern) => format!("{pattern} covers a part of the hosts"),
             Self::DnsProxyNotEnabled => {
-                "it names a host, and the firewall's DNS proxy is not on (R5.13)".to_owned()
+                "it names a host, and the firewall's DNS proxy is not on".to_owned()
             }
             Self::Url(url) => format!("it is about the URL {url}, which depends on the path"),
             Self::WebCategory(name) => format!("what web category {name} holds is not known"),
@@ -116,7 +116,7 @@ impl Doubt {
             }
             Self::PolicyCycle(id) => format!("firewall policy {} is its own ancestor", id.name()),
             Self::InfrastructureCollection => {
-                "the firewall's built-in collection of platform hosts may allow it (R5.5)".to_owned()
+                "the firewall's built-in collection of platform hosts may allow it".to_owned()
             }
             Self::UnreadableSecurityGroup => "the security group could not be read".to_owned(),
             Self::TooManyParts => "the rules cut the traffic into too many parts".to_owned(),

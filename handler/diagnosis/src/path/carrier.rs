@@ -23,16 +23,14 @@ fn unmodelled(facts: &Facts) -> Option<String> {
     let network = facts.cluster.network.as_ref()?;
     if let Some(OutboundType::Other(name)) = &network.outbound_type {
         return Some(format!(
-            "outbound type {name} is not known to this version and may bring a method of its own (R1.60)"
+            "outbound type {name} is not known to this version and may bring a method of its own"
         ));
     }
     network
         .load_balancer_sku
         .as_deref()
         .filter(|sku| sku.eq_ignore_ascii_case("basic"))
-        .map(|_| {
-            "a Basic load balancer translates addresses without outbound rules (R1.61)".to_owned()
-        })
+        .map(|_| "a Basic load balancer translates addresses without outbound rules".to_owned())
 }
 
 impl Carrier {

@@ -279,7 +279,7 @@ fn doubt(open: &OpenRoute, table: Option<&RouteTable>) -> Option<String> {
             "{table} has two default routes with different next hops"
         )),
         Doubt::InvalidAddress(text) => Some(format!(
-            "`{text}` of {} is no address prefix, so what it routes is not known",
+            "`{text}` of route {} is no address prefix, so what it routes is not known",
             open.name
         )),
         _ => None,

@@ -10,6 +10,7 @@ use crate::facts::{
 };
 use crate::network::routes::Hop;
 use crate::path::{Path, Via};
+use crate::report::Finding;
 
 /// An appliance address, the route that leads there, and the paths that take it.
 pub(crate) struct Appliance<'c, 'f> {
@@ -111,6 +112,12 @@ impl<'c, 'f> Appliance<'c, 'f> {
         pools.sort_unstable();
         pools.dedup();
         pools
+    }
+
+    /// The subnets whose packets go there, added to what a finding is about.
+    pub(crate) fn subnets(&self, finding: Finding) -> Finding {
+        let ids = self.paths.iter().map(|path| path.used.id);
+        ids.fold(finding, Finding::resource)
     }
 
     /// `node pools a, b`

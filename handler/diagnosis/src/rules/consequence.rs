@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Outcome;
+use crate::path::Path;
+use crate::report::{Confidence, Finding};
 
 /// Consequence → the findings that explain it away.
 const EXPLAINED_BY: &[(&str, &[&str])] = &[
@@ -37,4 +39,17 @@ pub(crate) fn suppress(outcomes: &mut BTreeMap<&'static str, Outcome>) {
             outcome.not_applicable = Some(format!("explained by {cause}"));
         }
     }
+}
+
+/// Findings about a next hop that nothing passes.
+pub(crate) const DEAD_HOPS: [&str; 5] = ["UDR104", "FWL101", "FWL102", "FWL104", "FWL106"];
+
+/// The finding by which nothing passes the next hop of this subnet's default route.
+pub(crate) fn dead_hop<'f>(path: &Path<'_>, findings: &'f [Finding]) -> Option<&'f Finding> {
+    findings.iter().find(|finding| {
+        DEAD_HOPS.contains(&finding.code.as_str())
+            && finding.blocks_egress
+            && finding.confidence == Confidence::Certain
+            && finding.affected.resource_ids.contains(path.used.id)
+    })
 }

@@ -53,9 +53,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
 
 fn finding(network: &VirtualNetwork, pools: Vec<&str>) -> Finding {
     let servers: Vec<&str> = dns_servers::custom(network).collect();
+    let plural = if servers.len() == 1 { "" } else { "s" };
     let servers = servers.join(", ");
     RULE.finding(format!(
-        "Virtual network {} resolves names by custom DNS server {servers}",
+        "Virtual network {} resolves names by custom DNS server{plural} {servers}",
         network.id.name()
     ))
     .explain(

@@ -29,7 +29,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(ctx: &Context<'_>) -> Outcome {
     Appliance::check_nics(ctx, |appliance, nic| match nic.ip_forwarding {
-        Some(false) => Outcome::found(finding(appliance, nic)),
+        Some(false) => Outcome::found(appliance.subnets(finding(appliance, nic))),
         Some(true) => Outcome::passed(),
         None => Outcome::undecided(format!(
             "network interface {} does not say whether it forwards",

@@ -38,7 +38,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let power = || format!("power state of virtual machine {}", vm.name());
         match nic.power.known(power) {
             Ok(state) if state == "running" => Outcome::passed(),
-            Ok(state) => Outcome::found(finding(appliance, vm, state)),
+            Ok(state) => Outcome::found(appliance.subnets(finding(appliance, vm, state))),
             Err(missing) => Outcome::missing(missing),
         }
     })

@@ -32,7 +32,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         HopOwner::Nobody {
             subnet: Some(subnet),
         } if is_firewall_subnet(subnet) && deallocated(ctx, subnet).is_empty() => {
-            Outcome::found(finding(ctx, appliance, subnet))
+            Outcome::found(appliance.subnets(finding(ctx, appliance, subnet)))
         }
         _ => Outcome::passed(),
     })

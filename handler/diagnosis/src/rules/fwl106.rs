@@ -56,10 +56,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
                     "which frontend a rule of load balancer {name} is for is not told"
                 ));
             }
-            return Outcome::found(without_rule(appliance, balancer, frontend));
+            return Outcome::found(appliance.subnets(without_rule(appliance, balancer, frontend)));
         }
         if let Some(pools) = empty_pools(balancer, &rules) {
-            return Outcome::found(without_member(appliance, balancer, &pools));
+            return Outcome::found(appliance.subnets(without_member(appliance, balancer, &pools)));
         }
         let silence = format!(
             "Azure Monitor has no recent health probe data for {} of load balancer {name}",
@@ -74,7 +74,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         match health(metric, appliance.address, ctx.facts.window) {
             Some(backends) if backends.iter().any(|(_, best)| *best > 0.0) => Outcome::passed(),
             Some(backends) if !metric.truncated => {
-                Outcome::found(silent(appliance, balancer, &backends))
+                Outcome::found(appliance.subnets(silent(appliance, balancer, &backends)))
             }
             _ => Outcome::undecided(silence),
         }
@@ -217,7 +217,7 @@ fn silent(
         .build();
     let health = Az::new("monitor metrics list")
         .opt("--resource", balancer.id.as_str())
-        .opt("--metric", DIP_AVAILABILITY)
+        .opt("--metrics", DIP_AVAILABILITY)
         .opt("--dimension", "BackendIPAddress")
         .build();
     found.fix(

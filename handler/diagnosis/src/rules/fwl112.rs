@@ -6,7 +6,7 @@ use super::firewall_fix::{self, Allow};
 use super::inspection::{Inspection, Part, holder, rule_label};
 use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
-use crate::context::Context;
+use crate::context::{Context, pools_label};
 use crate::facts::OutboundType;
 use crate::network::Outcome as Fate;
 use crate::network::Protocol;
@@ -60,12 +60,15 @@ fn check(ctx: &Context<'_>) -> Outcome {
         };
         if let Some(open) = parts.iter().find(|part| part.fate == Fate::Undecidable) {
             let maybe = open.maybe.first().filter(|rule| !rule.rule.is_empty());
-            let rule = maybe.map_or("a rule that could not be read".to_owned(), |rule| {
-                rule_label(rule)
+            outcome.undecided.push(match maybe {
+                Some(rule) => format!(
+                    "whether {} of Azure Firewall {name} holds the API server's address is not known",
+                    rule_label(rule)
+                ),
+                None => format!(
+                    "not all rules of Azure Firewall {name} are known, and with them whether one admits the API server's address"
+                ),
             });
-            outcome.undecided.push(format!(
-                "whether {rule} of Azure Firewall {name} holds the API server's address is not known"
-            ));
         }
         if !denied.is_empty() {
             let found = finding(ctx, appliance, inspection, &server, &denied);
@@ -86,16 +89,27 @@ fn finding(
     let name = firewall.id.name();
     let paths = denied.iter();
     let paths = paths.filter_map(|part| appliance.paths.get(part.path));
+    let mut pools: Vec<&str> = paths
+        .flat_map(|path| path.used.pools.iter().copied())
+        .collect();
+    pools.sort_unstable();
+    pools.dedup();
+    // Rules that admit other pools are there all the same.
+    let whose = if pools == appliance.pools() {
+        String::new()
+    } else {
+        format!(" for {}", pools_label(&pools))
+    };
     let mut found = RULE
         .finding(format!(
-            "Azure Firewall {name} has no network rule for the API server: pods cannot call it by address"
+            "Azure Firewall {name} has no network rule for the API server{whose}: pods cannot call it by address"
         ))
         .explain(format!(
             "Pods call the API server by an address inside the cluster, which ends at the public address of {}. They name no \
              host, so only a network rule for TCP 443 lets them through, and none does.",
             server.fqdn
         ))
-        .pools(paths.flat_map(|path| path.used.pools.iter().copied()))
+        .pools(pools)
         .resource(&firewall.id);
     let explicit = denied.iter().find(|part| !part.by.is_implicit());
     found = match explicit {

@@ -68,7 +68,7 @@ fn judge(ctx: &Context<'_>, firewall: &FirewallUse) -> Outcome {
         ))
         .severity(severity)
         .explain(if value > DEGRADED {
-            "New connections through the firewall fail for want of a port, from every network behind it."
+            "The firewall calls itself degraded from here on: new connections through it begin to fail for want of a port, from every network behind it."
         } else {
             "Connections work so far. A burst from any network behind the firewall uses the rest up."
         })

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     code: "FWL117",
     slug: "few-firewall-addresses",
     severity: Severity::Medium,
-    step: Step::Appliance,
+    step: Step::SnatPorts,
     docs: Docs {
         what: "Whether the Azure Firewall has at least 20 public addresses, or a NAT gateway on AzureFirewallSubnet.",
         why: "Each public address gives a firewall instance 2,496 SNAT ports for all clusters behind it. AKS's documentation \
@@ -145,6 +145,7 @@ fn finding(
                     .build(),
             )
             .side_effect("Egress leaves with the NAT gateway's address from then on: allow-lists of destinations, and authorized IP ranges of API servers, need it first")
+            .side_effect("A Standard NAT gateway is in one zone or in none: it has to match the firewall's zones")
             .undo(
                 Az::new("network vnet subnet update")
                     .opt("--ids", subnet.as_str())

@@ -11,7 +11,7 @@ use super::Outcome;
 use super::appliance::{Appliance, serves};
 use crate::context::{Context, SubnetUse};
 use crate::endpoints::{RequiredEndpoint, View, catalogue, required};
-use crate::facts::{AzureFirewall, Datum, HopOwner, Id, Missing, lookup};
+use crate::facts::{AzureFirewall, Datum, HopOwner, Id, Missing, Route, lookup};
 use crate::network::firewall::{
     Caveat, FirewallPart, FirewallRules, FirewallView, FlowProtocol, RuleName, Target,
 };
@@ -21,6 +21,7 @@ use crate::path::Path;
 use crate::report::Need;
 use crate::sections;
 use crate::security::Service;
+use crate::security::lies_in;
 
 /// The FQDN tag that AKS's documentation recommends (R5.14).
 pub(crate) const AKS_TAG: &str = "AzureKubernetesService";
@@ -88,7 +89,7 @@ impl<'f> Inspection<'f> {
                     let targets = by_services(ctx, &endpoint, target);
                     let parts = targets.iter();
                     parts
-                        .flat_map(|target| ask(&rules, &senders, target))
+                        .flat_map(|target| ask(ctx, &rules, &senders, target, Some(&endpoint)))
                         .collect()
                 }),
                 endpoint,
@@ -163,7 +164,7 @@ impl<'f> Inspection<'f> {
         appliance: &Appliance<'_, '_>,
         target: &Target,
     ) -> Vec<Part> {
-        ask(&self.rules, &Sender::all(ctx, appliance), target)
+        ask(ctx, &self.rules, &Sender::all(ctx, appliance), target, None)
     }
 
     /// The endpoints that the cluster or a feature of it needs.
@@ -197,36 +198,47 @@ fn firewall<'f>(ctx: &Context<'f>, id: &Id) -> Result<&'f AzureFirewall, Missing
 }
 
 /// Who sends on one of the appliance's paths.
-struct Sender {
+struct Sender<'f> {
     /// Azure Firewall takes IPv4 alone.
     sources: AddressSet,
     known: bool,
-    /// A route beside the default may take some of it past the firewall.
-    aside: bool,
-    /// That route goes by a service tag, which may well hold the host; a prefix hardly does.
-    by_tag: bool,
+    /// Routes beside the default, which may take some of it past the firewall.
+    aside: Vec<&'f Route>,
 }
 
-impl Sender {
+impl<'f> Sender<'f> {
     /// Of all the appliance's paths, in their order.
-    fn all(ctx: &Context<'_>, appliance: &Appliance<'_, '_>) -> Vec<Self> {
+    fn all(ctx: &Context<'f>, appliance: &Appliance<'_, 'f>) -> Vec<Self> {
         let paths = appliance.paths.iter();
         paths
-            .map(|walked| {
-                let aside = sections::diversion(ctx, walked);
-                Self {
-                    sources: walked.security.sources.of(Family::V4),
-                    known: senders_known(&walked.used),
-                    aside: aside.is_some(),
-                    by_tag: aside
-                        .is_some_and(|route| route.address_prefix.parse::<IpNet>().is_err()),
-                }
+            .map(|walked| Self {
+                sources: walked.security.sources.of(Family::V4),
+                known: senders_known(&walked.used),
+                aside: sections::diversions(ctx, walked),
             })
             .collect()
     }
+
+    /// The routes that may take this endpoint, or an unnamed target, past the firewall.
+    fn past(&self, ctx: &Context<'_>, endpoint: Option<&RequiredEndpoint>) -> Vec<&'f Route> {
+        let mut aside = self.aside.clone();
+        if let Some(endpoint) = endpoint {
+            aside.retain(|route| {
+                let (category, host) = (&endpoint.category, &endpoint.domain_name);
+                lies_in(ctx, category, host, &route.address_prefix) != Some(false)
+            });
+        }
+        aside
+    }
 }
 
-fn ask(rules: &FirewallRules, senders: &[Sender], target: &Target) -> Vec<Part> {
+fn ask(
+    ctx: &Context<'_>,
+    rules: &FirewallRules,
+    senders: &[Sender<'_>],
+    target: &Target,
+    endpoint: Option<&RequiredEndpoint>,
+) -> Vec<Part> {
     let question = rules.ask(target);
     let everyone = senders.iter().fold(AddressSet::empty(), |all, sender| {
         all.union(&sender.sources)
@@ -253,13 +265,18 @@ fn ask(rules: &FirewallRules, senders: &[Sender], target: &Target) -> Vec<Part> 
             .any(|(_, answer)| Some(answer.outcome) != first);
         // Which of the parts the senders are in is not known where their addresses are not.
         let open = mixed && !sender.known;
+        let aside = sender.past(ctx, endpoint);
+        // A service tag may well hold the host, a prefix hardly.
+        let by_tag = aside
+            .iter()
+            .any(|route| route.address_prefix.parse::<IpNet>().is_err());
         let answers = answers
             .into_iter()
             .filter(|(sources, _)| !sources.is_empty());
         all.extend(answers.map(|(sources, answer)| Part {
             path,
             sources,
-            fate: if open || sender.by_tag && answer.outcome == Fate::Denied {
+            fate: if open || by_tag && answer.outcome == Fate::Denied {
                 Fate::Undecidable
             } else {
                 answer.outcome
@@ -267,7 +284,7 @@ fn ask(rules: &FirewallRules, senders: &[Sender], target: &Target) -> Vec<Part> 
             by: answer.by,
             maybe: answer.maybe,
             by_tag_contents: answer.by_tag_contents,
-            may_pass_by: sender.aside,
+            may_pass_by: !aside.is_empty(),
             about_tags: answer.about_tags,
         }));
     }

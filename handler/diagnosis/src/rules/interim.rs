@@ -2,20 +2,22 @@
 //! evaluate; anything else is left open, so that it can never look healthy.
 
 use super::appliance::Appliance;
-use super::{Outcome, Step};
-use crate::context::Context;
+use super::{Outcome, Step, dead_hop};
+use crate::context::{Context, pools_label};
+use crate::endpoints::{View, required};
 use crate::facts::{HopOwner, NextHopType, OutboundType};
 use crate::network::AddressTerm;
 use crate::network::routes::Hop;
 use crate::path::is_pod_route;
-use crate::report::{EgressEndpointItem, EgressEndpoints, Need, TrafficVerdict};
-use crate::security::isolated;
+use crate::report::{EgressEndpoints, Finding, Need, PoolVerdict, Severity, TrafficVerdict};
+use crate::security::{isolated, lies_in};
 
 /// A check without a finding code.
 pub(crate) struct Interim {
     pub(crate) id: &'static str,
     pub(crate) step: Step,
-    pub(crate) check: fn(&Context<'_>) -> Outcome,
+    /// Sees what the rules found.
+    pub(crate) check: fn(&Context<'_>, &[Finding]) -> Outcome,
 }
 
 /// All of them. Every one could hide a critical fault.
@@ -39,14 +41,24 @@ pub(crate) const CHECKS: &[Interim] = &[
 
 /// Routes beside the default that lead public addresses to a drop, an appliance or a gateway. What required endpoints
 /// have as addresses is not known, so one of them may lie there. Routes to Internet are OUT116's, routes of pods UDR113's.
-fn routes(ctx: &Context<'_>) -> Outcome {
+fn routes(ctx: &Context<'_>, _: &[Finding]) -> Outcome {
     let mut outcome = Outcome::passed();
     if isolated(ctx) {
         return Outcome::not_applicable("the cluster needs nothing of the internet");
     }
+    let mut needed = required(&View::of(ctx.facts, &ctx.facts.features)).endpoints;
+    needed.retain(|endpoint| endpoint.need == Need::Required);
     for path in &ctx.paths {
         for route in path.routes.diversions() {
             if is_pod_route(ctx.facts, route) || route.next_hop_type == NextHopType::Internet {
+                continue;
+            }
+            // A service tag of something else takes no required endpoint along.
+            let mut hosts = needed.iter();
+            if hosts.all(|host| {
+                let prefix = &route.address_prefix;
+                lies_in(ctx, &host.category, &host.domain_name, prefix) == Some(false)
+            }) {
                 continue;
             }
             let hop = route.next_hop_ip.as_deref().unwrap_or_default();
@@ -69,10 +81,17 @@ fn routes(ctx: &Context<'_>) -> Outcome {
 }
 
 /// Whether what the next hops let through is known: an Azure Firewall's rules are evaluated by FWL108, nobody else's are.
-fn firewall(ctx: &Context<'_>) -> Outcome {
+fn firewall(ctx: &Context<'_>, findings: &[Finding]) -> Outcome {
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.subnets.missing());
-    let appliances = Appliance::all(ctx);
+    let mut appliances = Appliance::all(ctx);
+    let all = appliances.len();
+    // What a hop that nothing passes would let through does not matter.
+    appliances.retain(|appliance| {
+        let mut paths = appliance.paths.iter();
+        !paths.all(|path| dead_hop(path, findings).is_some())
+    });
+    let dead = all - appliances.len();
     for appliance in &appliances {
         let hop = appliance.address;
         match &appliance.owner {
@@ -111,56 +130,90 @@ fn firewall(ctx: &Context<'_>) -> Outcome {
             ));
         }
     }
-    if appliances.is_empty()
-        && ctx.outbound_type() == Some(&OutboundType::UserDefinedRouting)
-        && !outcome.is_open()
-    {
-        outcome.undecided.push(
-            "outbound type userDefinedRouting hands traffic to an appliance that is not known"
-                .to_owned(),
-        );
-    }
     if appliances.is_empty() && !outcome.is_open() {
-        return Outcome::not_applicable("no route sends traffic to an appliance");
+        return Outcome::not_applicable(if dead == 0 {
+            "no route sends traffic to an appliance"
+        } else {
+            "nothing passes the appliance"
+        });
     }
     outcome
 }
 
-/// Whatever the other checks found: with a required endpoint whose verdict is not known, or blocked by something that no
-/// finding covers, nothing is healthy.
-pub(crate) fn endpoints(ctx: &Context<'_>, section: &EgressEndpoints) -> Outcome {
+/// With a required endpoint whose verdict is not known, or blocked by something that no finding covers, nothing is
+/// healthy. What a finding covers is known.
+pub(crate) fn endpoints(
+    ctx: &Context<'_>,
+    section: &EgressEndpoints,
+    findings: &[Finding],
+) -> Outcome {
     if isolated(ctx) {
         return Outcome::not_applicable("the cluster needs nothing of the internet");
     }
-    let mut outcome = Outcome::passed();
-    let required = section.items.iter();
-    let open = required
-        .filter(|item| item.need == Need::Required && item.verdict != TrafficVerdict::Allowed);
-    let open: Vec<&EgressEndpointItem> = open.collect();
-    if let Some(first) = open.first() {
-        let why = first
+    let items = section.items.iter();
+    let items = items.filter(|item| item.need == Need::Required);
+    let (mut blocked, mut covered, mut open) = (Vec::new(), true, Vec::new());
+    for item in items {
+        let denied = item
             .by_pool
             .iter()
-            .find(|pool| pool.verdict != TrafficVerdict::Allowed)
-            .map_or("not every pool's way is known", |pool| pool.why.as_str());
-        let verb = match first.verdict {
-            TrafficVerdict::Blocked => "is blocked",
-            TrafficVerdict::Partial => "is blocked for some pools",
-            _ => "may not be reachable",
-        };
-        let more = match open.len() {
-            1 => String::new(),
-            n => format!(" ({} more required endpoints are not known to be)", n - 1),
-        };
-        outcome
-            .undecided
-            .push(format!("{} {verb}: {why}{more}", first.domain_name));
+            .find(|pool| DENIED.contains(&pool.verdict));
+        if let Some(pool) = denied {
+            covered &= findings.iter().any(|finding| covers(finding, pool));
+            blocked.push((item.domain_name.as_str(), Some(pool)));
+        }
+        let unknown = |pool: &&PoolVerdict| pool.verdict == TrafficVerdict::Unknown;
+        let unknown = item.by_pool.iter().find(unknown);
+        if unknown.is_some() || (denied.is_none() && item.verdict == TrafficVerdict::Unknown) {
+            open.push((item.domain_name.as_str(), unknown));
+        }
+    }
+    let mut outcome = Outcome::passed();
+    if let Some(((name, pool), others)) = blocked.split_first() {
+        let (are, name) = several(name, others.len());
+        let pools = pool.map_or(String::new(), |pool| format!(" for {}", pools_of(pool)));
+        let why = pool.map_or("", |pool| pool.why.as_str());
+        let text = format!("{name} {are} blocked{pools}: {why}");
+        if covered {
+            outcome.told_elsewhere = Some(text);
+        } else {
+            outcome.undecided.push(text);
+        }
+    }
+    if let Some(((name, pool), others)) = open.split_first() {
+        let (are, name) = several(name, others.len());
+        let why = pool.map_or("not every pool's way is known", |pool| pool.why.as_str());
+        outcome.undecided.push(format!(
+            "whether {name} {are} reachable is not known: {why}"
+        ));
     }
     outcome
 }
 
+const DENIED: [TrafficVerdict; 2] = [TrafficVerdict::Blocked, TrafficVerdict::Partial];
+
+/// Whether a finding is about what blocks these pools.
+fn covers(finding: &Finding, pool: &PoolVerdict) -> bool {
+    let mut pools = finding.affected.node_pools.iter();
+    finding.severity >= Severity::High && pools.any(|name| pool.node_pools.contains(name))
+}
+
+/// `mcr.microsoft.com and 2 more required endpoints`, with its verb.
+fn several(first: &str, others: usize) -> (&'static str, String) {
+    match others {
+        0 => ("is", first.to_owned()),
+        1 => ("are", format!("{first} and 1 more required endpoint")),
+        n => ("are", format!("{first} and {n} more required endpoints")),
+    }
+}
+
+fn pools_of(pool: &PoolVerdict) -> String {
+    let names: Vec<&str> = pool.node_pools.iter().map(String::as_str).collect();
+    pools_label(&names)
+}
+
 /// Without a known outbound type nothing says what should carry the packets.
-fn method(ctx: &Context<'_>) -> Outcome {
+fn method(ctx: &Context<'_>, _: &[Finding]) -> Outcome {
     match ctx.outbound_type() {
         None => Outcome::undecided("the cluster's body has no outbound type"),
         Some(OutboundType::Other(word)) => {
@@ -179,7 +232,7 @@ mod tests {
     fn with(mut facts: Facts, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Outcome {
         let table = route_table_mut(&mut facts);
         table.routes.push(route("other", prefix, hop, ip));
-        routes(&Context::new(&facts))
+        routes(&Context::new(&facts), &[])
     }
 
     #[test]
@@ -207,7 +260,8 @@ mod tests {
 
     #[test]
     fn r1_80_routes_of_pods_divert_nothing() {
-        assert_eq!(routes(&Context::new(&kubenet())), Outcome::passed());
-        assert!(routes(&Context::new(&isolated())).not_applicable.is_some());
+        assert_eq!(routes(&Context::new(&kubenet()), &[]), Outcome::passed());
+        let outcome = routes(&Context::new(&isolated()), &[]);
+        assert!(outcome.not_applicable.is_some());
     }
 }

@@ -115,7 +115,7 @@ mod udr111;
 mod udr112;
 mod udr113;
 
-pub(crate) use consequence::suppress;
+pub(crate) use consequence::{DEAD_HOPS, dead_hop, suppress};
 pub use outcome::Outcome;
 pub use page::{index, page};
 pub use registry::{RULES, find};

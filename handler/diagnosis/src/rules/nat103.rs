@@ -67,13 +67,20 @@ fn judge(gateway: &Gateway<'_, '_>, body: &NatGateway) -> Outcome {
     }
     let repeat = Az::new("network nat gateway update").opt("--ids", body.id.as_str());
     Outcome::found(
-        RULE.finding(format!("NAT gateway {name} is in state {state}"))
+        RULE.finding(format!(
+            "NAT gateway {name}, which should carry the egress of {}, is in state {state}",
+            crate::context::pools_label(&gateway.pools())
+        ))
             .confidence(Confidence::Likely)
             .explain("A NAT gateway that did not settle on Succeeded may carry nothing, and its subnets have no other way out.")
             .evidence("provisioningState", Some(&body.id), Some(state.clone()))
             .pools(gateway.pools())
             .resource(&body.id)
-            .fix(Remediation::new("Repeat the failed operation").command(repeat.build())),
+            .fix(
+                Remediation::new("Repeat the failed operation")
+                    .command(repeat.build())
+                    .side_effect("The gateway's settings stay as they are; the activity log names the error that keeps it in this state"),
+            ),
     )
 }
 

@@ -17,7 +17,8 @@ pub(super) const RULE: Rule = Rule {
         why: "AKS manages a NAT gateway only in the virtual network that it manages itself. In a network of your own it \
               does not associate the gateway, and updates of the cluster are refused.",
         evidence: "The pool and its `vnetSubnetID`.",
-        fix: "Put a NAT gateway of your own on the subnet and change the outbound type to `userAssignedNATGateway`.",
+        fix: "Create a new cluster with outbound type `userAssignedNATGateway` in a subnet that has a NAT gateway of your own: \
+              AKS lets no cluster change from a managed NAT gateway to one of your own (R1.70–R1.72).",
         how_sure: "Certain that the combination is not supported.",
         references: &[
             "https://learn.microsoft.com/azure/aks/nat-gateway",
@@ -66,17 +67,30 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let text = format!("vnetSubnetID of node pool {}", pool.name);
         found = found.evidence(text, Some(subnet), None).resource(subnet);
     }
-    let change = ctx
-        .az_aks("update")
-        .opt("--outbound-type", "userAssignedNATGateway");
+    // No outbound type that AKS allows from here keeps egress in a network of one's own (R1.70–R1.72).
     Outcome::found(
         found.fix(
-            Remediation::new("Put a NAT gateway of your own on each pool subnet, then change the outbound type")
-                .command(change.build())
-                .side_effect("Open connections break and the egress address changes: authorized IP ranges first")
-                .side_effect("Azure may refuse to move between network ownerships; then the cluster has to be created anew"),
+            Remediation::new("Create a new cluster with outbound type userAssignedNATGateway in a subnet that has a NAT gateway of your own, move the workloads there, and delete this one: AKS has no way from a managed NAT gateway to one of your own. Put the new names in place of the words in capitals")
+                .command("az network vnet subnet update --ids NEW_SUBNET_ID --nat-gateway NAT_GATEWAY_ID".to_owned())
+                .command(new_cluster(ctx, "userAssignedNATGateway"))
+                .side_effect("The NAT gateway has to be on the subnet before the cluster is created")
+                .side_effect("The new cluster leaves by another address: authorized IP ranges and allow-lists elsewhere must know it first")
+                .side_effect("Without its other settings the command makes a plain cluster: take them over from this one")
+                .undo("Delete the new cluster; this one stays as it is until you delete it"),
         ),
     )
+}
+
+/// `az aks create` beside this cluster, in a subnet of the caller's.
+pub(super) fn new_cluster(ctx: &Context<'_>, outbound_type: &str) -> String {
+    let cluster = ctx.cluster();
+    crate::commands::Az::new("aks create")
+        .opt("--subscription", &cluster.subscription_id)
+        .opt("--resource-group", &cluster.resource_group)
+        .opt("--name", "NEW_NAME")
+        .opt("--vnet-subnet-id", "NEW_SUBNET_ID")
+        .opt("--outbound-type", outbound_type)
+        .build()
 }
 
 /// Without the node resource group's name nobody can tell AKS's own network from another.

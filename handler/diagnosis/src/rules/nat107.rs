@@ -66,11 +66,12 @@ fn judge(gateway: &Gateway<'_, '_>, body: &NatGateway, pools: &[AgentPool]) -> O
     let zones = body.zones.join(", ");
     let mut found = RULE
         .finding(format!(
-            "NAT gateway {} is in zone {zones} only, {} also elsewhere",
+            "NAT gateway {} is in zone {zones} only, {} in {}",
             gateway.id.name(),
-            crate::context::pools_label(&names)
+            crate::context::pools_label(&names),
+            spread(&strays)
         ))
-        .explain("When that zone fails, nodes in the healthy zones lose egress with it.")
+        .explain("When the gateway's zone fails, nodes in the healthy zones lose egress with it.")
         .evidence("zones of the NAT gateway", Some(&body.id), Some(zones))
         .pools(names)
         .resource(&body.id);
@@ -82,6 +83,18 @@ fn judge(gateway: &Gateway<'_, '_>, body: &NatGateway, pools: &[AgentPool]) -> O
         Remediation::new("Replace it by a StandardV2 NAT gateway, which spans zones, or use one gateway and subnet per zone")
             .side_effect("A StandardV2 gateway needs StandardV2 addresses: the egress address changes"),
     ))
+}
+
+/// The zones of these pools: `zones 2, 3`.
+fn spread(pools: &[&AgentPool]) -> String {
+    let mut zones: Vec<&str> = pools
+        .iter()
+        .flat_map(|pool| pool.zones.iter().map(String::as_str))
+        .collect();
+    zones.sort_unstable();
+    zones.dedup();
+    let word = if zones.len() == 1 { "zone" } else { "zones" };
+    format!("{word} {}", zones.join(", "))
 }
 
 #[cfg(test)]

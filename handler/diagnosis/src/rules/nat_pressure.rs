@@ -67,7 +67,7 @@ pub(super) fn each<T>(
     if gateways == 0 {
         // Without a load balancer in sight the missing device may be a gateway.
         if ctx.snat.devices.is_empty() {
-            outcome.missing.extend(ctx.snat.missing.iter().cloned());
+            outcome.missing.extend(ctx.subnets.missing());
         }
         if !outcome.is_open() {
             return Outcome::not_applicable("no NAT gateway carries the traffic");

@@ -1,5 +1,5 @@
 use super::nsg_fix::{Admit, denied, fixes, place, rule_label};
-use super::nsg_hits::{Hit, Hits, note};
+use super::nsg_hits::{Hit, Hits, miss, note, unread_space};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::facts::{Direction, lookup};
@@ -72,6 +72,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     if hits.0.is_empty() {
         note(&mut outcome.undecided, packages);
     }
+    unread_space(ctx, &mut outcome);
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
 }
@@ -106,6 +107,11 @@ fn inside(ctx: &Context<'_>, guard: &Guard<'_, '_>, hits: &mut Hits, outcome: &m
     let mut exact = false;
     let (probe, destinations, what) = match security::api_server(ctx) {
         ApiServer::Public => return,
+        // Where it is inside the network is then not known.
+        _ if guard.path.routes.network.is_err() => {
+            miss(outcome, guard.path.routes.network.as_ref().err().cloned());
+            return;
+        }
         ApiServer::PrivateEndpoint => (
             Probe::PRIVATE_ENDPOINT,
             guard.network(),
@@ -153,7 +159,7 @@ fn finding(ctx: &Context<'_>, hit: &Hit) -> Finding {
     let what = if all {
         "TCP 443 to the internet".to_owned()
     } else {
-        format!("TCP 443 to {}", hit.what.join(", "))
+        format!("TCP 443 to {}", crate::context::listed(&hit.what))
     };
     let title = format!(
         "{} cannot reach what AKS needs: {} of {} denies {what}",
@@ -168,9 +174,9 @@ fn finding(ctx: &Context<'_>, hit: &Hit) -> Finding {
             Confidence::Likely
         })
         .explain(format!(
-            "The first rule that matches decides, and this one drops TCP 443 to {}. These services have names and no \
+            "The first rule that matches decides, and this one drops TCP 443 to {}. Such services have names and no \
              fixed addresses, so no rule further down and no list of addresses makes up for it.",
-            hit.what.join(", ")
+            crate::context::listed(&hit.what)
         ));
     let destinations = if inside {
         ["VirtualNetwork".to_owned()]
@@ -353,9 +359,13 @@ mod tests {
             crate::testing::vnet_id(),
             crate::testing::denied("Microsoft.Network/virtualNetworks/read"),
         );
-        let found = outcome(&RULE, &facts);
-        assert!(!found.missing.is_empty());
-        assert_eq!(found.undecided, Vec::<String>::new());
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        // A rule that is about the network's own tag rests on what was not read.
+        let rule = security_rule("vnet", 100, Deny, "*", "VirtualNetwork", "*");
+        subnet_nsg(&mut facts, "nodes", vec![rule]);
+        let open = outcome(&RULE, &facts);
+        assert!(!open.missing.is_empty());
+        assert!(!open.undecided.iter().any(|why| security::about_space(why)));
     }
 
     #[test]

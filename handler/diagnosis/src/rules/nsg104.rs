@@ -1,5 +1,5 @@
 use super::nsg_fix::{Admit, denied, fixes, place, rule_label};
-use super::nsg_hits::{Hit, Hits, note};
+use super::nsg_hits::{Hit, Hits, miss, note, unread_space};
 use super::{Docs, Outcome, Rule, Step, dns_servers};
 use crate::context::{Context, pools_label};
 use crate::facts::Direction;
@@ -33,8 +33,12 @@ fn check(ctx: &Context<'_>) -> Outcome {
     outcome.missing = security::missing(ctx);
     let mut hits = Hits::default();
     for guard in Guard::all(ctx) {
-        let Ok(network) = guard.path.routes.network else {
-            continue;
+        let network = match &guard.path.routes.network {
+            Ok(network) => network,
+            Err(missing) => {
+                miss(&mut outcome, [missing.clone()]);
+                continue;
+            }
         };
         note(&mut outcome.undecided, dns_servers::unreadable(network));
         let servers = dns_servers::addresses(network);
@@ -63,14 +67,16 @@ fn check(ctx: &Context<'_>) -> Outcome {
             note(&mut outcome.undecided, result.open);
         }
     }
+    unread_space(ctx, &mut outcome);
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
 }
 
 fn finding(ctx: &Context<'_>, hit: &Hit) -> Finding {
     let servers = hit.what.join(", ");
+    let plural = if hit.what.len() == 1 { "" } else { "s" };
     let title = format!(
-        "{} cannot ask DNS server {servers}: {} of {} denies port 53",
+        "{} cannot ask DNS server{plural} {servers}: {} of {} denies port 53",
         super::out106::capital(&pools_label(&hit.pools())),
         rule_label(&hit.rule),
         place(&hit.rule),
@@ -78,7 +84,7 @@ fn finding(ctx: &Context<'_>, hit: &Hit) -> Finding {
     let found = denied(ctx, &RULE, title, hit)
         .severity(hit.severity)
         .explain(format!(
-            "The virtual network hands its nodes {servers} as DNS servers, and the rule drops their questions on port \
+            "The virtual network hands its nodes {servers} as DNS server{plural}, and the rule drops their questions on port \
              53. Without a server that answers, no name is resolved."
         ));
     let admit = Admit {

@@ -1,5 +1,5 @@
 use super::nsg_fix::{Admit, denied, fixes, place, rule_label};
-use super::nsg_hits::{Hit, Hits, note};
+use super::nsg_hits::{Hit, Hits, note, unread_space};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::facts::Direction;
@@ -56,10 +56,12 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 for (rule, _) in result.by_custom_rule() {
                     hits.add(guard, rule, severity, true, word(direction));
                 }
-                note(&mut outcome.undecided, result.open);
+                // Azure's own rules let nodes of one network reach each other, whatever else the tag holds.
+                note(&mut outcome.undecided, result.open_to_custom);
             }
         }
     }
+    unread_space(ctx, &mut outcome);
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
 }

@@ -1,5 +1,5 @@
 use super::nsg_fix::{Admit, denied, fixes, place, rule_label};
-use super::nsg_hits::{Hit, Hits, note};
+use super::nsg_hits::{Hit, Hits, note, unread_space};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::Direction;
@@ -72,6 +72,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         }
     }
     let finding = |hit: &Hit| finding(ctx, hit, &ranges);
+    unread_space(ctx, &mut outcome);
     outcome.findings = hits.0.iter().map(finding).collect();
     outcome
 }

@@ -1,5 +1,5 @@
 use super::nsg_fix::{Admit, denied, fixes, place, rule_label};
-use super::nsg_hits::{Hit, Hits, note};
+use super::nsg_hits::{Hit, Hits, note, unread_space};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::facts::{Access, Direction, SecurityRule};
@@ -48,7 +48,13 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 Standing::Unknown(why) => note(&mut outcome.undecided, why),
             }
         }
+        // Whether an allow-list lacks the front door then rests on what the network's tags hold.
+        if let Standing::Unknown(why) = guard.standing(Service::FrontDoor, Probe::HTTPS, location) {
+            let space = why.into_iter().filter(|why| security::about_space(why));
+            note(&mut outcome.undecided, space);
+        }
     }
+    unread_space(ctx, &mut outcome);
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
 }

@@ -1,5 +1,5 @@
 use super::nsg_fix::{Admit, denied, fixes, place, rule_label};
-use super::nsg_hits::{Hit, Hits, note};
+use super::nsg_hits::{Hit, Hits, note, unread_space};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::endpoints::{Requirement, Transport, View, network_rules};
@@ -83,6 +83,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             }
         }
     }
+    unread_space(ctx, &mut outcome);
     outcome.findings = hits.0.iter().map(|hit| finding(ctx, hit)).collect();
     outcome
 }

@@ -1,7 +1,7 @@
 //! NSG109: a rule denies endpoints that the cluster can do without.
 
 use super::nsg_fix::{Admit, denied, fixes, place, rule_label};
-use super::nsg_hits::{Hit, Hits, note};
+use super::nsg_hits::{Hit, Hits, note, unread_space};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::endpoints::{self, View, required};
@@ -77,6 +77,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             }
         }
     }
+    unread_space(ctx, &mut outcome);
     outcome.findings = hits
         .0
         .iter()

@@ -1,7 +1,7 @@
 //! NSG110: an allow rule that can never fire.
 
 use super::nsg_fix::{body, describe, place, rule_label, unshadow};
-use super::nsg_hits::note;
+use super::nsg_hits::{miss, note};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::network::nsg::{RuleName, Shadowed};
@@ -68,6 +68,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 }
             }
         }
+    }
+    // An allow rule that may fire does so by what tag VirtualNetwork holds; without one there is nothing to shadow.
+    if !(all.is_empty() && fires.is_empty()) {
+        miss(&mut outcome, security::missing_space(ctx));
     }
     all.retain(|found| !fires.contains(&found.shadowed.rule));
     for found in &mut all {

@@ -94,7 +94,7 @@ fn finding(ctx: &Context<'_>, rules: &[(RuleName, Vec<String>)], pools: Vec<&str
     let mut found = RULE
         .finding(format!(
             "What is allowed on TCP 443 depends on the contents of {}",
-            names.join(", ")
+            crate::context::listed(&names)
         ))
         .explain(
             "These rules come before the one that decides otherwise, and whether they match a given address is not \

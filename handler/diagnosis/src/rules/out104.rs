@@ -1,10 +1,11 @@
 //! OUT104: type loadBalancer, but a NAT gateway carries every pool subnet.
 
 use super::migration::may_become;
-use super::routing::{by_carrier, only_for, pools, show_subnets};
+use super::routing::{by_carrier_where, only_for, pools, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
+use crate::path::Path;
 use crate::report::{Method, Remediation, Severity};
 
 /// Type loadBalancer, but a NAT gateway carries every pool subnet.
@@ -37,9 +38,13 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return outcome;
     }
     let mut outcome = Outcome::passed();
-    let paths = by_carrier(ctx, &mut outcome, |path| {
-        path.carrier.method == Method::NatGateway
-    });
+    // With a subnet that has no NAT gateway not every pool can leave by one.
+    let without = |path: &Path<'_>| matches!(path.used.subnet, Ok(s) if s.nat_gateway_id.is_none());
+    if ctx.paths.iter().any(without) {
+        return outcome;
+    }
+    let by_nat = |path: &Path<'_>| path.carrier.method == Method::NatGateway;
+    let paths = by_carrier_where(ctx, &mut outcome, |_| true, by_nat);
     if paths.is_empty() || outcome.is_open() || paths.len() < ctx.paths.len() {
         return outcome;
     }

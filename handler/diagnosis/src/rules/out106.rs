@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
     step: Step::OutboundMethod,
     docs: Docs {
         what: "For outbound type `loadBalancer`: whether the load balancer `kubernetes` of the node resource group has an \
-               outbound rule with at least one frontend whose public address exists. Subnets that leave by a NAT gateway \
+               outbound rule with at least one frontend whose public address exists, and a node in its backend pool. Subnets that leave by a NAT gateway \
                or by addresses of the nodes themselves do not need it.",
         why: "The outbound rule is what translates the nodes' private addresses. Without it, or without an address behind \
               it, packets to the internet have no source address to leave with.",
@@ -42,7 +42,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return outcome;
     }
     if is_basic(ctx) {
-        return Outcome::not_applicable("a Basic load balancer has no outbound rules (R1.61)");
+        return Outcome::not_applicable("a Basic load balancer has no outbound rules");
     }
     match ctx.balancer.usable() {
         Err(missing) => return Outcome::missing(missing),
@@ -102,17 +102,34 @@ fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Fin
         Some(lb) if !lb.outbound_rules.iter().any(translates_tcp) => {
             "no outbound rule of load balancer kubernetes is for TCP"
         }
+        Some(lb)
+            if lb
+                .outbound_rules
+                .iter()
+                .all(|rule| !ctx.balancer.serves(lb, rule)) =>
+        {
+            "no backend pool of its outbound rules has a node"
+        }
         Some(_) if has_address(ctx) => {
             "no outbound rule of load balancer kubernetes has a public IPv4 address"
         }
         Some(_) => "no outbound rule of load balancer kubernetes has a public address",
     };
     let mut found = RULE
-        .finding(format!("{} cannot reach the internet: {state}", capital(&pools_label(&pools))))
-        .explain("Outbound type loadBalancer promises an outbound rule with a public address. Packets that leave the nodes have no address to be translated to.")
+        .finding(if private {
+            format!("{} cannot reach the internet: {state}", capital(&pools_label(&pools)))
+        } else {
+            let its = if pools.len() == 1 { "its" } else { "their" };
+            format!("{} lost {its} way to the internet: {state}", capital(&pools_label(&pools)))
+        })
+        .explain(if private {
+            "Outbound type loadBalancer promises an outbound rule with a public address. Packets that leave the nodes have no address to be translated to."
+        } else {
+            "Outbound type loadBalancer promises an outbound rule with a public address, and nothing else translates packets that leave the nodes. At best Azure's default outbound access carries them, by an address that belongs to nobody and that Azure is retiring."
+        })
         .confidence(if private { Confidence::Certain } else { Confidence::Likely })
         .pools(pools.iter().copied())
-        .fix(fix(ctx));
+        .fix(super::out109::recreate(ctx).unwrap_or_else(|| fix(ctx)));
     if let Some(lb) = lb {
         found = evidence(ctx, found, lb);
     }
@@ -201,10 +218,23 @@ pub(super) fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Datum;
+    use crate::facts::{Datum, PowerState};
     use crate::testing::{
         codes, denied, lb_mut, load_balancer, network_mut, outcome, public_ip_id, subnet_mut,
     };
+
+    #[test]
+    fn r2_26_an_outbound_rule_without_any_node_carries_nothing() {
+        let mut facts = load_balancer();
+        lb_mut(&mut facts).backend_pools[0].members = 0;
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["OUT106"]);
+        let title = &found.findings[0].title;
+        assert!(title.contains("no backend pool"), "{title}");
+        // A stopped cluster has no nodes to be there.
+        facts.cluster.power_state = Some(PowerState::Stopped);
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+    }
 
     #[test]
     fn fires() {

@@ -55,7 +55,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return outcome;
     }
     if is_basic(ctx) {
-        return Outcome::not_applicable("a Basic load balancer has no outbound rules (R1.61)");
+        return Outcome::not_applicable("a Basic load balancer has no outbound rules");
     }
     let lb = match ctx.balancer.get() {
         Err(missing) => return Outcome::missing(missing),
@@ -252,7 +252,7 @@ fn finding(
         ))
         .confidence(confidence(ctx, lb))
         .explain(format!(
-            "Somebody changed the rule on the load balancer itself. It carries {} today as it is; the next upgrade, scale, \
+            "The rule on the load balancer is not what the cluster's settings say, as after a change made there. It carries {} today as it is; the next upgrade, scale, \
              start or update of the cluster writes the profile's values back.",
             pools_label(&pools(ctx))
         ))

@@ -38,7 +38,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::not_applicable("the outbound type wants no egress, which OUT113 looks at");
     }
     if is_basic(ctx) {
-        return Outcome::not_applicable("a Basic load balancer has no outbound rules (R1.61)");
+        return Outcome::not_applicable("a Basic load balancer has no outbound rules");
     }
     let lb = match ctx.balancer.get() {
         Err(missing) => return Outcome::missing(missing),

@@ -35,6 +35,11 @@ fn check(ctx: &Context<'_>) -> Outcome {
     ) {
         return outcome;
     }
+    if super::out106::is_basic(ctx) {
+        return Outcome::not_applicable(
+            "a Basic load balancer has no outbound addresses of its own",
+        );
+    }
     let Some(profile) = ctx.network().and_then(|n| n.load_balancer_profile.as_ref()) else {
         return Outcome::undecided("the cluster's body has no readable load balancer profile");
     };
@@ -83,6 +88,20 @@ fn finding(ctx: &Context<'_>, profile: &LoadBalancerProfile, gone: &[Id]) -> Fin
             .resource(id);
     }
     found.fix(fix(ctx, profile, gone))
+}
+
+/// What gives the outbound addresses back, when Azure says that some of the profile's own do not exist.
+pub(super) fn recreate(ctx: &Context<'_>) -> Option<Remediation> {
+    let profile = ctx.network()?.load_balancer_profile.as_ref()?;
+    let named = profile
+        .outbound_ips
+        .iter()
+        .chain(&profile.outbound_ip_prefixes);
+    let gone: Vec<Id> = named
+        .filter(|id| matches!(ctx.balancer.either(id), Address::Gone(_)))
+        .cloned()
+        .collect();
+    (!gone.is_empty()).then(|| fix(ctx, profile, &gone))
 }
 
 fn fix(ctx: &Context<'_>, profile: &LoadBalancerProfile, gone: &[Id]) -> Remediation {

@@ -1,6 +1,6 @@
 //! OUT110: nodes leave by public addresses of their own.
 
-use super::routing::{by_carrier, isolated};
+use super::routing::{by_carrier_where, isolated};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::facts::AgentPool;
@@ -32,9 +32,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::not_applicable("the outbound type wants no egress; OUT113 looks at it");
     }
     let mut outcome = Outcome::passed();
-    let paths = by_carrier(ctx, &mut outcome, |path| {
-        !with_addresses(ctx, path).is_empty()
-    });
+    let may = |path: &Path<'_>| path.used.pools_with_node_ips != Some(0);
+    let has = |path: &Path<'_>| !with_addresses(ctx, path).is_empty();
+    let paths = by_carrier_where(ctx, &mut outcome, may, has);
     if paths.is_empty() {
         return outcome;
     }

@@ -1,8 +1,9 @@
 //! OUT111: only Azure's default outbound access carries the packets.
 
-use super::routing::{by_carrier, explicit_method, isolated, pools, show_subnets};
+use super::routing::{by_carrier_where, explicit_method, isolated, pools, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
+use crate::path::Path;
 use crate::report::{Method, Severity};
 
 /// Only Azure's default outbound access carries the packets.
@@ -36,9 +37,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::undecided("what an unknown outbound type brings along is not known");
     }
     let mut outcome = Outcome::passed();
-    let paths = by_carrier(ctx, &mut outcome, |path| {
-        path.carrier.method == Method::DefaultOutboundAccess
-    });
+    let may = |path: &Path<'_>| !matches!(path.used.subnet, Ok(s) if s.default_outbound_access == Some(false));
+    let by_default = |path: &Path<'_>| path.carrier.method == Method::DefaultOutboundAccess;
+    let paths = by_carrier_where(ctx, &mut outcome, may, by_default);
     if paths.is_empty() {
         return outcome;
     }

@@ -1,6 +1,8 @@
 //! OUT112: a private subnet without any way out.
 
-use super::routing::{by_carrier, explicit_method, implicit_rule, isolated, pools, show_subnets};
+use super::routing::{
+    by_carrier_where, explicit_method, implicit_rule, isolated, pools, show_subnets,
+};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::path::Path;
@@ -46,7 +48,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::undecided("what an unknown outbound type brings along is not known");
     }
     let mut outcome = Outcome::passed();
-    let paths = by_carrier(ctx, &mut outcome, stranded);
+    let may = |path: &Path<'_>| !matches!(path.used.subnet, Ok(s) if s.default_outbound_access != Some(false));
+    let paths = by_carrier_where(ctx, &mut outcome, may, stranded);
     if paths.is_empty() {
         return outcome;
     }

@@ -16,7 +16,8 @@ pub(super) const RULE: Rule = Rule {
         what: "For outbound type `block`: whether an agent pool names a subnet outside the node resource group.",
         why: "AKS blocks egress with security groups in the network that it manages itself. In a network of your own the type is not supported, and nothing says that egress is blocked.",
         evidence: "The pool and its `vnetSubnetID`.",
-        fix: "Change the outbound type to `none` and deny egress with a security group of your own.",
+        fix: "Create a new cluster with outbound type `none` and deny egress with a security group of your own: in a network of \
+              your own no move leads away from `block` (R1.71).",
         how_sure: "Certain that the combination is not supported.",
         references: &[
             "https://learn.microsoft.com/azure/aks/egress-outboundtype",
@@ -55,7 +56,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             "Outbound type block with {} in a virtual network of your own",
             pools_label(&names)
         ))
-        .explain("AKS supports this type only in the network that it manages itself. Nothing makes sure that egress is blocked here.")
+        .explain("AKS supports this type only in the network that it manages itself. Whatever blocks egress here today, AKS does not see to it.")
         .pools(names.iter().copied());
     for (name, subnet) in &own {
         let text = format!("vnetSubnetID of node pool {name}");
@@ -63,10 +64,12 @@ fn check(ctx: &Context<'_>) -> Outcome {
     }
     Outcome::found(
         found.fix(
-            Remediation::new("Change the outbound type to none, and deny egress with a security group of your own")
-                .command(ctx.az_aks("update").opt("--outbound-type", "none").build())
-                .side_effect("Open connections break")
-                .side_effect("Azure may refuse the move; then the cluster has to be created anew"),
+            // In a network of one's own no move leads away from block (R1.71).
+            Remediation::new("Create a new cluster with outbound type none, deny egress with a security group of your own on its subnet, move the workloads there, and delete this one: AKS lets no cluster in a network of your own change from block. Put the new names in place of the words in capitals")
+                .command(super::nat106::new_cluster(ctx, "none"))
+                .side_effect("Outbound type none needs a private cluster and a cache registry for what nodes fetch when they start")
+                .side_effect("Without its other settings the command makes a plain cluster: take them over from this one")
+                .undo("Delete the new cluster; this one stays as it is until you delete it"),
         ),
     )
 }

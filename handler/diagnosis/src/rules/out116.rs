@@ -233,12 +233,13 @@ fn finding(
     failing: &[&Route],
     pools: Vec<&str>,
 ) -> Finding {
-    let destinations: Vec<&str> = failing.iter().map(|r| r.address_prefix.trim()).collect();
+    let destinations = failing.iter().map(|r| r.address_prefix.trim().to_owned());
+    let destinations: Vec<String> = destinations.collect();
     let mut found = RULE
         .finding(format!(
             "{} cannot reach {}: route table {} leads there by Internet, and the private subnet has no way out of its own",
             capital(&pools_label(&pools)),
-            destinations.join(", "),
+            crate::context::listed(&destinations),
             table.id.name()
         ))
         .explain(

@@ -14,6 +14,8 @@ pub struct Outcome {
     pub undecided: Vec<String>,
     /// Why the check has no meaning for this cluster.
     pub not_applicable: Option<String>,
+    /// What is wrong and told by another check's finding already.
+    pub told_elsewhere: Option<String>,
 }
 
 impl Outcome {
@@ -71,6 +73,7 @@ impl Outcome {
         let worst = self.findings.iter().map(|f| f.severity).max();
         match worst {
             Some(severity) if severity >= Severity::High => CheckStatus::Failed,
+            None if self.told_elsewhere.is_some() => CheckStatus::Failed,
             Some(severity) if severity > Severity::Info || !self.is_open() => CheckStatus::Warning,
             _ if self.is_open() => CheckStatus::Unknown,
             _ if self.not_applicable.is_some() => CheckStatus::NotApplicable,
@@ -89,6 +92,7 @@ impl Outcome {
             .findings
             .iter()
             .map(|f| f.title.clone())
+            .chain(self.told_elsewhere.clone())
             .chain(open)
             .chain(self.not_applicable.clone());
         let mut parts: Vec<String> = Vec::new();

@@ -128,10 +128,20 @@ pub(super) fn by_carrier<'c, 'f>(
     outcome: &mut Outcome,
     wanted: impl Fn(&Path<'f>) -> bool,
 ) -> Vec<&'c Path<'f>> {
+    by_carrier_where(ctx, outcome, |_| true, wanted)
+}
+
+/// The same for a carrier that only some paths can have: whatever else is not known of the others does not matter.
+pub(super) fn by_carrier_where<'c, 'f>(
+    ctx: &'c Context<'f>,
+    outcome: &mut Outcome,
+    possible: impl Fn(&Path<'f>) -> bool,
+    wanted: impl Fn(&Path<'f>) -> bool,
+) -> Vec<&'c Path<'f>> {
     outcome
         .missing
         .extend(ctx.subnets.unresolved.iter().cloned());
-    for path in &ctx.paths {
+    for path in ctx.paths.iter().filter(|path| possible(path)) {
         open_carrier(path, outcome);
     }
     ctx.paths.iter().filter(|path| wanted(path)).collect()

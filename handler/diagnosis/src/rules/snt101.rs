@@ -69,13 +69,17 @@ fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
     let plural = if windows == 1 { "" } else { "s" };
     let mut found = RULE
         .finding(format!(
-            "{} SNAT connections failed on {} in {windows} {}-minute window{plural}",
+            "{} SNAT connections failed on {} in {windows} window{plural} of {} minutes",
             failures.total,
             device.label(),
             failures.window_minutes
         ))
         .severity(severity)
-        .explain("No SNAT port was free for these connections. On a public cluster the same shortage also breaks kubectl logs and exec, because the tunnel to the API server leaves the same way.")
+        .explain(match device {
+            Device::LoadBalancer { .. } => "No SNAT port was free for these connections. On a public cluster the same shortage also breaks kubectl logs and exec, because the tunnel to the API server leaves the same way.",
+            // R6.24: the gateway's counter tells no reason.
+            Device::NatGateway { .. } => "The gateway could not set these connections up: no port was free, more than 50,000 per address went to one destination, or the other side did not answer. A shortage of ports on a public cluster also breaks kubectl logs and exec, because the tunnel to the API server leaves the same way.",
+        })
         .evidence(format!("{metric}, state failed"), Some(device.id()), Some(failures.total.to_string()))
         .resource(device.id());
     if let Some((first, last)) = failures.span {

@@ -34,7 +34,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         ctx,
         |utilization| utilization >= 1.0,
         title,
-        "New connections from these nodes fail until a port is released, whatever the other nodes have left.",
+        "Where a node has no port left, its new connections fail until one is released, whatever other nodes have left.",
     )
 }
 

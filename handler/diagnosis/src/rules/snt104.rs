@@ -33,8 +33,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(ctx: &Context<'_>) -> Outcome {
     if !ctx.snat.devices.iter().any(|d| d.ports().is_some()) {
-        let mut outcome = Outcome::not_applicable("no load balancer hands out ports per node");
-        outcome.missing.extend(ctx.snat.missing.iter().cloned());
+        if ctx.snat.missing.is_empty() {
+            return Outcome::not_applicable("no load balancer hands out ports per node");
+        }
+        let mut outcome = Outcome::passed();
+        outcome.missing.clone_from(&ctx.snat.missing);
         return outcome;
     }
     match ctx.configured_ports() {

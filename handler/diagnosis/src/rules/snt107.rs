@@ -29,6 +29,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
+    if ctx.stopped() {
+        return Outcome::not_applicable("the cluster is not running");
+    }
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.snat.missing.iter().cloned());
     let mut balancers = 0;

@@ -70,7 +70,7 @@ fn shortage(ctx: &Context<'_>, device: &Device) -> Result<Option<String>, Outcom
             });
             fullest
                 .filter(|share| *share > 0.75)
-                .map(|share| format!("a node used {:.0} % of its ports", share * 100.0))
+                .map(|share| format!("a node used {:.0} % of its ports", (share * 100.0).floor()))
         }
         Device::NatGateway { .. } => short_of_addresses(ctx, device)
             .map(|short| format!("{} connections were open at a time", short.peak)),

@@ -20,7 +20,8 @@ pub(super) const RULE: Rule = Rule {
         why: "Sizing and alerts go by the configured number. A node that has fewer runs out earlier than anybody expects, \
               often after scaling or an edit in the portal.",
         evidence: "The configured number and the nodes that have another.",
-        fix: "Let AKS apply its own settings again.",
+        fix: "Let AKS apply its own settings again. Where the outbound rule itself has other ports than the profile, OUT107 \
+              is the finding.",
         how_sure: "Likely for a fixed number, possible for automatic allocation: Azure does not document whether several \
                    addresses multiply a node's ports, so every multiple up to their number passes.",
         references: &[
@@ -34,6 +35,17 @@ pub(super) const RULE: Rule = Rule {
 fn check(ctx: &Context<'_>) -> Outcome {
     if ctx.stopped() {
         return Outcome::not_applicable("the cluster is not running");
+    }
+    // A rule that was changed by hand is the cause of whatever it hands out.
+    let handed_out = ctx.configured_ports();
+    if ctx
+        .profile_ports()
+        .zip(handed_out)
+        .is_some_and(|(wanted, is)| wanted != is)
+    {
+        return Outcome::not_applicable(
+            "the outbound rule has other ports than the cluster's settings, which OUT107 tells",
+        );
     }
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.snat.missing.iter().cloned());
@@ -176,6 +188,21 @@ mod tests {
 
     fn fix(facts: &mut Facts, ports: u32) {
         lb_mut(facts).outbound_rules[0].allocated_outbound_ports = Some(ports);
+        let profile = network_mut(facts).load_balancer_profile.as_mut();
+        profile.unwrap().allocated_outbound_ports = Some(ports);
+    }
+
+    #[test]
+    fn r1_28_a_rule_with_other_ports_than_the_profile_is_told_by_out107() {
+        let mut facts = allocated(&[1024.0, 1024.0]);
+        lb_mut(&mut facts).outbound_rules[0].allocated_outbound_ports = Some(2000);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), Vec::<&str>::new());
+        assert!(
+            found
+                .not_applicable
+                .is_some_and(|why| why.contains("OUT107"))
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What SNT105 and SNT106 share: the declared port allocation as AKS checks it.
 
 use super::Outcome;
+use super::out106::is_basic;
 use crate::context::Context;
 use crate::facts::OutboundType;
 use crate::snat::Demand;
@@ -46,6 +47,10 @@ pub(super) fn declared(ctx: &Context<'_>) -> Result<Declared, Outcome> {
                 "the cluster's body has no outbound type",
             ));
         }
+    }
+    if is_basic(ctx) {
+        let reason = "a Basic load balancer has no ports per node";
+        return Err(Outcome::not_applicable(reason));
     }
     let ports = match ctx.declared_ports() {
         None => return Err(Outcome::undecided("how ports are handed out is not known")),

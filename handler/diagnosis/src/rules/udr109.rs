@@ -70,7 +70,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 table.id.name(),
                 path.used.label()
             ))
-            .explain(format!("{gateway}, but the table sets disableBgpRoutePropagation, so that nothing the gateway announces reaches the subnet."))
+            .explain(format!("{}, but the table sets disableBgpRoutePropagation, so that nothing the gateway announces reaches the subnet.", super::out106::capital(&gateway)))
             .evidence("disableBgpRoutePropagation", Some(&table.id), Some("true".to_owned()))
             .evidence("routes for 0.0.0.0/0 in the route table", Some(&table.id), Some("none".to_owned()))
             .resource(&table.id)

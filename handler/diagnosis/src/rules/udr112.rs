@@ -2,6 +2,7 @@
 
 use super::routing::{delete, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
+use crate::commands::Az;
 use crate::context::Context;
 use crate::facts::{Datum, Facts, NetworkPlugin, NextHopType, RouteTable};
 use crate::path::{Path, is_pod_route, pod_range_known};
@@ -79,6 +80,17 @@ fn mend(ctx: &Context<'_>, path: &Path<'_>) -> Remediation {
         .command(update().opt("--route-table", table.id.as_str()).build())
         .side_effect("All routes of that table then apply to the subnet")
         .undo(format!("{} --remove routeTable", update().build())),
+        // AKS writes routes, and leaves the association in a network of the caller's to the caller (R1.81).
+        None if matches!(path.routes.table, Ok(None))
+            && !super::nat106::in_node_resource_group(ctx, path.used.id) =>
+        {
+            Remediation::new("Associate the cluster's own route table with the subnet again: the list shows which one has the pods' routes; put its id in place of ROUTE_TABLE_ID")
+                .command(Az::beside("network route-table list", path.used.id).build())
+                .command(update().opt("--route-table", "ROUTE_TABLE_ID").build())
+                .side_effect("All routes of that table then apply to the subnet")
+                .side_effect("Where the table is gone, `az aks update` without arguments lets AKS write its routes again")
+                .undo(format!("{} --remove routeTable", update().build()))
+        }
         None => Remediation::new("Let AKS put its routes right")
             .command(ctx.az_aks("update").build())
             .side_effect("AKS applies its own settings again; edits made by hand in the node resource group are lost")

@@ -2,20 +2,21 @@
 
 use crate::context::Context;
 use crate::endpoints::{Protocol, RequiredEndpoint, View, required};
-use crate::facts::Direction;
+use crate::facts::{Direction, NextHopType, Route};
 use crate::network::nsg::{FlowClass, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{self, AddressSet, Outcome as Fate, PortSet};
-use crate::path::Path;
+use crate::path::{Carrier, DefaultRoute, Path, Reach, Via, translated};
 use crate::report::{
-    DecidedBy, EgressEndpointItem, EgressEndpoints, EndpointSource, Method, PoolVerdict,
-    TrafficVerdict,
+    DecidedBy, EgressEndpointItem, EgressEndpoints, EndpointSource, Finding, Method, PoolVerdict,
+    RouteSource, TrafficVerdict,
 };
+use crate::rules::dead_hop;
 use crate::rules::inspection::{Inspection, Part, holder, rule_label};
 use crate::security::{self, ApiServer, Guard, Service, Standing};
 
 /// The endpoints with a verdict for each pool.
-pub(crate) fn endpoints(ctx: &Context<'_>) -> EgressEndpoints {
+pub(crate) fn endpoints(ctx: &Context<'_>, findings: &[Finding]) -> EgressEndpoints {
     let needed = required(&View::of(ctx.facts, &ctx.facts.features));
     let listed = ctx.facts.egress_endpoints.as_known().is_some();
     let source = if listed {
@@ -30,7 +31,7 @@ pub(crate) fn endpoints(ctx: &Context<'_>) -> EgressEndpoints {
         items: needed
             .endpoints
             .into_iter()
-            .map(|endpoint| item(ctx, &guards, endpoint))
+            .map(|endpoint| item(ctx, &guards, findings, endpoint))
             .collect(),
     }
 }
@@ -38,11 +39,12 @@ pub(crate) fn endpoints(ctx: &Context<'_>) -> EgressEndpoints {
 fn item(
     ctx: &Context<'_>,
     guards: &[Guard<'_, '_>],
+    findings: &[Finding],
     endpoint: RequiredEndpoint,
 ) -> EgressEndpointItem {
     let mut by_pool: Vec<PoolVerdict> = Vec::new();
     for guard in guards {
-        let new = judge(ctx, guard, &endpoint);
+        let new = judge(ctx, guard, findings, &endpoint);
         let same = by_pool.iter_mut().find(|old| {
             (old.verdict, &old.decided_by, &old.why) == (new.verdict, &new.decided_by, &new.why)
         });
@@ -98,7 +100,12 @@ fn unknown(why: impl Into<String>) -> Decided {
 }
 
 /// Security groups first, then the route and what carries the packet.
-fn judge(ctx: &Context<'_>, guard: &Guard<'_, '_>, endpoint: &RequiredEndpoint) -> PoolVerdict {
+fn judge(
+    ctx: &Context<'_>,
+    guard: &Guard<'_, '_>,
+    findings: &[Finding],
+    endpoint: &RequiredEndpoint,
+) -> PoolVerdict {
     let decided = match (endpoint.port, endpoint.protocol) {
         (Some(port), Some(protocol)) => {
             let protocol = match protocol {
@@ -106,7 +113,7 @@ fn judge(ctx: &Context<'_>, guard: &Guard<'_, '_>, endpoint: &RequiredEndpoint) 
                 Protocol::Https | Protocol::Http | Protocol::Tcp => network::Protocol::Tcp,
             };
             by_rules(ctx, guard, endpoint, (protocol, port))
-                .unwrap_or_else(|| by_path(ctx, guard.path, endpoint))
+                .unwrap_or_else(|| by_path(ctx, guard.path, findings, endpoint))
         }
         _ => unknown("its port or protocol is not known"),
     };
@@ -155,7 +162,9 @@ fn by_rules(
                     })
                 });
             }
-            Standing::Unknown(why) => open = open.or_else(|| Some(unknown(reason(&why)))),
+            Standing::Unknown(why) => {
+                open = open.or_else(|| Some(unknown(reason(guard, &why))));
+            }
         }
     }
     open
@@ -220,9 +229,9 @@ fn anywhere(guard: &Guard<'_, '_>, flow: (network::Protocol, u16)) -> Option<Dec
             return parts.first().map(|first| denied(&first.decision.by));
         }
         if !undecided.is_empty() {
-            open = Some(unknown(
-                "a rule decides whose contents are not known, or a security group could not be read",
-            ));
+            open = Some(unknown(unread_group(guard).unwrap_or_else(|| {
+                "whether a rule of a security group matches it is not known".to_owned()
+            })));
         } else if !dropped.is_empty() {
             open = Some(unknown(
                 "rules deny part of the internet, and the host's addresses are not known",
@@ -232,11 +241,19 @@ fn anywhere(guard: &Guard<'_, '_>, flow: (network::Protocol, u16)) -> Option<Dec
     open
 }
 
-fn reason(why: &[String]) -> String {
-    why.first().map_or_else(
-        || "a security group could not be read".to_owned(),
-        Clone::clone,
-    )
+fn reason(guard: &Guard<'_, '_>, why: &[String]) -> String {
+    why.first()
+        .cloned()
+        .unwrap_or_else(|| unread_group(guard).unwrap_or_default())
+}
+
+/// The security group that could not be read, if one could not.
+fn unread_group(guard: &Guard<'_, '_>) -> Option<String> {
+    let mut groups = guard
+        .levels()
+        .filter_map(|(_, group)| group.nsg.as_ref().err());
+    let missing = groups.next()?;
+    Some(format!("{} could not be read", missing.what))
 }
 
 fn denied(rule: &RuleName) -> Decided {
@@ -256,12 +273,14 @@ fn denied(rule: &RuleName) -> Decided {
 }
 
 /// What the route and the outbound method make of a packet that the security groups let pass.
-fn by_path(ctx: &Context<'_>, path: &Path<'_>, endpoint: &RequiredEndpoint) -> Decided {
-    if let Some(route) = super::outbound::diversion(ctx, path) {
-        return unknown(format!(
-            "route {} leads {} elsewhere, and the host's addresses are not known",
-            route.name, route.address_prefix
-        ));
+fn by_path(
+    ctx: &Context<'_>,
+    path: &Path<'_>,
+    findings: &[Finding],
+    endpoint: &RequiredEndpoint,
+) -> Decided {
+    if let Some(decided) = diverted(ctx, path, endpoint) {
+        return decided;
     }
     if let Some(via) = path.routes.default.via()
         && via.hop == Hop::None
@@ -295,6 +314,13 @@ fn by_path(ctx: &Context<'_>, path: &Path<'_>, endpoint: &RequiredEndpoint) -> D
             why: carrier.why.clone(),
         },
         Method::VirtualAppliance | Method::AzureFirewall | Method::VirtualNetworkGateway => {
+            if let Some(dead) = dead_hop(path, findings) {
+                return Decided {
+                    verdict: TrafficVerdict::Blocked,
+                    by: None,
+                    why: format!("its packets end at the next hop ({})", dead.code),
+                };
+            }
             if let Some((inspection, parts)) = Inspection::of_path(ctx, path, endpoint) {
                 return by_firewall(inspection, &parts);
             }
@@ -303,17 +329,91 @@ fn by_path(ctx: &Context<'_>, path: &Path<'_>, endpoint: &RequiredEndpoint) -> D
             )
         }
         Method::NatGateway => match path.internet.reach {
-            crate::path::Reach::NoMethod => Decided {
+            Reach::NoMethod => Decided {
                 verdict: TrafficVerdict::Blocked,
                 by,
-                why: "the NAT gateway has no public address".to_owned(),
+                why: "the NAT gateway has no public IPv4 address".to_owned(),
             },
-            crate::path::Reach::Delivered => allowed(&carrier.why),
+            Reach::Delivered => allowed(&carrier.why),
             _ => unknown("whether the NAT gateway carries it is not known"),
         },
         Method::LoadBalancer | Method::InstancePublicIp | Method::DefaultOutboundAccess => {
             allowed(&carrier.why)
         }
+    }
+}
+
+/// What becomes of a host that a route beside the default takes another way, or may take.
+fn diverted(ctx: &Context<'_>, path: &Path<'_>, endpoint: &RequiredEndpoint) -> Option<Decided> {
+    let host = endpoint.domain_name.as_str();
+    let lies =
+        |route: &Route| security::lies_in(ctx, &endpoint.category, host, &route.address_prefix);
+    let mut routes = super::outbound::diversions(ctx, path);
+    routes.retain(|route| lies(route) != Some(false));
+    let [route] = routes.as_slice() else {
+        return routes.first().map(|route| elsewhere(route));
+    };
+    // A more specific route may take it back.
+    let others = path.routes.table.as_ref().ok().copied().flatten();
+    let mut others = others.iter().flat_map(|table| &table.routes);
+    let alone =
+        others.all(|other| other == *route || is_default(other) || lies(other) == Some(false));
+    if lies(route) != Some(true) || !alone {
+        return Some(elsewhere(route));
+    }
+    Some(match route.next_hop_type {
+        NextHopType::None => Decided {
+            verdict: TrafficVerdict::Blocked,
+            by: None,
+            why: format!("route {} for {} drops it", route.name, route.address_prefix),
+        },
+        NextHopType::Internet => by_internet(ctx, path, route),
+        _ => elsewhere(route),
+    })
+}
+
+fn is_default(route: &Route) -> bool {
+    route.address_prefix.trim().ends_with("/0")
+}
+
+fn elsewhere(route: &Route) -> Decided {
+    unknown(format!(
+        "route {} leads {} elsewhere, and whether the host lies there, or what becomes of it, is not known",
+        route.name, route.address_prefix
+    ))
+}
+
+/// What carries packets that a route of the table leads to Internet.
+fn by_internet(ctx: &Context<'_>, path: &Path<'_>, route: &Route) -> Decided {
+    let via = Via {
+        hop: Hop::Internet,
+        source: RouteSource::User,
+        table: path
+            .used
+            .subnet
+            .as_ref()
+            .ok()
+            .and_then(|s| s.route_table_id.clone()),
+        name: Some(route.name.clone()),
+    };
+    let default = DefaultRoute::Decided { via, split: false };
+    let carrier = Carrier::of(ctx.facts, ctx.balancer, &path.used, &default);
+    let way = format!(
+        "route {} for {} leads it to Internet",
+        route.name, route.address_prefix
+    );
+    let (verdict, why) = match translated(ctx.facts, ctx.balancer, &carrier) {
+        Reach::Delivered => (TrafficVerdict::Allowed, format!("{way}; {}", carrier.why)),
+        Reach::NoMethod => (
+            TrafficVerdict::Blocked,
+            format!("{way}, where nothing gives it a public IPv4 address"),
+        ),
+        _ => return unknown(format!("{way}; {}", carrier.why)),
+    };
+    Decided {
+        verdict,
+        by: None,
+        why,
     }
 }
 
@@ -334,6 +434,8 @@ fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part]) -> Decided {
         let rule = open.maybe.first().unwrap_or(&open.by);
         return unknown(if rule.is_implicit() {
             format!("what Azure Firewall {name} does with it is not known")
+        } else if rule.rule.is_empty() {
+            format!("not all rules of Azure Firewall {name} are known")
         } else {
             format!(
                 "whether {} of Azure Firewall {name} matches it is not known",
@@ -364,7 +466,7 @@ fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part]) -> Decided {
         },
         // Allowed is not delivered: a private source address does not come back from the internet (R5.19).
         (None, Some(_)) if inspection.rules.never_snats() != Some(false) => unknown(format!(
-            "Azure Firewall {name} allows it, but whether it translates the address is not certain"
+            "Azure Firewall {name} allows it, but its private ranges hold every address, and whether it translates this one's is not certain"
         )),
         (None, Some(allowed)) => Decided {
             verdict: TrafficVerdict::Allowed,
@@ -396,7 +498,7 @@ mod tests {
     };
 
     fn of(facts: &Facts) -> EgressEndpoints {
-        endpoints(&Context::new(facts))
+        endpoints(&Context::new(facts), &[])
     }
 
     fn registry(facts: &Facts) -> EgressEndpointItem {

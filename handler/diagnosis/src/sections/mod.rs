@@ -11,7 +11,7 @@ pub(crate) use cluster::{disks, summary};
 pub(crate) use endpoints::endpoints;
 pub(crate) use nat_gateway::nat_gateway;
 pub(crate) use outbound::{
-    carrier_ips, device, diversion, firewall_ips, method_word, next_hop, outbound, public_ips,
+    carrier_ips, device, diversions, firewall_ips, method_word, next_hop, outbound, public_ips,
     rule_name,
 };
 pub(crate) use snat::snat;

@@ -10,6 +10,7 @@ use crate::path::{Carrier, DefaultRoute, Path as Walked, PoolParts, Reach, Summa
 use crate::report::{
     Device, Finding, Method, NextHop, Outbound, Path, RouteSource, Scope, Step, StepKind,
 };
+use crate::rules::{DEAD_HOPS, dead_hop};
 
 /// The path of each subnet. Findings, in packet order, give a drop its cause.
 pub(crate) fn outbound(ctx: &Context<'_>, findings: &[Finding]) -> Outbound {
@@ -75,13 +76,10 @@ fn path(ctx: &Context<'_>, walked: &Walked<'_>, findings: &[Finding]) -> Path {
     }
 }
 
-/// Where a packet ends: what is handed to a hop that the rules found unreachable does not arrive.
+/// Where a packet ends: what is handed to a hop that the rules found dead goes no further.
 fn reach(walked: &Walked<'_>, findings: &[Finding]) -> Reach {
-    let unreachable = findings.iter().any(|finding| {
-        finding.code == "UDR104" && finding.affected.resource_ids.contains(walked.used.id)
-    });
     match walked.internet.reach {
-        Reach::Forwarded if unreachable => Reach::DroppedAtHop,
+        Reach::Forwarded if dead_hop(walked, findings).is_some() => Reach::DroppedAtHop,
         other => other,
     }
 }
@@ -95,6 +93,9 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
         Some(used.id),
         used.label(),
         match used.scope {
+            Scope::Node if used.pools.len() == 1 => {
+                format!("{} sends from here", used.pools_label())
+            }
             Scope::Node => format!("{} send from here", used.pools_label()),
             Scope::Pod => format!("pods of {} send from here", used.pools_label()),
         },
@@ -112,6 +113,7 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
                 "Azure Firewall {} has this address; its rules decide what passes",
                 firewall.id.name()
             ),
+            None if reach == Reach::DroppedAtHop => "nothing passes this hop".to_owned(),
             None => "what is allowed there, and the address it leaves with, are up to this hop"
                 .to_owned(),
         };
@@ -137,10 +139,13 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
         Reach::DroppedByRoute => ("dropped", "the default route has next hop None"),
         Reach::DroppedAtHop => (
             "dropped",
-            "the next hop cannot be reached from this network",
+            "the next hop cannot be reached or does not forward",
         ),
         Reach::NoMethod if carrier.method == Method::None => ("dropped", carrier.why.as_str()),
-        Reach::NoMethod => ("dropped", "the device has no public address to leave with"),
+        Reach::NoMethod => (
+            "dropped",
+            "the device has no public IPv4 address to leave with",
+        ),
         Reach::Undetermined if carrier.method == Method::Unknown => {
             ("undetermined", carrier.why.as_str())
         }
@@ -341,12 +346,12 @@ fn firewall<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f AzureFirew
     }
 }
 
-/// A route beside the default that may take a host elsewhere. AKS's own guide adds one to the firewall's public address,
-/// where no host is.
-pub(crate) fn diversion<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'f Route> {
-    let diversions = walked.routes.diversions();
-    if diversions.is_empty() {
-        return None;
+/// The routes beside the default that may take a host elsewhere. AKS's own guide adds one to the firewall's public
+/// address, where no host is.
+pub(crate) fn diversions<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Vec<&'f Route> {
+    let mut routes = walked.routes.diversions();
+    if routes.is_empty() {
+        return routes;
     }
     let own = firewall(ctx, walked).map_or_else(AddressSet::empty, |firewall| {
         let ids = firewall.public_ip_ids.iter();
@@ -354,11 +359,12 @@ pub(crate) fn diversion<'f>(ctx: &Context<'f>, walked: &Walked<'f>) -> Option<&'
         let all = own.iter().chain(&firewall.hub_public_ips);
         AddressSet::parse_all(all.map(String::as_str)).unwrap_or_else(|_| AddressSet::empty())
     });
-    diversions.into_iter().find(|route| {
+    routes.retain(|route| {
         let prefix = AddressSet::parse_all([route.address_prefix.as_str()]);
         let to_firewall = prefix.is_ok_and(|set| own.contains_all(&set));
         route.next_hop_type != NextHopType::Internet || !to_firewall
-    })
+    });
+    routes
 }
 
 /// The addresses that a firewall's traffic leaves with: those of a NAT gateway on its subnet, else its own.
@@ -407,7 +413,7 @@ fn cause(walked: &Walked<'_>, reach: Reach, findings: &[Finding]) -> Option<Stri
     let explains = |code: &str| match reach {
         Reach::DroppedByRules => code.starts_with("NSG1"),
         Reach::DroppedByRoute => code == "OUT101",
-        Reach::DroppedAtHop => code == "UDR104",
+        Reach::DroppedAtHop => DEAD_HOPS.contains(&code),
         Reach::NoMethod => matches!(
             code,
             "OUT106" | "OUT112" | "NAT101" | "NAT102" | "UDR101" | "UDR102"

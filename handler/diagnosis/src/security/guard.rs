@@ -115,12 +115,23 @@ impl<'c, 'f> Guard<'c, 'f> {
 
 /// What could not be read about the groups of all pools, each once.
 pub(crate) fn missing(ctx: &Context<'_>) -> Vec<Missing> {
-    let mut all: Vec<Missing> = ctx.subnets.missing().collect();
-    for path in &ctx.paths {
-        all.extend(path.security.missing());
-        all.extend(path.routes.network.as_ref().err().cloned());
-        all.extend(path.routes.table.as_ref().err().cloned());
-    }
+    let groups = ctx.paths.iter().flat_map(|path| path.security.missing());
+    once(ctx.subnets.missing().chain(groups))
+}
+
+/// Networks and route tables that could not be read, each once: what tags `VirtualNetwork` and `Internet` hold rests on
+/// them (R4.13). Nothing else in a security group does.
+pub(crate) fn missing_space(ctx: &Context<'_>) -> Vec<Missing> {
+    let each = ctx.paths.iter().flat_map(|path| {
+        let network = path.routes.network.as_ref().err().cloned();
+        network
+            .into_iter()
+            .chain(path.routes.table.as_ref().err().cloned())
+    });
+    once(each)
+}
+
+fn once(all: impl Iterator<Item = Missing>) -> Vec<Missing> {
     let mut once: Vec<Missing> = Vec::new();
     for missing in all {
         if !once.contains(&missing) {

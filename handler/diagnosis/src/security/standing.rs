@@ -309,6 +309,13 @@ pub(crate) fn named(rule: &RuleName) -> String {
     format!("{}{priority} of network security group {group}", rule.rule)
 }
 
+/// Whether these words of [`open_words`] are about what tag `VirtualNetwork` holds.
+pub(crate) fn about_space(words: &str) -> bool {
+    [Doubt::OnPremisesUnknown, Doubt::VirtualNetworkUnknown]
+        .iter()
+        .any(|doubt| words.ends_with(&doubt.words()))
+}
+
 /// Why open rules are open. Groups that could not be read are noted as missing elsewhere.
 pub(crate) fn open_words<'o>(open: impl IntoIterator<Item = &'o Open<RuleName>>) -> Vec<String> {
     let mut words = Vec::new();

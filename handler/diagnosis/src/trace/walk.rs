@@ -160,8 +160,9 @@ fn ended(guard: &Guard<'_, '_>, decision: &str, why: &str) -> TracedPath {
         resource_id: Some(used.id.clone()),
         decision: used.label(),
         why: format!(
-            "{} send from here",
-            crate::context::pools_label(&pools.iter().map(String::as_str).collect::<Vec<_>>())
+            "{} {} from here",
+            crate::context::pools_label(&pools.iter().map(String::as_str).collect::<Vec<_>>()),
+            if pools.len() == 1 { "sends" } else { "send" },
         ),
     };
     let last = TraceStep {

@@ -136,9 +136,40 @@ impl SecurityRules {
                 doubts,
             });
         }
+        let (by, outcome) = self.public_default(by, outcome, &mut open);
         Part {
             class: part.class,
             decision: Decision::settle(by, outcome, open),
+        }
+    }
+
+    /// Whatever tag `VirtualNetwork` holds, what it does not hold of these addresses `Internet` does, and Azure's own
+    /// rules allow both (R4.3, R4.12): together they let pass what each only may match.
+    fn public_default(
+        &self,
+        by: RuleName,
+        outcome: Outcome,
+        open: &mut Vec<Open<RuleName>>,
+    ) -> (RuleName, Outcome) {
+        let one_of_two = |rule: &Open<RuleName>| {
+            rule.rule.origin == Origin::Default
+                && rule.outcome == Outcome::Allowed
+                && rule.doubts.iter().all(Doubt::is_about_virtual_network)
+        };
+        let last = open.iter().rev().find(|rule| one_of_two(rule));
+        let both = open.iter().filter(|rule| one_of_two(rule)).count() == 2;
+        match last {
+            Some(last)
+                if both
+                    && self.direction == Direction::Outbound
+                    && by.origin == Origin::Default
+                    && outcome == Outcome::Denied =>
+            {
+                let by = last.rule.clone();
+                open.retain(|rule| !one_of_two(rule));
+                (by, Outcome::Allowed)
+            }
+            _ => (by, outcome),
         }
     }
 
