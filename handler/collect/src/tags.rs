@@ -34,14 +34,11 @@ pub(crate) async fn read(
     if named.is_empty() {
         return Datum::not_asked("no rule names a service tag whose addresses decide something");
     }
-    // The region only says whom to ask: the list is the whole cloud's.
-    let region = cluster.location.as_deref().unwrap_or_default();
-    let region: String = region.split_whitespace().collect::<String>().to_lowercase();
-    if region.is_empty() {
+    let Some(region) = cluster.location.as_deref().and_then(region_name) else {
         return Datum::not_asked(
             "the cluster names no region whose service tags could be asked for",
         );
-    }
+    };
     let id = Id::new(format!(
         "/subscriptions/{}/providers/Microsoft.Network/locations/{region}",
         cluster.subscription_id
@@ -60,15 +57,26 @@ pub(crate) async fn read(
     converted(answer, |list| Some(service_tags(list)))
 }
 
-/// Tags whose prefixes were not all readable are left out: they stay unknown.
+/// A region as a path has it; `None` for a blank one. It only says whom to ask: the list is the whole cloud's.
+fn region_name(location: &str) -> Option<String> {
+    let name: String = location.split_whitespace().collect();
+    (!name.is_empty()).then(|| name.to_lowercase())
+}
+
+/// Tags whose prefixes were missing or not all readable are left out: they stay unknown.
 fn service_tags(list: &model::ServiceTags) -> ServiceTagList {
     let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut unknown: BTreeSet<&str> = BTreeSet::new();
     for tag in &list.tags {
-        if let Some(prefixes) = tag.prefixes.whole() {
+        if let Some(prefixes) = &tag.prefixes {
             let all = tags.entry(tag.name.clone()).or_default();
             all.extend_from_slice(prefixes);
+        } else {
+            unknown.insert(&tag.name);
         }
     }
+    // A tag that is listed twice, once without its prefixes, is known in part only.
+    tags.retain(|name, _| !unknown.contains(name.as_str()));
     ServiceTagList {
         cloud: list.cloud.0.clone(),
         change_number: list.change_number.0.clone(),
@@ -84,11 +92,19 @@ mod tests {
     fn r4_18_a_damaged_tag_stays_unknown() {
         let body = br#"{"cloud":"Public","changeNumber":91,"values":[
             {"name":"Sql","properties":{"addressPrefixes":["1.2.3.0/24",null]}},
+            {"name":"EventHub","properties":{"region":"westeurope"}},
+            {"name":"AzureCloud","properties":{"addressPrefixes":["20.0.0.0/8"]}},{"name":"AzureCloud"},
             {"name":"Storage","properties":{"addressPrefixes":["20.60.0.0/16"]}}]}"#;
-        let wanted = ["sql".to_owned(), "storage".to_owned()].into();
+        let wanted = ["sql", "storage", "eventhub", "azurecloud"];
+        let wanted = wanted.map(str::to_owned).into();
         let list = service_tags(&model::ServiceTags::read(body, &wanted).unwrap());
         assert_eq!(list.change_number.as_deref(), Some("91"));
         let names: Vec<&String> = list.tags.keys().collect();
         assert_eq!(names, ["Storage"]);
+    }
+    #[test]
+    fn a_region_is_asked_for_in_the_form_of_paths() {
+        assert_eq!(region_name("West Europe").as_deref(), Some("westeurope"));
+        assert_eq!(region_name(" \t"), None);
     }
 }

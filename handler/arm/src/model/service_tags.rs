@@ -27,14 +27,15 @@ pub struct ServiceTags {
 pub struct ServiceTag {
     /// `name`, e.g. `Storage.WestEurope`.
     pub name: String,
-    /// `properties.addressPrefixes`.
-    pub prefixes: List<String>,
+    /// `properties.addressPrefixes`; `None` when the answer has none for the tag, or not all of them can be read: what it
+    /// holds is then not known, which is something else than nothing.
+    pub prefixes: Option<Vec<String>>,
 }
 
 arm_objects! {
     /// `properties` of a tag.
     TagProperties {
-        address_prefixes: List<String>,
+        address_prefixes: Field<List<String>>,
     }
 }
 
@@ -136,22 +137,23 @@ impl<'de> Visitor<'de> for Tag<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let wanted = |name: &str| self.0.contains(&name.to_ascii_lowercase());
         let mut name: Option<String> = None;
-        let mut properties: Option<TagProperties> = None;
+        let mut properties = TagProperties::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "name" => name = map.next_value::<Field<String>>()?.0,
                 // The name comes first, so that prefixes nobody wants are not even read.
                 "properties" if name.as_deref().is_none_or(wanted) => {
-                    properties = Some(map.next_value::<Part<TagProperties>>()?.0);
+                    properties = map.next_value::<Part<TagProperties>>()?.0;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
+        let prefixes = properties.address_prefixes.0;
         Ok(name.filter(|name| wanted(name)).map(|name| ServiceTag {
             name,
-            prefixes: properties.unwrap_or_default().address_prefixes,
+            prefixes: prefixes.and_then(|list| list.whole().map(<[String]>::to_vec)),
         }))
     }
 }
@@ -178,19 +180,37 @@ mod tests {
         let tags: Vec<_> = list
             .tags
             .iter()
-            .map(|t| (t.name.as_str(), t.prefixes.len()))
+            .map(|t| (t.name.as_str(), t.prefixes.as_ref().map(Vec::len)))
             .collect();
-        assert_eq!(tags, [("Storage.WestEurope", 2), ("Sql", 1)]);
+        assert_eq!(tags, [("Storage.WestEurope", Some(2)), ("Sql", Some(1))]);
     }
 
     #[test]
     fn damage_in_a_tag_stays_with_the_tag() {
         let body = r#"{"values":[{"name":7},{},{"name":"Sql","properties":{"addressPrefixes":[null]}},
-            {"name":"Storage","properties":"?"},{"name":"EventHub","properties":{"addressPrefixes":["::/8"]}}]}"#;
-        let list = read(body, &["sql", "storage", "eventhub"]).unwrap();
-        assert!(list.tags[0].prefixes.is_damaged());
-        assert!(list.tags[1].prefixes.is_empty());
-        assert_eq!(list.tags[2].prefixes.len(), 1);
+            {"name":"EventHub","properties":{"addressPrefixes":["::/8"]}}]}"#;
+        let list = read(body, &["sql", "eventhub"]).unwrap();
+        assert_eq!(list.tags[0].prefixes, None);
+        assert_eq!(list.tags[1].prefixes, Some(vec!["::/8".to_owned()]));
+    }
+
+    #[test]
+    fn r4_18_a_tag_without_prefixes_is_not_known_to_be_empty() {
+        for tag in [
+            r#"{"name":"Sql"}"#,
+            r#"{"name":"Sql","properties":null}"#,
+            r#"{"name":"Sql","properties":"?"}"#,
+            r#"{"name":"Sql","properties":{}}"#,
+            r#"{"name":"Sql","properties":{"addressPrefixes":null}}"#,
+            r#"{"name":"Sql","properties":{"addressPrefixes":"1.2.3.0/24"}}"#,
+        ] {
+            let list = read(&format!(r#"{{"values":[{tag}]}}"#), &["sql"]).unwrap();
+            assert_eq!(list.tags[0].name, "Sql");
+            assert_eq!(list.tags[0].prefixes, None, "{tag}");
+        }
+        let said = r#"{"values":[{"name":"Sql","properties":{"addressPrefixes":[]}}]}"#;
+        let list = read(said, &["sql"]).unwrap();
+        assert_eq!(list.tags[0].prefixes, Some(Vec::new()));
     }
 
     #[test]
