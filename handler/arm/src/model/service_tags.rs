@@ -1,7 +1,6 @@
 //! `Microsoft.Network/locations/serviceTags`: some thousand tags in one answer of several megabytes, of which a report
 //! wants a handful.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -40,20 +39,22 @@ arm_objects! {
 }
 
 impl ServiceTags {
-    /// Takes the `wanted` tags, named in lower case, out of an answer. The others are skipped while reading.
+    /// Takes the `wanted` tags, told by their names in lower case, out of an answer. The others are skipped while reading.
     ///
     /// # Errors
     /// The answer is no JSON, or no list of objects.
-    pub fn read(body: &[u8], wanted: &BTreeSet<String>) -> serde_json::Result<Self> {
+    pub fn read(body: &[u8], wanted: impl Fn(&str) -> bool) -> serde_json::Result<Self> {
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let list = Whole(wanted).deserialize(&mut reader)?;
+        let list = Whole(&wanted).deserialize(&mut reader)?;
         reader.end()?;
         Ok(list)
     }
 }
 
 /// The answer.
-struct Whole<'w>(&'w BTreeSet<String>);
+struct Whole<'w>(Wanted<'w>);
+
+type Wanted<'w> = &'w dyn Fn(&str) -> bool;
 
 impl<'de> DeserializeSeed<'de> for Whole<'_> {
     type Value = ServiceTags;
@@ -90,7 +91,7 @@ impl<'de> Visitor<'de> for Whole<'_> {
 }
 
 /// `values`.
-struct Tags<'w>(&'w BTreeSet<String>);
+struct Tags<'w>(Wanted<'w>);
 
 impl<'de> DeserializeSeed<'de> for Tags<'_> {
     type Value = Vec<ServiceTag>;
@@ -117,7 +118,7 @@ impl<'de> Visitor<'de> for Tags<'_> {
 }
 
 /// One of `values`; nothing for a tag that is not wanted.
-struct Tag<'w>(&'w BTreeSet<String>);
+struct Tag<'w>(Wanted<'w>);
 
 impl<'de> DeserializeSeed<'de> for Tag<'_> {
     type Value = Option<ServiceTag>;
@@ -135,7 +136,7 @@ impl<'de> Visitor<'de> for Tag<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let wanted = |name: &str| self.0.contains(&name.to_ascii_lowercase());
+        let wanted = |name: &str| (self.0)(&name.to_ascii_lowercase());
         let mut name: Option<String> = None;
         let mut properties = TagProperties::default();
         while let Some(key) = map.next_key::<String>()? {
@@ -163,8 +164,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str, wanted: &[&str]) -> serde_json::Result<ServiceTags> {
-        let wanted = wanted.iter().map(|name| (*name).to_owned()).collect();
-        ServiceTags::read(body.as_bytes(), &wanted)
+        ServiceTags::read(body.as_bytes(), |name| wanted.contains(&name))
     }
 
     const LIST: &str = r#"{"name":"Public","cloud":"Public","changeNumber":"91","values":[

@@ -2,12 +2,14 @@
 //! and what becomes of a packet to the internet. What could not be read is carried along as [`Missing`], never replaced.
 
 mod carrier;
+mod hub;
 mod internet;
 mod kubenet;
 mod route;
 mod security;
 
 pub(crate) use carrier::Carrier;
+pub(crate) use hub::HubDefault;
 pub(crate) use internet::{Internet, Reach, translated};
 pub(crate) use kubenet::{PodRoute, in_pod_range, is_pod_route, pod_range_known, pod_route};
 pub(crate) use route::{DefaultRoute, Routes, Via, gateway};
