@@ -140,14 +140,14 @@ async fn of_cluster(
         )
     };
     let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
-    let (group_body, node_ips, own_addresses, machine_nics, scale_set_nics, frontends, mut metrics) =
+    let (node_resource_group, node_ips, own_addresses, _, scale_set_nics, frontends, mut metrics) =
         of_group;
     let (hops, service_tags, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
 
     // All of these have ended by now.
     let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
-    let (tables, nsgs) = futures::join!(tables, nsgs);
+    let (tables, nsgs, machine_nics) = futures::join!(tables, nsgs, machine_nics);
     let named = named
         .iter()
         .chain(&frontends.named)
@@ -165,7 +165,7 @@ async fn of_cluster(
         window: request.window,
         agent_pools: pools.agent_pools.clone(),
         egress_endpoints: Datum::not_asked("read beside the cluster"),
-        node_resource_group: group_body,
+        node_resource_group,
         pool_subnets: pools.networks.pool_subnets.clone(),
         virtual_networks: over(hops.vnets, &pools.networks.vnets),
         subnets: over(hops.subnets, &pools.networks.subnets),
