@@ -205,6 +205,276 @@ async fn a_hub_that_may_not_be_read_is_not_empty() {
     );
 }
 
+/// The owner of the one hop, which has to be an Azure Firewall with a body.
+fn firewall_of(facts: &Facts) -> &Id {
+    let Some(Datum::Known(HopOwner::AzureFirewall(id))) = facts.hops.values().next() else {
+        panic!("{:?}", facts.hops)
+    };
+    assert!(facts.firewalls[id].as_known().is_some());
+    id
+}
+
+/// More peered networks than are read ahead, none of which forwards.
+fn many_peers(text: &str) -> String {
+    let names: Vec<String> = (0..12).map(|n| format!("spoke-{n}")).collect();
+    let list = names.iter().map(|name| format!("\"{name}\", "));
+    let mut all = text.replace(
+        r#"peerings = ["hub"]"#,
+        &format!("peerings = [{}\"hub\"]", list.collect::<String>()),
+    );
+    for (n, name) in names.iter().enumerate() {
+        let network = format!(
+            "\n[networks.{name}]\nprefixes = [\"10.{}.0.0/16\"]\n",
+            100 + n
+        );
+        all.push_str(&network);
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_firewall_behind_one_of_many_peerings_takes_five_waves() {
+    let text = many_peers(&cluster("10.31.0.4", "userDefinedRouting", FIREWALL));
+    let (facts, calls) = read("many", &text).await;
+    assert_frugal(&calls);
+    firewall_of(&facts);
+    assert_eq!(facts.firewall_policies.len(), 2);
+    let mut groups = facts.ip_groups.values();
+    assert!(facts.ip_groups.len() == 1 && groups.all(|group| group.as_known().is_some()));
+    assert!(facts.service_tags.as_known().is_some());
+}
+
+#[tokio::test]
+async fn a_machine_behind_an_unlikely_peering_leaves_its_power_state_open() {
+    // Networks in name order: the hub comes after those that are read ahead.
+    let text = cluster("10.31.1.4", "userDefinedRouting", APPLIANCE).replace("spoke-", "a-");
+    let text = many_peers(&text).replace("spoke-", "a-spoke-");
+    let (facts, calls) = read("far", &text).await;
+    assert_frugal(&calls);
+    let Some(Datum::Known(HopOwner::VirtualMachineNic(nic))) = facts.hops.values().next() else {
+        panic!("{:?}", facts.hops)
+    };
+    assert_eq!(nic.ip_forwarding, Some(false));
+    assert!(
+        matches!(nic.power, Datum::NotAsked { .. }),
+        "{:?}",
+        nic.power
+    );
+}
+
+#[tokio::test]
+async fn an_internal_load_balancer_behind_another_outbound_types_route_takes_five_waves() {
+    let more = format!(
+        "{APPLIANCE}\n[internal_load_balancers.ilb]\nresource_group = \"rg-hub\"\nsubnet = \"hub/nva\"\nprivate_ip = \"10.31.1.10\"\nbackends = [\"nva\"]\n"
+    );
+    for outbound in ["loadBalancer", "none"] {
+        let (facts, calls) = read("ilb-lb", &cluster("10.31.1.10", outbound, &more)).await;
+        assert_frugal(&calls);
+        let Some(Datum::Known(HopOwner::InternalLoadBalancer(lb))) = facts.hops.values().next()
+        else {
+            panic!("{:?}", facts.hops)
+        };
+        assert!(facts.metrics[&lb.id].contains_key("DipAvailability"));
+    }
+}
+
+#[tokio::test]
+async fn a_firewall_that_no_list_holds_takes_five_waves() {
+    // The lists of the subscription are refused; what lies in the groups may be read.
+    let lists = ["azureFirewalls", "firewallPolicies"].map(|kind| {
+        format!("\n[[faults]]\ngroup = \"subscription\"\nends = \"/{kind}\"\ndeny = true\n")
+    });
+    let without_parent = FIREWALL.replace("parent_rules", "# parent_rules");
+    let text = cluster(
+        "10.31.0.4",
+        "userDefinedRouting",
+        &format!("{without_parent}{}", lists.concat()),
+    );
+    let (facts, calls) = read("unlisted", &text).await;
+    assert_frugal(&calls);
+    firewall_of(&facts);
+    let mut groups = facts.rule_collection_groups.values();
+    assert!(groups.all(|group| group.as_known().is_some()));
+    // What its rules name was asked for before it was known.
+    let spokes = facts.ip_groups.values().next().expect("one IP group");
+    assert!(spokes.as_known().is_some(), "{spokes:?}");
+    assert_eq!(facts.ip_groups.len(), 1);
+    assert_eq!(asks_for_tags(&calls), 1);
+    let tags = &facts.service_tags;
+    assert!(
+        matches!(tags, Datum::NotAsked { .. }),
+        "its rules name no tag: {tags:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_parent_policy_that_becomes_known_too_late_is_not_asked_for() {
+    let lists = ["azureFirewalls", "firewallPolicies"].map(|kind| {
+        format!("\n[[faults]]\ngroup = \"subscription\"\nends = \"/{kind}\"\ndeny = true\n")
+    });
+    let text = cluster(
+        "10.31.0.4",
+        "userDefinedRouting",
+        &format!("{FIREWALL}{}", lists.concat()),
+    );
+    let (facts, calls) = read("orphan", &text).await;
+    assert_frugal(&calls);
+    firewall_of(&facts);
+    let parent = |id: &Id| id.name().ends_with("-parent");
+    let groups = &facts.rule_collection_groups;
+    let (_, groups) = groups
+        .iter()
+        .find(|(id, _)| parent(id))
+        .expect("the parent");
+    assert!(matches!(groups, Datum::NotAsked { .. }), "{groups:?}");
+}
+
+#[tokio::test]
+async fn a_policy_that_no_list_holds_is_read_with_its_parent_in_five_waves() {
+    let list =
+        "\n[[faults]]\ngroup = \"subscription\"\nends = \"/firewallPolicies\"\ndeny = true\n";
+    let text = cluster(
+        "10.31.0.4",
+        "userDefinedRouting",
+        &format!("{FIREWALL}{list}"),
+    );
+    let (facts, calls) = read("policies", &text).await;
+    assert_frugal(&calls);
+    assert_eq!(facts.firewall_policies.len(), 2);
+    let groups = facts.rule_collection_groups.values();
+    assert!(groups.into_iter().all(|group| group.as_known().is_some()));
+    let mut groups = facts.ip_groups.values();
+    assert!(facts.ip_groups.len() == 1 && groups.all(|group| group.as_known().is_some()));
+    // The parent's rule names AzureCloud.
+    let list = facts.service_tags.as_known().expect("the list");
+    assert!(list.tags.contains_key("AzureCloud") && !list.tags.contains_key("Sql.WestEurope"));
+}
+
+#[tokio::test]
+async fn a_parent_that_no_list_holds_is_asked_for_beside_its_child() {
+    let hidden = FIREWALL.replace("[firewalls.fw]\n", "[firewalls.fw]\ntier = \"Premium\"\n");
+    let fault = "\n[[faults]]\ngroup = \"rg-fw\"\npath = \"/fw-policy-parent\"\nstatus = 403\n";
+    let text = cluster(
+        "10.31.0.4",
+        "userDefinedRouting",
+        &format!("{hidden}{fault}"),
+    );
+    let (facts, calls) = read("parent", &text).await;
+    assert_frugal(&calls);
+    let groups = facts.rule_collection_groups.values();
+    let open = groups.filter(|group| group.as_known().is_none()).count();
+    assert_eq!(open, 1);
+}
+
+/// A cluster of outbound type loadBalancer in a network that a hub with routing intent gives its default route.
+const HUB: &str = include_str!("../scenarios/hub-default-route-lb.toml");
+
+#[tokio::test]
+async fn r3_14_a_hubs_default_route_and_its_firewalls_rules_take_five_waves() {
+    let (facts, calls) = read("intent", HUB).await;
+    assert_frugal(&calls);
+    let routing = facts.hub_routing.values().next().expect("one hub");
+    let routing = routing.as_known().expect("its routing");
+    assert_eq!(routing.internet_security, Some(true));
+    assert_eq!(routing.internet.as_ref(), Some(firewall_of(&facts)));
+    let groups = facts.rule_collection_groups.values();
+    assert!(groups.into_iter().all(|group| group.as_known().is_some()));
+    // The hub's network belongs to Azure: nobody can be given rights on it.
+    assert!(
+        !calls.iter().any(|call| call.path.contains("/HV_")),
+        "{calls:#?}"
+    );
+    assert!(
+        !calls.iter().any(|call| call.status == Some(404)),
+        "{calls:#?}"
+    );
+}
+
+#[tokio::test]
+async fn r3_14_a_route_table_that_takes_no_learned_routes_asks_no_hub() {
+    let text = HUB.replace(
+        r#"prefix = "10.76.0.0/22" }"#,
+        r#"prefix = "10.76.0.0/22", route_table = "rt" }"#,
+    );
+    let text = format!("{text}\n[route_tables.rt]\ndisable_bgp = true\n");
+    let (facts, calls) = read("closed", &text).await;
+    assert_frugal(&calls);
+    assert!(facts.hub_routing.is_empty());
+    assert!(!calls.iter().any(|call| call.path.contains("routingIntent")));
+}
+
+#[tokio::test]
+async fn machines_without_a_scale_set_cost_one_list_and_no_wave() {
+    let text = include_str!("../scenarios/machines-pool-nic-nsg.toml");
+    let (facts, calls) = read("machines", text).await;
+    assert_frugal(&calls);
+    assert_eq!(waves(&calls), 3, "{calls:#?}");
+    let nics = facts.machine_nics.as_known().expect("the list");
+    assert_eq!(nics.len(), 3);
+    assert!(
+        nics.iter()
+            .all(|nic| nic.pool_name.as_deref() == Some("machines"))
+    );
+    let lists = calls.iter();
+    let lists = lists.filter(|call| call.path.ends_with("Microsoft.Network/networkInterfaces"));
+    assert_eq!(lists.count(), 1);
+    let plain = text.replace("type = \"VirtualMachines\"\n", "");
+    let (facts, _) = read("sets", &plain).await;
+    assert!(matches!(facts.machine_nics, Datum::NotAsked { .. }));
+}
+
+#[tokio::test]
+async fn a_full_route_table_and_a_policy_of_five_thousand_rules_are_evaluated_whole() {
+    let routes: Vec<String> = (0..399)
+        .map(|n| {
+            let (high, low) = (n / 256, n % 256);
+            format!(
+                r#"{{ name = "r{n}", to = "10.{}.{low}.0/24", via = "VnetLocal" }}, "#,
+                200 + high
+            )
+        })
+        .collect();
+    let rules: Vec<String> = (0..5_000)
+        .map(|n| format!(r#"{{ name = "r{n}", fqdns = ["host{n}.example.com"] }}, "#))
+        .collect();
+    let full = cluster("10.31.0.4", "userDefinedRouting", FIREWALL);
+    let full = full.replace("routes = [", &format!("routes = [{}", routes.concat()));
+    let full = full.replace(
+        "rules = [{ name = \"aks\"",
+        &format!("rules = [{}{{ name = \"aks\"", rules.concat()),
+    );
+    let (facts, calls) = read("full", &full).await;
+    assert_frugal(&calls);
+    let table = facts.route_tables.values().next().expect("one table");
+    assert_eq!(table.as_known().expect("its body").routes.len(), 400);
+    let groups = facts.rule_collection_groups.values();
+    let groups = groups.filter_map(Datum::as_known).flatten();
+    let rules = groups.flat_map(|group| &group.collections);
+    assert_eq!(
+        rules.map(|it| it.rules.application.len()).sum::<usize>(),
+        5_001
+    );
+    let report = egress_diagnosis::diagnose(&facts);
+    let codes: Vec<&str> = report.findings.iter().map(|f| f.code.as_str()).collect();
+    assert!(
+        !codes.contains(&"FWL108"),
+        "the last rule admits what AKS needs: {codes:?}"
+    );
+
+    // Without the last rule nothing of what AKS needs is let through.
+    let without = full.replace(
+        "tags = [\"AzureKubernetesService\"]",
+        "fqdns = [\"x.example\"]",
+    );
+    let (facts, _) = read("full-without", &without).await;
+    let report = egress_diagnosis::diagnose(&facts);
+    assert!(
+        report.findings.iter().any(|f| f.code == "FWL108"),
+        "{:?}",
+        report.verdict
+    );
+}
+
 #[tokio::test]
 async fn a_firewall_hidden_from_the_lists_is_asked_for_by_its_name() {
     let more = format!("{FIREWALL}\n[[faults]]\ngroup = \"rg-fw\"\ndeny = true\n");

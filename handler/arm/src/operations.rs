@@ -111,6 +111,12 @@ table! {
     /// The Azure Firewalls of a subscription.
     AZURE_FIREWALLS_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/azureFirewalls",
         "Microsoft.Network/azureFirewalls/read";
+    /// The virtual hubs of a subscription.
+    VIRTUAL_HUBS_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/virtualHubs",
+        "Microsoft.Network/virtualHubs/read";
+    /// Where a virtual hub sends internet and private traffic.
+    ROUTING_INTENT_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualHubs"), "/routingIntent",
+        "Microsoft.Network/virtualHubs/routingIntent/read";
     /// The virtual networks that are connected to a virtual hub.
     HUB_CONNECTIONS_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualHubs"), "/hubVirtualNetworkConnections",
         "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections/read";
@@ -123,11 +129,17 @@ table! {
     /// The rule collection groups of a firewall policy, its parents' left out.
     RULE_COLLECTION_GROUPS_LIST: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/firewallPolicies"), "/ruleCollectionGroups",
         "Microsoft.Network/firewallPolicies/ruleCollectionGroups/read";
+    /// The IP groups of a subscription.
+    IP_GROUPS_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/ipGroups",
+        "Microsoft.Network/ipGroups/read";
     /// An IP group.
     IP_GROUP_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/ipGroups"), "",
         "Microsoft.Network/ipGroups/read";
     /// A network interface of a virtual machine.
     NETWORK_INTERFACE_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/networkInterfaces"), "",
+        "Microsoft.Network/networkInterfaces/read";
+    /// The network interfaces of a resource group's virtual machines.
+    NETWORK_INTERFACES_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/networkInterfaces",
         "Microsoft.Network/networkInterfaces/read";
     /// What a virtual machine is doing, its power state among it.
     VIRTUAL_MACHINE_INSTANCE_VIEW_GET: Get "Microsoft.Compute" COMPUTE, Some("Microsoft.Compute/virtualMachines"), "/instanceView",

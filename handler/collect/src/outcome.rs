@@ -181,6 +181,11 @@ impl<T: Clone> Listing<T> {
         }
     }
 
+    /// What the list says about everything that it does not hold.
+    pub(crate) fn rest<U>(&self) -> Datum<U> {
+        unknown(&self.rest)
+    }
+
     /// What the list says about `id`.
     pub(crate) fn of(&self, id: &Id) -> Datum<T> {
         match self.items.get(id) {

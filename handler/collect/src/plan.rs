@@ -3,11 +3,12 @@
 //! | wave | needs | reads |
 //! |---|---|---|
 //! | 1 | the request | the cluster; the endpoints it requires |
-//! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups |
+//! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups; the node resource group's NICs where a pool has no scale set |
 //! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
 //!
 //! Where a default route leads to an appliance, its owner is looked for as described in `hops`, from wave 3 on: where a
-//! pool's subnet has a route table, or the outbound type is `userDefinedRouting`.
+//! pool's subnet has a route table, or the outbound type is `userDefinedRouting`, or a pool's network is connected to a
+//! virtual hub.
 //!
 //! Service tags are read in the wave after the rules that name one whose addresses decide something: wave 4, or 5 with a
 //! firewall's rules.
@@ -21,8 +22,8 @@ use std::sync::Arc;
 
 use egress_arm::{ArmError, model, operations};
 use egress_diagnosis::facts::{
-    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, NatGateway, Nsg,
-    OutboundType, PublicIp, ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
+    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, MachineNic, NatGateway,
+    Nsg, OutboundType, PublicIp, ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
     ServiceTagList,
 };
 use futures::future::{BoxFuture, Shared, join_all};
@@ -32,12 +33,12 @@ use tokio::sync::oneshot;
 use crate::Request;
 use crate::addresses::{self, Addresses};
 use crate::convert;
-use crate::hops::{self, Hops};
+use crate::hops::{self, Hops, Search};
 use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
 use crate::networks::{self, Networks};
-use crate::outcome::{Listing, converted, converted_list};
+use crate::outcome::{Listing, converted, converted_list, unknown};
 use crate::reader::Reader;
-use crate::tags;
+use crate::tags::{self, Announced, Wanted};
 
 const NO_NODE_GROUP: &str = "the cluster names no node resource group";
 
@@ -95,13 +96,19 @@ async fn of_cluster(
         .collect();
 
     // Needs the cluster.
-    let pools = once(pool_networks(reader, &cluster, &answer.properties, group));
+    let agent_pools = once(agent_pools(reader, &cluster, &answer.properties));
+    let pools = once(pool_networks(agent_pools.clone(), &cluster, group));
+    let machine_nics = once(machine_nics(agent_pools, group));
     let scale_sets = once(scale_sets(reader, group));
     let load_balancer = once(load_balancer(reader, group));
     let node_ips = once(node_group_ips(reader, group));
     let own_addresses = once(addresses::by_id(reader, named_elsewhere));
     let tables = once(route_tables(pools.clone()));
-    let nsgs = once(nsgs(pools.clone(), scale_sets.clone()));
+    let nsgs = once(nsgs(
+        pools.clone(),
+        scale_sets.clone(),
+        machine_nics.clone(),
+    ));
     let (announce, firewall_tags) = oneshot::channel();
 
     // Needs one of these, each as soon as it is there.
@@ -112,6 +119,7 @@ async fn of_cluster(
             // Asked for here: nothing else in this wave waits for them, and a read starts when it is first waited for.
             node_ips.clone(),
             own_addresses.clone(),
+            machine_nics.clone(),
             scale_set_nics(next, scale_sets.clone()),
             frontend_addresses(next, load_balancer.clone(), group, &named),
             metrics_of_load_balancer(next, &cluster, load_balancer.clone()),
@@ -132,15 +140,14 @@ async fn of_cluster(
         )
     };
     let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
-    let (node_resource_group, node_ips, own_addresses, scale_set_nics, frontends, mut metrics) =
+    let (node_resource_group, node_ips, own_addresses, _, scale_set_nics, frontends, mut metrics) =
         of_group;
     let (hops, service_tags, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
 
     // All of these have ended by now.
     let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
-    let tables = tables.await;
-    let nsgs = nsgs.await;
+    let (tables, nsgs, machine_nics) = futures::join!(tables, nsgs, machine_nics);
     let named = named
         .iter()
         .chain(&frontends.named)
@@ -152,13 +159,6 @@ async fn of_cluster(
     addresses.extend(gateways.elsewhere);
     addresses.extend(hops.addresses);
     metrics.extend(hops.metrics);
-    // What was read for a pool stands.
-    let mut virtual_networks = hops.vnets;
-    virtual_networks.extend(pools.networks.vnets.clone());
-    let mut subnets = hops.subnets;
-    subnets.extend(pools.networks.subnets.clone());
-    let mut nat_gateways = hops.nat_gateways;
-    nat_gateways.extend(gateways.by_id);
 
     Facts {
         asked_at: request.asked_at,
@@ -167,26 +167,81 @@ async fn of_cluster(
         egress_endpoints: Datum::not_asked("read beside the cluster"),
         node_resource_group,
         pool_subnets: pools.networks.pool_subnets.clone(),
-        virtual_networks,
-        subnets,
+        virtual_networks: over(hops.vnets, &pools.networks.vnets),
+        subnets: over(hops.subnets, &pools.networks.subnets),
         route_tables: (*tables).clone(),
         nsgs: (*nsgs).clone(),
-        nat_gateways,
+        nat_gateways: over(hops.nat_gateways, &gateways.by_id),
         public_ips: addresses.ips,
         public_ip_prefixes: addresses.prefixes,
         load_balancer: (*load_balancer).clone(),
         scale_sets: (*scale_sets).clone(),
         scale_set_nics,
+        machine_nics: (*machine_nics).clone(),
+        hub_routing: hops.hub_routing,
         metrics,
         firewalls: hops.firewalls,
         firewall_policies: hops.policies,
         rule_collection_groups: hops.groups,
         ip_groups: hops.ip_groups,
         hops: hops.owners,
-        service_tags,
+        service_tags: tags::reduced(service_tags, &cluster, &nsgs, &tables, hops.tags),
         features: reader.features(),
         cluster,
     }
+}
+
+/// What was read for hops, and over it what was read for the pools.
+fn over<T: Clone>(
+    hops: BTreeMap<Id, Datum<T>>,
+    pools: &BTreeMap<Id, Datum<T>>,
+) -> BTreeMap<Id, Datum<T>> {
+    let mut all = hops;
+    all.extend(pools.clone());
+    all
+}
+
+/// The pools, and the reader for what they name.
+struct Pools<'a> {
+    agent_pools: Datum<Vec<AgentPool>>,
+    next: Reader<'a>,
+}
+
+async fn agent_pools<'a>(
+    reader: Reader<'a>,
+    cluster: &Cluster,
+    properties: &model::ManagedClusterProperties,
+) -> Pools<'a> {
+    let of_body = convert::agent_pool_profiles(&properties.agent_pool_profiles)
+        .filter(|pools| !pools.is_empty());
+    match of_body {
+        Some(pools) => Pools {
+            agent_pools: Datum::Known(pools),
+            next: reader,
+        },
+        None => Pools {
+            agent_pools: listed_agent_pools(reader, cluster).await,
+            next: reader.next_wave(),
+        },
+    }
+}
+
+/// The NICs of the node resource group, where a pool's nodes are machines without a scale set.
+async fn machine_nics(pools: Once<'_, Pools<'_>>, group: Option<&Id>) -> Datum<Vec<MachineNic>> {
+    let pools = pools.await;
+    let bodies = match &pools.agent_pools {
+        Datum::Known(bodies) => bodies,
+        other => return unknown(other),
+    };
+    if !bodies.iter().any(AgentPool::is_machines) {
+        return Datum::not_asked("no pool is of type VirtualMachines");
+    }
+    let Some(group) = group else {
+        return Datum::not_asked(NO_NODE_GROUP);
+    };
+    let operation = &operations::NETWORK_INTERFACES_LIST;
+    let answer = pools.next.list(operation, group).await;
+    converted_list(answer, convert::machine_nic)
 }
 
 /// The pools, their networks, and the reader for what hangs on them.
@@ -197,20 +252,12 @@ struct PoolNetworks<'a> {
 }
 
 async fn pool_networks<'a>(
-    reader: Reader<'a>,
+    pools: Once<'a, Pools<'a>>,
     cluster: &Cluster,
-    properties: &model::ManagedClusterProperties,
     group: Option<&Id>,
 ) -> PoolNetworks<'a> {
-    let of_body = convert::agent_pool_profiles(&properties.agent_pool_profiles)
-        .filter(|pools| !pools.is_empty());
-    let (agent_pools, reader) = match of_body {
-        Some(pools) => (Datum::Known(pools), reader),
-        None => (
-            listed_agent_pools(reader, cluster).await,
-            reader.next_wave(),
-        ),
-    };
+    let pools = pools.await;
+    let (agent_pools, reader) = (pools.agent_pools.clone(), pools.next);
     let networks = match &agent_pools {
         Datum::Known(pools) => {
             let api_server = cluster.api_server.subnet_id.as_ref();
@@ -341,12 +388,12 @@ async fn route_tables(pools: Once<'_, PoolNetworks<'_>>) -> BTreeMap<Id, Datum<R
 }
 
 /// The owners of the addresses that default routes lead to.
-async fn hops(
+async fn hops<'a>(
     cluster: &Cluster,
-    pools: Once<'_, PoolNetworks<'_>>,
+    pools: Once<'a, PoolNetworks<'a>>,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
     group: Option<&Id>,
-    announce: oneshot::Sender<BTreeSet<String>>,
+    announce: oneshot::Sender<Announced<'a>>,
 ) -> Hops {
     let pools = pools.await;
     let outbound = cluster
@@ -354,17 +401,13 @@ async fn hops(
         .as_ref()
         .and_then(|n| n.outbound_type.as_ref());
     let attached = pools.networks.attached(|subnet| &subnet.route_table_id);
-    let expected = outbound == Some(&OutboundType::UserDefinedRouting) || !attached.is_empty();
-    hops::read(
-        pools.next,
+    let search = Search {
         cluster,
-        &pools.networks,
-        tables,
-        expected,
-        group,
-        announce,
-    )
-    .await
+        networks: &pools.networks,
+        expected: outbound == Some(&OutboundType::UserDefinedRouting) || !attached.is_empty(),
+        node_group: group,
+    };
+    hops::read(pools.next, search, tables, announce).await
 }
 
 /// The service tags that security groups, route tables and the rules of firewalls name.
@@ -373,35 +416,52 @@ async fn service_tags(
     pools: Once<'_, PoolNetworks<'_>>,
     nsgs: Once<'_, BTreeMap<Id, Datum<Nsg>>>,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
-    firewall_tags: oneshot::Receiver<BTreeSet<String>>,
+    of_firewalls: oneshot::Receiver<Announced<'_>>,
 ) -> Datum<ServiceTagList> {
-    let (pools, nsgs, tables, of_firewalls) = futures::join!(pools, nsgs, tables, firewall_tags);
-    let mut reader = pools.next.next_wave();
+    let (pools, nsgs, tables, of_firewalls) = futures::join!(pools, nsgs, tables, of_firewalls);
     let mut named = tags::named(&nsgs, &tables);
-    // No announcement: no firewall was found whose rules could name one.
-    if let Ok(tags) = of_firewalls {
-        named.extend(tags);
-        reader = reader.next_wave();
-    }
-    tags::read(reader, cluster, named).await
+    // No announcement: no firewall was looked for whose rules could name one.
+    let (reader, wanted) = match of_firewalls {
+        Ok(Announced {
+            reader,
+            wanted: Wanted::Everything,
+        }) => (reader, Wanted::Everything),
+        Ok(Announced {
+            reader,
+            wanted: Wanted::Named(more),
+        }) if !more.is_empty() => {
+            named.extend(more);
+            (reader, Wanted::Named(named))
+        }
+        _ => (pools.next.next_wave(), Wanted::Named(named)),
+    };
+    tags::read(reader, cluster, wanted).await
 }
 
-/// The groups of the subnets, and those that only the scale sets' models name.
+/// The groups of the subnets, and those that only the scale sets' models or the machines' NICs name.
 async fn nsgs(
     pools: Once<'_, PoolNetworks<'_>>,
     sets: Once<'_, Datum<Vec<ScaleSet>>>,
+    machines: Once<'_, Datum<Vec<MachineNic>>>,
 ) -> BTreeMap<Id, Datum<Nsg>> {
     let pools = pools.await;
     let of_subnets = pools.networks.attached(|subnet| &subnet.nsg_id);
-    let of_models = async {
-        let sets = sets.await;
-        let models = sets.as_known().into_iter().flatten();
-        let named: BTreeSet<Id> = models.flat_map(|set| &set.nsg_ids).cloned().collect();
+    let of_nics = async {
+        let (sets, machines) = futures::join!(sets, machines);
+        let sets = sets.as_known().into_iter().flatten();
+        let machines = machines.as_known().into_iter().flatten();
+        // Other machines of the group are none of the cluster's.
+        let machines = machines.filter(|nic| nic.pool_name.is_some());
+        let named: BTreeSet<Id> = sets
+            .flat_map(|set| &set.nsg_ids)
+            .chain(machines.filter_map(|nic| nic.nsg_id.as_ref()))
+            .cloned()
+            .collect();
         read_nsgs(pools.next, &named - &of_subnets).await
     };
     let of_subnets = read_nsgs(pools.next, of_subnets.clone());
-    let (mut all, of_models) = futures::join!(of_subnets, of_models);
-    all.extend(of_models);
+    let (mut all, of_nics) = futures::join!(of_subnets, of_nics);
+    all.extend(of_nics);
     all
 }
 

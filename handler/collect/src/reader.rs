@@ -43,6 +43,7 @@ impl<'a> Shared<'a> {
         Reader {
             shared: self,
             wave: 1,
+            last: usize::MAX,
         }
     }
 }
@@ -55,13 +56,28 @@ const USUAL_WAVES: usize = 3;
 pub(crate) struct Reader<'a> {
     shared: &'a Shared<'a>,
     wave: usize,
+    /// The last wave that may ask anything.
+    last: usize,
 }
+
+/// Why a reader beyond its last wave asks nothing.
+const TOO_LATE: &str =
+    "it became known too late: reading it would take one more round trip than the plan allows";
 
 impl Reader<'_> {
     /// The reader for what depends on this wave's answers.
     pub(crate) fn next_wave(self) -> Self {
         Self {
             wave: self.wave + 1,
+            ..self
+        }
+    }
+
+    /// This reader, of whose followers the one `further` waves on is the last that asks anything. What later ones are asked
+    /// for is *not asked*, with that reason.
+    pub(crate) fn until(self, further: usize) -> Self {
+        Self {
+            last: self.wave + further,
             ..self
         }
     }
@@ -146,6 +162,9 @@ impl Reader<'_> {
         asked: &ResourceId,
         call: impl Future<Output = Result<T, ArmError>>,
     ) -> Datum<T> {
+        if self.wave > self.last {
+            return Datum::not_asked(TOO_LATE);
+        }
         let deadline = self.shared.request.deadline;
         if Instant::now() >= deadline {
             return timed_out();

@@ -188,6 +188,8 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
                 .collect(),
         ),
         scale_set_nics: BTreeMap::new(),
+        machine_nics: Datum::not_asked("no pool is of type VirtualMachines"),
+        hub_routing: BTreeMap::new(),
         metrics: BTreeMap::new(),
         firewalls: BTreeMap::new(),
         firewall_policies: BTreeMap::new(),
@@ -414,6 +416,32 @@ pub fn node_nics(facts: &mut Facts, pool: &str, instances: &[(&str, &str)]) {
     };
     let nics = instances.iter().map(nic).collect();
     facts.scale_set_nics.insert(set.clone(), Datum::Known(nics));
+}
+
+/// Makes a pool one of type `VirtualMachines`, without a scale set, whose machines have these addresses and NIC groups.
+pub fn machine_pool(facts: &mut Facts, pool: &str, machines: &[(&str, Option<Id>)]) {
+    let body = known(&mut facts.agent_pools);
+    let body = body.iter_mut().find(|body| body.name == pool);
+    body.expect("the pool is one of the cluster's").pool_type = Some("VirtualMachines".to_owned());
+    known(&mut facts.scale_sets).retain(|set| set.pool_name.as_deref() != Some(pool));
+    let nic = |(index, (address, nsg)): (usize, &(&str, Option<Id>))| {
+        let machine = format!("aks-{pool}-12345678-vms{index}");
+        MachineNic {
+            id: id(
+                NODE_GROUP,
+                &format!("Microsoft.Network/networkInterfaces/{machine}-nic"),
+            ),
+            machine_id: Some(id(
+                NODE_GROUP,
+                &format!("Microsoft.Compute/virtualMachines/{machine}"),
+            )),
+            pool_name: Some(pool.to_owned()),
+            private_ips: vec![(*address).to_owned()],
+            subnet_ids: Vec::new(),
+            nsg_id: nsg.clone(),
+        }
+    };
+    facts.machine_nics = Datum::Known(machines.iter().enumerate().map(nic).collect());
 }
 
 /// Type userDefinedRouting with a default route to a firewall.
@@ -727,6 +755,58 @@ pub fn with_gateway(facts: &mut Facts) {
     vnet_mut(facts).subnet_ids.push(subnet_id("GatewaySubnet"));
 }
 
+/// Connects the network to virtual hub `hub`, whose routing intent sends internet traffic to the hub's Azure Firewall.
+pub fn with_hub(facts: &mut Facts) {
+    let hub = id("rg-hub", "Microsoft.Network/virtualHubs/hub");
+    let firewall = id("rg-hub", "Microsoft.Network/azureFirewalls/fw-hub");
+    vnet_mut(facts).peerings.push(Peering {
+        name: "RemoteVnetToHubPeering_1".to_owned(),
+        state: Some("Connected".to_owned()),
+        remote: Some(id("RG_hub_1", "Microsoft.Network/virtualNetworks/HV_hub_1")),
+        remote_address_prefixes: vec!["10.9.0.0/23".to_owned()],
+        allow_forwarded_traffic: Some(true),
+        allow_gateway_transit: Some(false),
+        use_remote_gateways: Some(true),
+    });
+    let routing = HubRouting {
+        hub: hub.clone(),
+        internet_security: Some(true),
+        internet: Some(firewall.clone()),
+    };
+    facts.hub_routing.insert(vnet_id(), Datum::Known(routing));
+    let body = AzureFirewall {
+        id: firewall.clone(),
+        sku: Some("AZFW_Hub".to_owned()),
+        tier: Some("Standard".to_owned()),
+        provisioning_state: Some("Succeeded".to_owned()),
+        private_ips: vec!["10.9.0.4".to_owned()],
+        public_ip_ids: Vec::new(),
+        hub_public_ips: vec!["20.9.9.9".to_owned()],
+        subnet_id: None,
+        virtual_hub_id: Some(hub),
+        policy_id: None,
+        classic_collections: Vec::new(),
+        threat_intel: None,
+        private_ranges: Vec::new(),
+        dns_proxy: None,
+    };
+    facts.firewalls.insert(firewall.clone(), Datum::Known(body));
+    let owner = Datum::Known(HopOwner::AzureFirewall(firewall));
+    facts
+        .hops
+        .insert(std::net::Ipv4Addr::new(10, 9, 0, 4).into(), owner);
+}
+
+/// What the hub does with the network's internet traffic.
+pub fn hub_routing(facts: &mut Facts) -> &mut HubRouting {
+    known(
+        facts
+            .hub_routing
+            .get_mut(&vnet_id())
+            .expect("the network is connected to a hub"),
+    )
+}
+
 /// The virtual network.
 pub fn vnet_mut(facts: &mut Facts) -> &mut VirtualNetwork {
     known(
@@ -985,7 +1065,8 @@ pub fn security_rule(
     }
 }
 
-fn nsg(facts: &mut Facts, name: &str, rules: Vec<SecurityRule>, aks_managed: bool) -> Id {
+/// Adds a group; its id.
+pub fn nsg(facts: &mut Facts, name: &str, rules: Vec<SecurityRule>, aks_managed: bool) -> Id {
     let body = Nsg {
         id: nsg_id(name),
         rules,

@@ -193,6 +193,8 @@ pub(crate) struct Pool {
     pub(crate) node_public_ip: bool,
     /// Name under `[public_ip_prefixes]` that the nodes' addresses come from.
     pub(crate) node_public_ip_prefix: Option<String>,
+    /// Name under `[nsgs]`, on the nodes' interfaces in place of the one that AKS makes.
+    pub(crate) nsg: Option<String>,
     /// `scaleSetPriority`, e.g. `Spot`.
     pub(crate) priority: Option<String>,
     /// Default: `System` for a pool called `system`, else `User`.
@@ -221,6 +223,7 @@ impl Default for Pool {
             pod_ip_allocation: None,
             node_public_ip: false,
             node_public_ip_prefix: None,
+            nsg: None,
             priority: None,
             mode: None,
             os: "Linux".into(),
@@ -462,6 +465,12 @@ pub(crate) struct VirtualHub {
     /// Names under `[networks]` that are connected to it: each has a peering with the hub's network.
     #[serde(default)]
     pub(crate) networks: Vec<String>,
+    /// Whether its routing intent sends internet and private traffic to its firewall.
+    #[serde(default)]
+    pub(crate) routing_intent: bool,
+    /// `enableInternetSecurity` of its connections: whether the networks take a default route from it.
+    #[serde(default = "yes")]
+    pub(crate) internet_security: bool,
 }
 
 /// `[firewalls.<name>]`: an Azure Firewall in the subnet `AzureFirewallSubnet` of `network` or in a virtual hub, with a

@@ -203,6 +203,32 @@ arm_objects! {
         power_state: Part<PowerState>,
         provisioning_state: Field<String>,
         status: Part<Status>,
+        virtual_machines_profile: Part<VirtualMachinesProfile>,
+        virtual_machine_nodes_status: Field<List<VirtualMachineNodes>>,
+    }
+
+    /// `virtualMachinesProfile` of a pool of type `VirtualMachines`.
+    VirtualMachinesProfile {
+        scale: Part<VirtualMachinesScale>,
+    }
+
+    /// `virtualMachinesProfile.scale`: how many machines the pool should have, by hand or by the autoscaler.
+    VirtualMachinesScale {
+        manual: Field<List<VirtualMachineNodes>>,
+        autoscale: Field<VirtualMachinesAutoscale>,
+    }
+
+    /// Machines of one size.
+    VirtualMachineNodes {
+        size: Field<String>,
+        count: Field<u32>,
+    }
+
+    /// `virtualMachinesProfile.scale.autoscale`.
+    VirtualMachinesAutoscale {
+        size: Field<String>,
+        min_count: Field<u32>,
+        max_count: Field<u32>,
     }
 
     /// `upgradeSettings`.

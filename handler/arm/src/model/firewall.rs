@@ -22,6 +22,10 @@ pub type FirewallPolicy = Resource<FirewallPolicyProperties>;
 pub type RuleCollectionGroup = Resource<RuleCollectionGroupProperties>;
 /// A virtual network's connection to a virtual hub.
 pub type HubConnection = Resource<HubConnectionProperties>;
+/// A virtual hub.
+pub type VirtualHub = Resource<VirtualHubProperties>;
+/// Where a virtual hub sends internet and private traffic.
+pub type RoutingIntent = Resource<RoutingIntentProperties>;
 /// An IP group.
 pub type IpGroup = Resource<IpGroupProperties>;
 
@@ -153,6 +157,25 @@ arm_objects! {
     /// `properties` of a virtual network's connection to a virtual hub.
     HubConnectionProperties {
         remote_virtual_network: Part<Reference>,
+        enable_internet_security: Field<bool>,
+    }
+
+    /// `properties` of a virtual hub.
+    VirtualHubProperties {
+        address_prefix: Field<String>,
+        azure_firewall: Part<Reference>,
+    }
+
+    /// `properties` of a hub's routing intent.
+    RoutingIntentProperties {
+        routing_policies: List<RoutingPolicy>,
+    }
+
+    /// A routing policy: destinations are `Internet` and `PrivateTraffic`, the next hop is a resource's id.
+    RoutingPolicy {
+        name: Field<String>,
+        destinations: List<String>,
+        next_hop: Field<String>,
     }
 
     /// `properties` of an IP group.

@@ -21,7 +21,8 @@ pub use cluster::{
     HttpProxyConfig, LoadBalancerProfile, ManagedCluster, ManagedClusterProperties,
     ManagedOutboundIps, MetricsProfile, MonitorProfile, NatGatewayProfile, NetworkProfile,
     OutboundIpPrefixes, OutboundIps, PowerState, SecurityProfile, ServiceMeshProfile, Status,
-    UpgradeSettings, WorkloadAutoScalerProfile,
+    UpgradeSettings, VirtualMachineNodes, VirtualMachinesAutoscale, VirtualMachinesProfile,
+    VirtualMachinesScale, WorkloadAutoScalerProfile,
 };
 pub use compute::{
     InstanceStatus, InstanceView, NetworkInterface, NetworkInterfaceProperties, NicConfiguration,
@@ -34,8 +35,9 @@ pub use firewall::{
     CollectionAction, DnsSettings, FirewallIpConfiguration, FirewallIpConfigurationProperties,
     FirewallPolicy, FirewallPolicyProperties, FirewallRule, HubConnection, HubConnectionProperties,
     HubIpAddresses, HubPublicIp, HubPublicIps, IpGroup, IpGroupProperties, PolicySnat,
-    RuleCollection, RuleCollectionGroup, RuleCollectionGroupProperties, RuleProtocol,
-    ThreatIntelWhitelist, TransportSecurity,
+    RoutingIntent, RoutingIntentProperties, RoutingPolicy, RuleCollection, RuleCollectionGroup,
+    RuleCollectionGroupProperties, RuleProtocol, ThreatIntelWhitelist, TransportSecurity,
+    VirtualHub, VirtualHubProperties,
 };
 pub use load_balancer::{
     BackendPool, BackendPoolProperties, FrontendIpConfiguration, FrontendProperties, LoadBalancer,

@@ -1,7 +1,6 @@
 //! `Microsoft.Network/locations/serviceTags`: some thousand tags in one answer of several megabytes, of which a report
 //! wants a handful.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -27,32 +26,35 @@ pub struct ServiceTags {
 pub struct ServiceTag {
     /// `name`, e.g. `Storage.WestEurope`.
     pub name: String,
-    /// `properties.addressPrefixes`.
-    pub prefixes: List<String>,
+    /// `properties.addressPrefixes`; `None` when the answer has none for the tag, or not all of them can be read: what it
+    /// holds is then not known, which is something else than nothing.
+    pub prefixes: Option<Vec<String>>,
 }
 
 arm_objects! {
     /// `properties` of a tag.
     TagProperties {
-        address_prefixes: List<String>,
+        address_prefixes: Field<List<String>>,
     }
 }
 
 impl ServiceTags {
-    /// Takes the `wanted` tags, named in lower case, out of an answer. The others are skipped while reading.
+    /// Takes the `wanted` tags, told by their names in lower case, out of an answer. The others are skipped while reading.
     ///
     /// # Errors
     /// The answer is no JSON, or no list of objects.
-    pub fn read(body: &[u8], wanted: &BTreeSet<String>) -> serde_json::Result<Self> {
+    pub fn read(body: &[u8], wanted: impl Fn(&str) -> bool) -> serde_json::Result<Self> {
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let list = Whole(wanted).deserialize(&mut reader)?;
+        let list = Whole(&wanted).deserialize(&mut reader)?;
         reader.end()?;
         Ok(list)
     }
 }
 
 /// The answer.
-struct Whole<'w>(&'w BTreeSet<String>);
+struct Whole<'w>(Wanted<'w>);
+
+type Wanted<'w> = &'w dyn Fn(&str) -> bool;
 
 impl<'de> DeserializeSeed<'de> for Whole<'_> {
     type Value = ServiceTags;
@@ -89,7 +91,7 @@ impl<'de> Visitor<'de> for Whole<'_> {
 }
 
 /// `values`.
-struct Tags<'w>(&'w BTreeSet<String>);
+struct Tags<'w>(Wanted<'w>);
 
 impl<'de> DeserializeSeed<'de> for Tags<'_> {
     type Value = Vec<ServiceTag>;
@@ -116,7 +118,7 @@ impl<'de> Visitor<'de> for Tags<'_> {
 }
 
 /// One of `values`; nothing for a tag that is not wanted.
-struct Tag<'w>(&'w BTreeSet<String>);
+struct Tag<'w>(Wanted<'w>);
 
 impl<'de> DeserializeSeed<'de> for Tag<'_> {
     type Value = Option<ServiceTag>;
@@ -134,24 +136,25 @@ impl<'de> Visitor<'de> for Tag<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let wanted = |name: &str| self.0.contains(&name.to_ascii_lowercase());
+        let wanted = |name: &str| (self.0)(&name.to_ascii_lowercase());
         let mut name: Option<String> = None;
-        let mut properties: Option<TagProperties> = None;
+        let mut properties = TagProperties::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "name" => name = map.next_value::<Field<String>>()?.0,
                 // The name comes first, so that prefixes nobody wants are not even read.
                 "properties" if name.as_deref().is_none_or(wanted) => {
-                    properties = Some(map.next_value::<Part<TagProperties>>()?.0);
+                    properties = map.next_value::<Part<TagProperties>>()?.0;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
+        let prefixes = properties.address_prefixes.0;
         Ok(name.filter(|name| wanted(name)).map(|name| ServiceTag {
             name,
-            prefixes: properties.unwrap_or_default().address_prefixes,
+            prefixes: prefixes.and_then(|list| list.whole().map(<[String]>::to_vec)),
         }))
     }
 }
@@ -161,8 +164,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str, wanted: &[&str]) -> serde_json::Result<ServiceTags> {
-        let wanted = wanted.iter().map(|name| (*name).to_owned()).collect();
-        ServiceTags::read(body.as_bytes(), &wanted)
+        ServiceTags::read(body.as_bytes(), |name| wanted.contains(&name))
     }
 
     const LIST: &str = r#"{"name":"Public","cloud":"Public","changeNumber":"91","values":[
@@ -178,19 +180,37 @@ mod tests {
         let tags: Vec<_> = list
             .tags
             .iter()
-            .map(|t| (t.name.as_str(), t.prefixes.len()))
+            .map(|t| (t.name.as_str(), t.prefixes.as_ref().map(Vec::len)))
             .collect();
-        assert_eq!(tags, [("Storage.WestEurope", 2), ("Sql", 1)]);
+        assert_eq!(tags, [("Storage.WestEurope", Some(2)), ("Sql", Some(1))]);
     }
 
     #[test]
     fn damage_in_a_tag_stays_with_the_tag() {
         let body = r#"{"values":[{"name":7},{},{"name":"Sql","properties":{"addressPrefixes":[null]}},
-            {"name":"Storage","properties":"?"},{"name":"EventHub","properties":{"addressPrefixes":["::/8"]}}]}"#;
-        let list = read(body, &["sql", "storage", "eventhub"]).unwrap();
-        assert!(list.tags[0].prefixes.is_damaged());
-        assert!(list.tags[1].prefixes.is_empty());
-        assert_eq!(list.tags[2].prefixes.len(), 1);
+            {"name":"EventHub","properties":{"addressPrefixes":["::/8"]}}]}"#;
+        let list = read(body, &["sql", "eventhub"]).unwrap();
+        assert_eq!(list.tags[0].prefixes, None);
+        assert_eq!(list.tags[1].prefixes, Some(vec!["::/8".to_owned()]));
+    }
+
+    #[test]
+    fn r4_18_a_tag_without_prefixes_is_not_known_to_be_empty() {
+        for tag in [
+            r#"{"name":"Sql"}"#,
+            r#"{"name":"Sql","properties":null}"#,
+            r#"{"name":"Sql","properties":"?"}"#,
+            r#"{"name":"Sql","properties":{}}"#,
+            r#"{"name":"Sql","properties":{"addressPrefixes":null}}"#,
+            r#"{"name":"Sql","properties":{"addressPrefixes":"1.2.3.0/24"}}"#,
+        ] {
+            let list = read(&format!(r#"{{"values":[{tag}]}}"#), &["sql"]).unwrap();
+            assert_eq!(list.tags[0].name, "Sql");
+            assert_eq!(list.tags[0].prefixes, None, "{tag}");
+        }
+        let said = r#"{"values":[{"name":"Sql","properties":{"addressPrefixes":[]}}]}"#;
+        let list = read(said, &["sql"]).unwrap();
+        assert_eq!(list.tags[0].prefixes, Some(Vec::new()));
     }
 
     #[test]

@@ -201,13 +201,16 @@ pub(crate) fn agent_pool(answer: &model::AgentPool) -> Option<AgentPool> {
 
 /// A pool without a name cannot be spoken of.
 fn pool(name: Option<&str>, p: &model::AgentPoolProperties) -> Option<AgentPool> {
+    let machines = &p.virtual_machines_profile.scale;
+    let autoscale = machines.autoscale.as_ref();
     Some(AgentPool {
         name: name?.to_owned(),
         mode: p.mode.as_deref().map(mode),
-        count: *p.count,
-        auto_scaling: *p.enable_auto_scaling,
-        min_count: *p.min_count,
-        max_count: *p.max_count,
+        count: p.count.or_else(|| machine_count(p)),
+        // A pool of machines may scale by itself while `enableAutoScaling` says false.
+        auto_scaling: autoscale.map(|_| true).or(*p.enable_auto_scaling),
+        min_count: p.min_count.or_else(|| *autoscale?.min_count),
+        max_count: p.max_count.or_else(|| *autoscale?.max_count),
         // An empty text is a setting that nobody made.
         max_surge: p
             .upgrade_settings
@@ -215,7 +218,7 @@ fn pool(name: Option<&str>, p: &model::AgentPoolProperties) -> Option<AgentPool>
             .as_deref()
             .filter(|text| !text.trim().is_empty())
             .map(max_surge),
-        vm_size: p.vm_size.0.clone(),
+        vm_size: p.vm_size.0.clone().or_else(|| machine_size(p)),
         os_type: p.os_type.0.clone(),
         pool_type: p.pool_type.0.clone(),
         vnet_subnet_id: id(&p.vnet_subnet_id),
@@ -228,6 +231,34 @@ fn pool(name: Option<&str>, p: &model::AgentPoolProperties) -> Option<AgentPool>
         provisioning_error: provisioning_error(&p.status),
         power_state: power_state(&p.power_state),
     })
+}
+
+/// Nodes of a pool of type `VirtualMachines`, which has no `count`: by what there is, else by what there should be.
+fn machine_count(p: &model::AgentPoolProperties) -> Option<u32> {
+    let total = |nodes: &List<model::VirtualMachineNodes>| {
+        let mut counts = nodes.whole()?.iter().map(|nodes| *nodes.count);
+        counts.try_fold(0_u32, |total, count| Some(total.saturating_add(count?)))
+    };
+    match p.virtual_machine_nodes_status.as_ref() {
+        Some(nodes) if nodes.is_damaged() || !nodes.is_empty() => total(nodes),
+        _ => total(p.virtual_machines_profile.scale.manual.as_ref()?),
+    }
+}
+
+/// The size of a pool's machines when all have the same.
+fn machine_size(p: &model::AgentPoolProperties) -> Option<String> {
+    let scale = &p.virtual_machines_profile.scale;
+    let nodes = [&p.virtual_machine_nodes_status, &scale.manual];
+    let nodes = nodes.into_iter().filter_map(|field| field.as_ref());
+    let mut sizes = Vec::new();
+    for nodes in nodes {
+        sizes.extend(nodes.whole()?.iter().map(|nodes| nodes.size.as_deref()));
+    }
+    sizes.extend(scale.autoscale.as_ref().map(|scale| scale.size.as_deref()));
+    let first = (*sizes.first()?)?;
+    let same = |size: Option<&str>| size.is_some_and(|size| size.eq_ignore_ascii_case(first));
+    let all = sizes.iter().all(|size| same(*size));
+    all.then(|| first.to_owned())
 }
 
 fn mode(word: &str) -> PoolMode {
@@ -309,6 +340,44 @@ mod tests {
         assert_eq!(surge("null"), None);
         assert_eq!(surge(r#"" ""#), None);
         assert_eq!(surge("0.33"), Some(MaxSurge::Unreadable("0.33".to_owned())));
+    }
+
+    #[test]
+    fn a_pool_of_machines_counts_them_by_size() {
+        let pool = |body: &str| {
+            let body = format!(r#"{{"name":"p","properties":{body}}}"#);
+            agent_pool(&serde_json::from_str(&body).unwrap()).unwrap()
+        };
+        let status = r#""virtualMachineNodesStatus":[{"size":"Standard_D4s_v5","count":2},{"size":"Standard_D8s_v5","count":1}]"#;
+        let manual = r#""virtualMachinesProfile":{"scale":{"manual":[{"size":"Standard_D4s_v5","count":5}]}}"#;
+        let both = pool(&format!("{{{status},{manual}}}"));
+        assert_eq!((both.count, both.vm_size), (Some(3), None));
+        let wanted = pool(&format!("{{{manual}}}"));
+        assert_eq!(wanted.count, Some(5));
+        assert_eq!(wanted.vm_size.as_deref(), Some("Standard_D4s_v5"));
+        assert_eq!(wanted.auto_scaling, None);
+        let own = pool(r#"{"count":7,"vmSize":"S","virtualMachineNodesStatus":[{"count":1}]}"#);
+        assert_eq!((own.count, own.vm_size.as_deref()), (Some(7), Some("S")));
+        // What cannot be read is not counted as nothing.
+        for unreadable in [
+            r#"{"virtualMachineNodesStatus":[{"size":"S"}]}"#,
+            r#"{"virtualMachineNodesStatus":[null],"virtualMachinesProfile":{"scale":{"manual":[{"count":1}]}}}"#,
+            r#"{"virtualMachinesProfile":{"scale":{"manual":"?"}}}"#,
+            "{}",
+        ] {
+            assert_eq!(pool(unreadable).count, None, "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn a_pool_of_machines_scales_by_its_own_profile() {
+        let body = r#"{"name":"p","properties":{"enableAutoScaling":false,
+            "virtualMachinesProfile":{"scale":{"autoscale":{"size":"standard_d2s_v3","minCount":1,"maxCount":3}}},
+            "virtualMachineNodesStatus":[{"size":"Standard_D2s_v3","count":1}]}}"#;
+        let pool = agent_pool(&serde_json::from_str(body).unwrap()).unwrap();
+        assert_eq!((pool.count, pool.auto_scaling), (Some(1), Some(true)));
+        assert_eq!((pool.min_count, pool.max_count), (Some(1), Some(3)));
+        assert_eq!(pool.vm_size.as_deref(), Some("Standard_D2s_v3"));
     }
 
     fn read(body: &str) -> Cluster {

@@ -1,7 +1,12 @@
 //! The node resource group and the scale sets in it.
 
+use std::collections::BTreeMap;
+
 use egress_arm::model;
-use egress_diagnosis::facts::{Datum, HopNic, Id, ResourceGroup, ScaleSet, ScaleSetNic};
+use egress_arm::read::{Field, List};
+use egress_diagnosis::facts::{
+    Datum, HopNic, Id, MachineNic, ResourceGroup, ScaleSet, ScaleSetNic,
+};
 
 use super::{all, id};
 
@@ -38,14 +43,9 @@ pub(crate) fn scale_set(answer: &model::ScaleSet) -> Option<ScaleSet> {
             instance_public_ip |= ip.public_ip_address_configuration.is_some();
         }
     }
-    let pool_tag = answer
-        .tags
-        .iter()
-        .flatten()
-        .find(|(key, _)| key.eq_ignore_ascii_case("aks-managed-poolName"));
     Some(ScaleSet {
         id: id(&answer.id)?,
-        pool_name: pool_tag.map(|(_, pool)| pool.clone()),
+        pool_name: tagged_pool(&answer.tags),
         capacity: *answer.sku.capacity,
         nsg_ids,
         subnet_ids,
@@ -53,20 +53,54 @@ pub(crate) fn scale_set(answer: &model::ScaleSet) -> Option<ScaleSet> {
     })
 }
 
+/// The agent pool that AKS's tag names.
+fn tagged_pool(tags: &Field<BTreeMap<String, String>>) -> Option<String> {
+    let mut tags = tags.iter().flatten();
+    tags.find(|(key, _)| key.eq_ignore_ascii_case("aks-managed-poolName"))
+        .map(|(_, pool)| pool.clone())
+}
+
+/// The agent pool that a machine's name begins with: `aks-{pool}-…`. Names of pools have no hyphens.
+fn pool_of_machine(machine: &Id) -> Option<String> {
+    let mut parts = machine.name().split('-');
+    let aks = parts.next()?.eq_ignore_ascii_case("aks");
+    let pool = parts.next().filter(|pool| !pool.is_empty())?;
+    (aks && parts.next().is_some()).then(|| pool.to_owned())
+}
+
+/// A NIC of a virtual machine in the node resource group.
+pub(crate) fn machine_nic(answer: &model::NetworkInterface) -> Option<MachineNic> {
+    let p = answer.properties.as_ref()?;
+    let (private_ips, subnet_ids) = addresses(&p.ip_configurations)?;
+    let machine_id = id(&p.virtual_machine.id);
+    Some(MachineNic {
+        id: id(&answer.id)?,
+        pool_name: tagged_pool(&answer.tags).or_else(|| pool_of_machine(machine_id.as_ref()?)),
+        machine_id,
+        private_ips,
+        subnet_ids,
+        nsg_id: id(&p.network_security_group.id),
+    })
+}
+
+/// Private addresses and subnets of a NIC.
+fn addresses(configurations: &List<model::NicIpConfiguration>) -> Option<(Vec<String>, Vec<Id>)> {
+    let ips = all(configurations, |ip| ip.properties.0.clone())?;
+    let mut subnets = Vec::new();
+    for ip in &ips {
+        push_new(&mut subnets, id(&ip.subnet.id));
+    }
+    let private = ips.iter().filter_map(|ip| ip.private_ip_address.0.clone());
+    Some((private.collect(), subnets))
+}
+
 /// A NIC of a scale set instance.
 pub(crate) fn scale_set_nic(answer: &model::ScaleSetNic) -> Option<ScaleSetNic> {
     let p = answer.properties.as_ref()?;
-    let ips = all(&p.ip_configurations, |ip| ip.properties.0.clone())?;
-    let mut subnet_ids = Vec::new();
-    for ip in &ips {
-        push_new(&mut subnet_ids, id(&ip.subnet.id));
-    }
+    let (private_ips, subnet_ids) = addresses(&p.ip_configurations)?;
     Some(ScaleSetNic {
         instance_id: id(&p.virtual_machine.id),
-        private_ips: ips
-            .iter()
-            .filter_map(|ip| ip.private_ip_address.0.clone())
-            .collect(),
+        private_ips,
         subnet_ids,
         nsg_id: id(&p.network_security_group.id),
         ip_forwarding: *p.enable_ip_forwarding,
@@ -76,17 +110,13 @@ pub(crate) fn scale_set_nic(answer: &model::ScaleSetNic) -> Option<ScaleSetNic> 
 /// A NIC of a virtual machine with the addresses it holds.
 pub(crate) fn hop_nic(answer: &model::NetworkInterface) -> Option<(HopNic, Vec<String>)> {
     let p = answer.properties.as_ref()?;
-    let ips = all(&p.ip_configurations, |ip| ip.properties.0.clone())?;
+    let (addresses, _) = addresses(&p.ip_configurations)?;
     let nic = HopNic {
         id: id(&answer.id)?,
         ip_forwarding: *p.enable_ip_forwarding,
         vm_id: id(&p.virtual_machine.id),
         power: Datum::not_asked("the interface belongs to no virtual machine"),
     };
-    let addresses = ips
-        .iter()
-        .filter_map(|ip| ip.private_ip_address.0.clone())
-        .collect();
     Some((nic, addresses))
 }
 
@@ -148,6 +178,38 @@ mod tests {
         assert_eq!(power(running).as_deref(), Some("running"));
         assert_eq!(power(r#"[{"code":"ProvisioningState/succeeded"}]"#), None);
         assert_eq!(power("7"), None);
+    }
+
+    #[test]
+    fn a_machines_nic_belongs_to_the_pool_of_its_tag_or_of_the_machines_name() {
+        let nic = |tags: &str, machine: &str| {
+            let body = format!(
+                r#"{{"id":"/nic","tags":{tags},"properties":{{"virtualMachine":{machine},"networkSecurityGroup":{{"id":"/nsg"}},
+                    "ipConfigurations":[{{"properties":{{"privateIPAddress":"10.0.0.4","subnet":{{"id":"/s"}}}}}}]}}}}"#
+            );
+            machine_nic(&serde_json::from_str(&body).unwrap()).unwrap()
+        };
+        let machine = |name: &str| {
+            format!(r#"{{"id":"/g/providers/Microsoft.Compute/virtualMachines/{name}"}}"#)
+        };
+        let named = nic("null", &machine("aks-apps-machinetest-25959878-vm"));
+        assert_eq!(named.pool_name.as_deref(), Some("apps"));
+        assert_eq!(named.private_ips, ["10.0.0.4"]);
+        assert_eq!(named.subnet_ids, [Id::new("/s")]);
+        assert_eq!(named.nsg_id, Some(Id::new("/nsg")));
+        let tagged = nic(
+            r#"{"AKS-managed-poolname":"web"}"#,
+            &machine("aks-apps-1-vms0"),
+        );
+        assert_eq!(tagged.pool_name.as_deref(), Some("web"));
+        for other in ["jumpbox", "aks-apps", "aks--1-vm", "k8s-apps-1-vm"] {
+            assert_eq!(nic("null", &machine(other)).pool_name, None, "{other}");
+        }
+        let endpoint = nic("null", "null");
+        assert_eq!((endpoint.machine_id, endpoint.pool_name), (None, None));
+        // Addresses that cannot be read spoil the NIC.
+        let body = r#"{"id":"/nic","properties":{"ipConfigurations":[{}]}}"#;
+        assert_eq!(machine_nic(&serde_json::from_str(body).unwrap()), None);
     }
 
     #[test]

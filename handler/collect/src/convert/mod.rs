@@ -6,6 +6,7 @@
 mod cluster;
 mod compute;
 mod firewall;
+mod hub;
 mod load_balancer;
 mod metrics;
 mod network;
@@ -18,8 +19,11 @@ use egress_arm::read::{Field, List};
 use egress_diagnosis::facts::Id;
 
 pub(crate) use cluster::{agent_pool, agent_pool_profiles, cluster, egress_endpoints};
-pub(crate) use compute::{hop_nic, power_state, resource_group, scale_set, scale_set_nic};
+pub(crate) use compute::{
+    hop_nic, machine_nic, power_state, resource_group, scale_set, scale_set_nic,
+};
 pub(crate) use firewall::{azure_firewall, firewall_policy, ip_group, rule_collection_group};
+pub(crate) use hub::{Connection, Hub, hub_connection, internet_next_hops, virtual_hub};
 pub(crate) use load_balancer::load_balancer;
 pub(crate) use metrics::{Asked, metrics};
 pub(crate) use network::{

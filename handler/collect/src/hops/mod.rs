@@ -1,13 +1,18 @@
 //! Who owns the address that a default route hands packets to, and the rules of the Azure Firewall that does.
 //!
 //! Nothing of this is read unless a subnet has a route table, which may lead to a virtual appliance, or the outbound type
-//! says that one should. Looking starts before the routes are known: else it would take a wave more.
+//! says that one should, or a pool's network is connected to a virtual hub, which may give a default route. Looking starts
+//! before the routes are known: else it would take a wave more.
 //!
 //! | wave | needs | reads |
 //! |---|---|---|
-//! | a | the pools' networks | peered networks; firewalls and policies of their subscriptions |
-//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses, NAT gateway and metrics of the firewall |
-//! | c | these | power state of the machine; health behind the load balancer; IP groups |
+//! | a | the pools' networks | peered networks; firewalls and policies of their subscriptions; virtual hubs |
+//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses, NAT gateway and metrics of the firewall; routing intent and connections of the hub; peered networks that were not read ahead and hold a hop |
+//! | c | these | power state of the machine; health behind the load balancer; IP groups; service tags |
+//!
+//! There is no further wave. What becomes known only in b (a firewall that no list holds, a policy's parent) is read in c,
+//! and beside it whatever its rules may name: all service tags, the IP groups of its subscription. What would have to wait
+//! for c is *not asked*.
 
 mod hubs;
 mod owner;
@@ -19,22 +24,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use egress_diagnosis::facts::{
-    AzureFirewall, Cluster, Datum, FirewallPolicy, HopOwner, Id, IpGroup, NatGateway, NextHopType,
-    ResourceMetrics, RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
+    AzureFirewall, Cluster, Datum, FirewallPolicy, HopOwner, HubRouting, Id, IpGroup, NatGateway,
+    NextHopType, ResourceMetrics, RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
 };
+use futures::FutureExt;
 use futures::future::join_all;
 use ipnet::IpNet;
 use tokio::sync::oneshot;
 
 use crate::addresses::Addresses;
-use crate::metrics::firewall_metrics;
 use crate::networks::Networks;
 use crate::plan::Once;
 use crate::reader::Reader;
+use crate::tags::{Announced, Wanted};
+use hubs::{Hubs, Routing, Spoke};
+use owner::Found;
+use rules::{Rules, WaysOut};
 use space::Space;
 
-/// So many peered networks are read before it is known which of them a hop lies in.
-const READ_AHEAD: usize = 8;
+/// Waves after the first one in which hops are looked for.
+const FURTHER_WAVES: usize = 2;
 
 /// What was found out about next hops.
 #[derive(Debug, Default)]
@@ -51,83 +60,283 @@ pub(crate) struct Hops {
     pub(crate) addresses: Addresses,
     /// Of the firewalls and internal load balancers that own a hop.
     pub(crate) metrics: ResourceMetrics,
+    /// What virtual hubs do with internet traffic, by the network that is connected to one and whose pools depend on it.
+    pub(crate) hub_routing: BTreeMap<Id, Datum<HubRouting>>,
+    /// The service tags that the firewalls' rules name.
+    pub(crate) tags: BTreeSet<String>,
 }
 
-/// Finds the owners of the route tables' appliance hops. `expected`: there may be such a hop, so that looking
-/// starts beside the route tables. `announce` is told the service tags that firewall rules name as soon as these
-/// have been read, and dropped when there are none.
-pub(crate) async fn read(
-    reader: Reader<'_>,
-    cluster: &Cluster,
-    networks: &Networks,
+/// What is looked for, and in what.
+#[derive(Clone, Copy)]
+pub(crate) struct Search<'s> {
+    pub(crate) cluster: &'s Cluster,
+    pub(crate) networks: &'s Networks,
+    /// A route table may lead to an appliance.
+    pub(crate) expected: bool,
+    pub(crate) node_group: Option<&'s Id>,
+}
+
+/// Finds the owners of the default routes' appliance hops. `announce` is told which service tags to ask for as soon as
+/// that can be said, and dropped when firewalls want none.
+pub(crate) async fn read<'a>(
+    reader: Reader<'a>,
+    search: Search<'_>,
     tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
-    expected: bool,
-    node_group: Option<&Id>,
-    announce: oneshot::Sender<BTreeSet<String>>,
+    announce: oneshot::Sender<Announced<'a>>,
 ) -> Hops {
-    let peers = space::peers(networks);
-    let ahead = expected && peers.len() <= READ_AHEAD;
-    let (hops, space, next) = if ahead {
-        let space = Space::read(reader, networks, peers);
-        let (tables, space) = futures::join!(tables, space);
-        (appliances(&tables), space, reader.next_wave())
-    } else {
-        let hops = appliances(&*tables.await);
-        if hops.is_empty() {
-            return Hops::default();
-        }
-        let reader = reader.next_wave();
-        let near = peers.into_iter().filter(|peer| peer.may_hold(&hops));
-        let space = Space::read(reader, networks, near.collect()).await;
-        (hops, space, reader.next_wave())
-    };
-    let found = join_all(hops.iter().map(|hop| owner::find(next, &space, *hop))).await;
-    let mut firewalls = space.firewalls_nearby();
-    let mut owners = BTreeMap::new();
-    let mut metrics = ResourceMetrics::new();
-    for (hop, found) in hops.iter().zip(found) {
-        firewalls.extend(found.firewalls);
-        metrics.extend(found.metrics);
-        owners.insert(*hop, found.owner);
+    let networks = search.networks;
+    let spokes = hubs::spokes(networks);
+    if !search.expected && spokes.is_empty() {
+        return Hops::default();
     }
-    let own: BTreeSet<Id> = owners
-        .values()
-        .filter_map(|owner| match owner.as_known()? {
-            HopOwner::AzureFirewall(id) => Some(id.clone()),
-            _ => None,
-        })
-        .collect();
-    // A firewall that only the subnet named took a wave of its own.
-    let next = if own.iter().all(|id| space.lists(id)) {
-        next
-    } else {
-        next.next_wave()
-    };
-    let serving = firewalls.iter().filter(|(id, _)| own.contains(id));
-    let bodies: Vec<&AzureFirewall> = serving.filter_map(|(_, body)| body.as_known()).collect();
-    let (read, of_firewalls, connections) = futures::join!(
-        rules::read(next, &space, &bodies, node_group, announce),
-        firewall_metrics(next, cluster, &own),
-        hubs::connections(next, &bodies)
+    let reader = reader.until(FURTHER_WAVES);
+    let (tables, space, hubs) = futures::join!(
+        tables,
+        Space::read(reader, networks),
+        Hubs::list(reader, &spokes)
     );
-    metrics.extend(of_firewalls);
-    let pools = |id: &Id| networks.vnets.contains_key(id);
-    let owners = owners
-        .into_iter()
-        .map(|(hop, owner)| (hop, hubs::confirmed(owner, &bodies, &connections, pools)))
-        .collect();
-    Hops {
-        subnets: space.subnets(&hops, &firewalls),
-        vnets: space.peered,
-        owners,
-        policies: read.policies,
-        groups: read.groups,
-        ip_groups: read.ip_groups,
-        nat_gateways: read.nat_gateways,
-        addresses: read.addresses,
-        metrics,
-        firewalls,
+    let hops = appliances(&tables);
+    let dependent = spokes.iter();
+    let dependent = dependent.filter(|spoke| spoke.depends(networks, &tables));
+    let known = Known {
+        dependent: dependent.cloned().collect(),
+        hops,
+        space,
+        hubs,
+        spokes,
+    };
+    known
+        .second_wave(reader.next_wave(), search, announce)
+        .await
+}
+
+/// What the first wave told.
+struct Known {
+    hops: BTreeSet<IpAddr>,
+    space: Space,
+    hubs: Hubs,
+    spokes: Vec<Spoke>,
+    /// Those of the spokes whose pools take the hub's default route if it gives one.
+    dependent: Vec<Spoke>,
+}
+
+impl Known {
+    async fn second_wave<'a>(
+        self,
+        reader: Reader<'a>,
+        search: Search<'_>,
+        announce: oneshot::Sender<Announced<'a>>,
+    ) -> Hops {
+        let space = &self.space;
+        let wanted = self.hubs.wanted(&self.spokes, &self.dependent, &self.hops);
+        let of_hops = self.hops.iter().filter_map(|hop| space.firewall_at(*hop));
+        let of_hubs = wanted.firewalls.iter();
+        let of_hubs = of_hubs.filter_map(|id| space.firewall(id)?.as_known());
+        let mut listed: Vec<&AzureFirewall> = of_hops.chain(of_hubs).collect();
+        listed.sort_by_key(|firewall| &firewall.id);
+        listed.dedup_by_key(|firewall| &firewall.id);
+
+        let is_hubs = |hop: IpAddr| {
+            hubs::holds(&self.spokes, hop)
+                && space.firewall_at(hop).is_none()
+                && space.segment(hop).is_none()
+        };
+        let elsewhere = self.hops.iter().copied().filter(|hop| !is_hubs(*hop));
+        let (later, here): (Vec<IpAddr>, Vec<IpAddr>) =
+            elsewhere.partition(|hop| space.is_later(*hop));
+        let mut rules = Rules::of(&listed);
+        let of_listed = rules::of_firewalls(reader, search, space, &listed);
+        let rest = async {
+            let (round, found, near, routing, unlisted) = futures::join!(
+                rules.round(reader, space),
+                join_all(here.iter().map(|hop| owner::find(reader, space, *hop))),
+                space.read_later(reader, &later),
+                Routing::read(reader, &wanted, &listed),
+                hubs::unlisted(reader, space, &wanted.firewalls)
+            );
+            rules.add(round);
+            let second = Second {
+                rules,
+                found: here.into_iter().zip(found).collect(),
+                later,
+                unlisted,
+                space: space.clone().with(near),
+            };
+            let last = reader.next_wave();
+            (second.last_wave(last, search, announce).await, routing)
+        };
+        let (of_listed, (mut third, routing)) = futures::join!(of_listed, rest.boxed());
+        third.ways_out.extend(of_listed);
+        let listed: BTreeSet<Id> = listed.into_iter().map(|body| body.id.clone()).collect();
+        self.put_together(&routing, third, &listed, search.networks)
     }
+
+    fn put_together(
+        &self,
+        routing: &Routing,
+        third: Third,
+        listed: &BTreeSet<Id>,
+        networks: &Networks,
+    ) -> Hops {
+        let space = &third.space;
+        let mut firewalls = space.firewalls_nearby();
+        for id in listed {
+            firewalls.extend(space.firewall(id).map(|body| (id.clone(), body.clone())));
+        }
+        firewalls.extend(third.firewalls);
+        let mut owners = third.owners;
+        for hop in &self.hops {
+            owners
+                .entry(*hop)
+                .or_insert_with(|| self.hubs.owner(&self.spokes, &firewalls, *hop));
+        }
+        let pools = |id: &Id| networks.vnets.contains_key(id);
+        let mut owners: BTreeMap<IpAddr, Datum<HopOwner>> = owners
+            .into_iter()
+            .map(|(hop, owner)| (hop, routing.confirmed(owner, &firewalls, pools)))
+            .collect();
+        let hub_routing: BTreeMap<Id, Datum<HubRouting>> = self
+            .dependent
+            .iter()
+            .map(|spoke| (spoke.network.clone(), routing.of(&self.hubs, spoke)))
+            .collect();
+        for id in hub_routing.values().filter_map(next_hop) {
+            let body = firewalls.get(id).and_then(Datum::as_known);
+            let addresses = body.into_iter().flat_map(|body| &body.private_ips);
+            for address in addresses.filter_map(|text| text.parse().ok()) {
+                owners.insert(address, Datum::Known(HopOwner::AzureFirewall(id.clone())));
+            }
+        }
+        let mut metrics = third.ways_out.metrics;
+        metrics.extend(third.metrics);
+        Hops {
+            tags: third.rules.tags(),
+            subnets: space.subnets(&self.hops, &firewalls),
+            vnets: third.space.peered.clone(),
+            owners,
+            hub_routing,
+            policies: third.rules.policies,
+            groups: third.rules.groups,
+            ip_groups: third.rules.ip_groups,
+            nat_gateways: third.ways_out.nat_gateways,
+            addresses: third.ways_out.addresses,
+            metrics,
+            firewalls,
+        }
+    }
+}
+
+/// What a hub's routing intent sends internet traffic to.
+fn next_hop(routing: &Datum<HubRouting>) -> Option<&Id> {
+    routing.as_known()?.internet.as_ref()
+}
+
+/// What the second wave told.
+struct Second {
+    rules: Rules,
+    found: Vec<(IpAddr, Found)>,
+    /// Hops in networks that were read in this wave only.
+    later: Vec<IpAddr>,
+    /// Firewalls of hubs that no list holds.
+    unlisted: BTreeMap<Id, Datum<AzureFirewall>>,
+    space: Space,
+}
+
+/// What the last wave told.
+struct Third {
+    space: Space,
+    rules: Rules,
+    ways_out: WaysOut,
+    owners: BTreeMap<IpAddr, Datum<HopOwner>>,
+    firewalls: BTreeMap<Id, Datum<AzureFirewall>>,
+    metrics: ResourceMetrics,
+}
+
+impl Second {
+    async fn last_wave<'a>(
+        mut self,
+        reader: Reader<'a>,
+        search: Search<'_>,
+        announce: oneshot::Sender<Announced<'a>>,
+    ) -> Third {
+        let space = &self.space;
+        let mut firewalls = self.unlisted;
+        for (_, found) in &self.found {
+            firewalls.extend(found.firewalls.clone());
+        }
+        let late = serving(&self.found, &firewalls, space);
+        self.rules.want(&late);
+        // What these rules name becomes known when it is too late to ask for it.
+        let ahead = self.rules.is_unfinished();
+        let wanted = if ahead {
+            Wanted::Everything
+        } else {
+            Wanted::Named(self.rules.tags())
+        };
+        // Nobody listens any more when the report has ended.
+        let _ = announce.send(Announced { reader, wanted });
+        let (round, ip_groups, of_late, mut all, found) = futures::join!(
+            self.rules.round(reader, space),
+            self.rules.read_ip_groups(reader, ahead),
+            rules::of_firewalls(reader, search, space, &late),
+            join_all(
+                self.found
+                    .into_iter()
+                    .map(|(hop, found)| async move { (hop, found.followed(reader).await) })
+            ),
+            join_all(
+                self.later
+                    .iter()
+                    .map(|hop| owner::find(reader, space, *hop))
+            ),
+        );
+        self.rules.add(round);
+        self.rules.add_ip_groups(ip_groups);
+        // From here on nothing is asked any more, and what would have to be says so.
+        let beyond = reader.next_wave();
+        for (hop, found) in self.later.iter().zip(found) {
+            firewalls.extend(found.firewalls.clone());
+            all.push((*hop, found.followed(beyond).await));
+        }
+        self.rules.want(&serving(&all, &firewalls, space));
+        while self.rules.is_unfinished() {
+            let round = self.rules.round(beyond, space).await;
+            self.rules.add(round);
+        }
+        let ip_groups = self.rules.read_ip_groups(beyond, false).await;
+        self.rules.add_ip_groups(ip_groups);
+        let mut owners = BTreeMap::new();
+        let mut metrics = ResourceMetrics::new();
+        for (hop, found) in all {
+            metrics.extend(found.metrics);
+            owners.insert(hop, found.owner);
+        }
+        Third {
+            space: self.space,
+            rules: self.rules,
+            ways_out: of_late,
+            owners,
+            firewalls,
+            metrics,
+        }
+    }
+}
+
+/// The firewalls that own one of these hops, or were read for their hub, and that no list holds.
+fn serving<'f>(
+    found: &[(IpAddr, Found)],
+    firewalls: &'f BTreeMap<Id, Datum<AzureFirewall>>,
+    space: &Space,
+) -> Vec<&'f AzureFirewall> {
+    let owns = |id: &Id| {
+        let mut owners = found.iter().map(|(_, found)| &found.owner);
+        owners.any(|owner| *owner == Datum::Known(HopOwner::AzureFirewall(id.clone())))
+    };
+    let bodies = firewalls.values().filter_map(Datum::as_known);
+    bodies
+        .filter(|body| !space.lists(&body.id))
+        .filter(|body| body.virtual_hub_id.is_some() || owns(&body.id))
+        .collect()
 }
 
 /// The addresses that default routes, whole or in halves, hand packets to.

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use egress_arm::{model, operations};
-use egress_diagnosis::facts::{
-    AzureFirewall, Datum, HopNic, HopOwner, Id, LoadBalancer, ResourceMetrics,
-};
+use egress_diagnosis::facts::{AzureFirewall, Datum, HopOwner, Id, LoadBalancer, ResourceMetrics};
 use futures::future::join_all;
 
 use super::segment::{Occupant, occupant};
@@ -20,6 +18,7 @@ use crate::reader::Reader;
 const SEARCHED: usize = 64;
 
 /// The owner, firewalls that had to be read for it, and the health of what is behind a load balancer.
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) owner: Datum<HopOwner>,
     pub(super) firewalls: BTreeMap<Id, Datum<AzureFirewall>>,
@@ -57,12 +56,10 @@ pub(super) async fn find(reader: Reader<'_>, space: &Space, hop: IpAddr) -> Foun
     }
     let read = join_all(occupants.iter().map(|it| ask(reader, space, it, hop))).await;
     let mut firewalls = BTreeMap::new();
-    let mut metrics = ResourceMetrics::new();
     let mut open = None;
     let mut owner = None;
     for answer in read {
         firewalls.extend(answer.firewall);
-        metrics.extend(answer.metrics);
         match answer.owner {
             Datum::Known(Some(found)) => owner = owner.or(Some(found)),
             Datum::Known(None) => {}
@@ -75,7 +72,25 @@ pub(super) async fn find(reader: Reader<'_>, space: &Space, hop: IpAddr) -> Foun
     Found {
         owner: owner.map(Datum::Known).or(open).unwrap_or(nobody),
         firewalls,
-        metrics,
+        metrics: ResourceMetrics::new(),
+    }
+}
+
+impl Found {
+    /// With what can be read once the owner is known: the machine's power state, the health behind the load balancer.
+    pub(super) async fn followed(mut self, reader: Reader<'_>) -> Self {
+        match &mut self.owner {
+            Datum::Known(HopOwner::VirtualMachineNic(nic)) => {
+                if let Some(vm) = &nic.vm_id {
+                    nic.power = power(reader, vm).await;
+                }
+            }
+            Datum::Known(HopOwner::InternalLoadBalancer(balancer)) => {
+                self.metrics = probe_health(reader, balancer).await;
+            }
+            _ => {}
+        }
+        self
     }
 }
 
@@ -83,12 +98,10 @@ pub(super) async fn find(reader: Reader<'_>, space: &Space, hop: IpAddr) -> Foun
 struct Answer {
     owner: Datum<Option<HopOwner>>,
     firewall: Option<(Id, Datum<AzureFirewall>)>,
-    metrics: ResourceMetrics,
 }
 
 async fn ask(reader: Reader<'_>, space: &Space, occupant: &Occupant, hop: IpAddr) -> Answer {
     let mut firewall = None;
-    let mut metrics = ResourceMetrics::new();
     let owner = match occupant {
         Occupant::Firewall(id) => {
             let body = if let Some(listed) = space.firewall(id) {
@@ -103,22 +116,12 @@ async fn ask(reader: Reader<'_>, space: &Space, occupant: &Occupant, hop: IpAddr
             })
         }
         Occupant::Nic(id) => nic(reader, id, hop).await,
-        Occupant::LoadBalancer(id) => {
-            let owner = load_balancer(reader, id, hop).await;
-            if let Datum::Known(Some(HopOwner::InternalLoadBalancer(balancer))) = &owner {
-                metrics = probe_health(reader.next_wave(), balancer).await;
-            }
-            owner
-        }
+        Occupant::LoadBalancer(id) => load_balancer(reader, id, hop).await,
         Occupant::Other => Datum::not_asked(
             "the next hop's subnet holds resources whose addresses are not asked for",
         ),
     };
-    Answer {
-        owner,
-        firewall,
-        metrics,
-    }
+    Answer { owner, firewall }
 }
 
 async fn nic(reader: Reader<'_>, id: &Id, hop: IpAddr) -> Datum<Option<HopOwner>> {
@@ -127,11 +130,7 @@ async fn nic(reader: Reader<'_>, id: &Id, hop: IpAddr) -> Datum<Option<HopOwner>
         .await;
     match converted(answer, convert::hop_nic) {
         Datum::Known((nic, addresses)) if is_among(hop, &addresses) => {
-            let power = match &nic.vm_id {
-                Some(vm) => power(reader.next_wave(), vm).await,
-                None => nic.power,
-            };
-            Datum::Known(Some(HopOwner::VirtualMachineNic(HopNic { power, ..nic })))
+            Datum::Known(Some(HopOwner::VirtualMachineNic(nic)))
         }
         Datum::Known(_) => Datum::Known(None),
         other => unknown(&other),

@@ -4,101 +4,128 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use egress_arm::{model, operations};
 use egress_diagnosis::facts::{
-    AzureFirewall, Datum, FirewallPolicy, Id, IpGroup, NatGateway, RuleCollection,
+    AzureFirewall, Datum, FirewallPolicy, Id, IpGroup, NatGateway, ResourceMetrics, RuleCollection,
     RuleCollectionGroup,
 };
 use egress_diagnosis::network::tags_of_collection;
 use futures::future::join_all;
-use tokio::sync::oneshot;
 
-use super::space::Space;
+use super::Search;
+use super::space::{Space, listings, subscription};
 use crate::addresses::{self, Addresses};
 use crate::convert;
+use crate::metrics::firewall_metrics;
 use crate::outcome::{converted, converted_list};
 use crate::reader::Reader;
 
-/// Azure knows policies with one parent; more than this is no chain but a mistake.
-const DEEPEST: usize = 4;
-
-/// What was read about the firewalls.
+/// Policies, their rules, and what these name.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
+    wanted: BTreeSet<Id>,
+    classic: Vec<RuleCollection>,
     pub(super) policies: BTreeMap<Id, Datum<FirewallPolicy>>,
     pub(super) groups: BTreeMap<Id, Datum<Vec<RuleCollectionGroup>>>,
     pub(super) ip_groups: BTreeMap<Id, Datum<IpGroup>>,
-    pub(super) nat_gateways: BTreeMap<Id, Datum<NatGateway>>,
-    pub(super) addresses: Addresses,
+    /// IP groups that were listed before it was known which ones rules name.
+    spare: BTreeMap<Id, Datum<IpGroup>>,
 }
 
-/// Reads them.
-pub(super) async fn read(
-    reader: Reader<'_>,
-    space: &Space,
-    firewalls: &[&AzureFirewall],
-    node_group: Option<&Id>,
-    announce: oneshot::Sender<BTreeSet<String>>,
-) -> Rules {
-    let (mut rules, (nat_gateways, addresses)) = futures::join!(
-        policies(reader, space, firewalls, announce),
-        ways_out(reader, space, firewalls, node_group)
-    );
-    rules.nat_gateways = nat_gateways;
-    rules.addresses = addresses;
-    rules
+/// A policy as far as it was read, with its rules.
+type Read = (Id, Datum<FirewallPolicy>, Datum<Vec<RuleCollectionGroup>>);
+
+/// IP groups that rules name, and others.
+#[derive(Debug, Default)]
+pub(super) struct IpGroups {
+    named: BTreeMap<Id, Datum<IpGroup>>,
+    spare: BTreeMap<Id, Datum<IpGroup>>,
 }
 
-/// Policies with their parents, their rules, and the IP groups that these and classic rules name.
-async fn policies(
-    reader: Reader<'_>,
-    space: &Space,
-    firewalls: &[&AzureFirewall],
-    announce: oneshot::Sender<BTreeSet<String>>,
-) -> Rules {
-    let mut rules = Rules::default();
-    let mut reader = reader;
-    let mut wanted: BTreeSet<Id> = firewalls
-        .iter()
-        .filter_map(|firewall| firewall.policy_id.clone())
-        .collect();
-    for _ in 0..DEEPEST {
-        let ids = with_listed_parents(space, &wanted, &rules.groups);
-        if ids.is_empty() {
-            break;
-        }
-        for (id, policy, groups) in
-            join_all(ids.into_iter().map(|id| policy(reader, space, id))).await
-        {
-            wanted.extend(policy.as_known().and_then(|p| p.base_policy_id.clone()));
-            rules.policies.insert(id.clone(), policy);
-            rules.groups.insert(id, groups);
-        }
-        reader = reader.next_wave();
+impl Rules {
+    /// Nothing is read yet of what these firewalls go by.
+    pub(super) fn of(firewalls: &[&AzureFirewall]) -> Self {
+        let mut rules = Self::default();
+        rules.want(firewalls);
+        rules
     }
-    let groups = rules.groups.values().filter_map(Datum::as_known).flatten();
-    let collections = groups.flat_map(|group| &group.collections).chain(
-        firewalls
-            .iter()
-            .flat_map(|firewall| &firewall.classic_collections),
-    );
-    let collections: Vec<&RuleCollection> = collections.collect();
-    let tags = collections.iter().copied().flat_map(tags_of_collection);
-    // Nobody listens any more when the report has ended.
-    let _ = announce.send(tags.collect());
-    let named: BTreeSet<Id> = collections
-        .iter()
-        .copied()
-        .flat_map(ip_groups)
-        .cloned()
-        .collect();
-    let each = named.into_iter().map(|id| async move {
-        let answer = reader.get(&operations::IP_GROUP_GET, &id, &[]).await;
-        (id, converted(answer, convert::ip_group))
-    });
-    rules.ip_groups = join_all(each).await.into_iter().collect();
-    rules
+
+    /// Adds what these firewalls go by.
+    pub(super) fn want(&mut self, firewalls: &[&AzureFirewall]) {
+        for firewall in firewalls {
+            self.wanted.extend(firewall.policy_id.clone());
+            self.classic
+                .extend_from_slice(&firewall.classic_collections);
+        }
+    }
+
+    /// Whether policies are still to be read.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.wanted.iter().any(|id| !self.groups.contains_key(id))
+    }
+
+    /// Reads the policies that are still to be read, with the parents that the lists tell of, so that both are read at once.
+    pub(super) async fn round(&self, reader: Reader<'_>, space: &Space) -> Vec<Read> {
+        let ids = with_listed_parents(space, &self.wanted, &self.groups);
+        join_all(ids.into_iter().map(|id| policy(reader, space, id))).await
+    }
+
+    pub(super) fn add(&mut self, round: Vec<Read>) {
+        for (id, policy, groups) in round {
+            let parent = policy.as_known().and_then(|p| p.base_policy_id.clone());
+            self.wanted.extend(parent);
+            self.policies.insert(id.clone(), policy);
+            self.groups.insert(id, groups);
+        }
+    }
+
+    fn collections(&self) -> impl Iterator<Item = &RuleCollection> {
+        let groups = self.groups.values().filter_map(Datum::as_known).flatten();
+        groups
+            .flat_map(|group| &group.collections)
+            .chain(&self.classic)
+    }
+
+    /// The service tags that the rules name.
+    pub(super) fn tags(&self) -> BTreeSet<String> {
+        self.collections().flat_map(tags_of_collection).collect()
+    }
+
+    /// Reads the IP groups that the rules name. `ahead`: also all of the subscriptions of policies that are being read.
+    pub(super) async fn read_ip_groups(&self, reader: Reader<'_>, ahead: bool) -> IpGroups {
+        let named: BTreeSet<&Id> = self.collections().flat_map(ip_groups).collect();
+        let new = named.into_iter();
+        let new = new.filter(|id| !self.ip_groups.contains_key(id));
+        let named = new.map(|id| async move {
+            let answer = reader.get(&operations::IP_GROUP_GET, id, &[]).await;
+            (id.clone(), converted(answer, convert::ip_group))
+        });
+        let reading = self.wanted.iter();
+        let reading = reading.filter(|id| ahead && !self.groups.contains_key(id));
+        let subscriptions = reading.filter_map(subscription).collect();
+        let operation = &operations::IP_GROUPS_LIST;
+        let (named, listed) = futures::join!(
+            join_all(named),
+            listings(reader, operation, &subscriptions, convert::ip_group)
+        );
+        let listed = listed.into_values().flat_map(|list| list.items);
+        IpGroups {
+            named: named.into_iter().collect(),
+            spare: listed.collect(),
+        }
+    }
+
+    pub(super) fn add_ip_groups(&mut self, read: IpGroups) {
+        self.ip_groups.extend(read.named);
+        self.spare.extend(read.spare);
+        let named: BTreeSet<Id> = self.collections().flat_map(ip_groups).cloned().collect();
+        for id in named {
+            if let Some(group) = self.spare.remove(&id) {
+                self.ip_groups.entry(id).or_insert(group);
+            }
+        }
+    }
 }
 
-/// The policies that are still to be read, with the parents that the lists tell of, so that both are read at once.
+/// The policies that are still to be read, with the parents that the lists tell of.
 fn with_listed_parents<T>(space: &Space, wanted: &BTreeSet<Id>, done: &BTreeMap<Id, T>) -> Vec<Id> {
     let mut ids: Vec<Id> = Vec::new();
     for id in wanted {
@@ -142,6 +169,41 @@ fn ip_groups(collection: &RuleCollection) -> impl Iterator<Item = &Id> {
                 .chain(&rule.destination_ip_groups)
         })
         .chain(application.flat_map(|rule| &rule.source_ip_groups))
+}
+
+/// What firewalls translate with: their metrics, the public addresses, the NAT gateways of their subnets with theirs.
+#[derive(Debug, Default)]
+pub(super) struct WaysOut {
+    pub(super) nat_gateways: BTreeMap<Id, Datum<NatGateway>>,
+    pub(super) addresses: Addresses,
+    pub(super) metrics: ResourceMetrics,
+}
+
+impl WaysOut {
+    pub(super) fn extend(&mut self, other: Self) {
+        self.nat_gateways.extend(other.nat_gateways);
+        self.addresses.extend(other.addresses);
+        self.metrics.extend(other.metrics);
+    }
+}
+
+/// Reads what these firewalls translate with.
+pub(super) async fn of_firewalls(
+    reader: Reader<'_>,
+    search: Search<'_>,
+    space: &Space,
+    firewalls: &[&AzureFirewall],
+) -> WaysOut {
+    let ids = firewalls.iter().map(|firewall| &firewall.id);
+    let ((nat_gateways, addresses), metrics) = futures::join!(
+        ways_out(reader, space, firewalls, search.node_group),
+        firewall_metrics(reader, search.cluster, ids)
+    );
+    WaysOut {
+        nat_gateways,
+        addresses,
+        metrics,
+    }
 }
 
 /// The firewalls' public addresses, and the NAT gateways of their subnets with theirs.

@@ -10,6 +10,7 @@ use egress_diagnosis::facts::{
 use futures::future::join_all;
 use ipnet::IpNet;
 
+use super::hubs::is_hub;
 use super::segment::{Segment, segments};
 use crate::addresses::group_of;
 use crate::convert;
@@ -20,17 +21,24 @@ use crate::reader::Reader;
 /// The name Azure prescribes for a firewall's subnet.
 const FIREWALL_SUBNET: &str = "AzureFirewallSubnet";
 
+/// So many peered networks are read before it is known which of them a hop lies in.
+const READ_AHEAD: usize = 8;
+/// So many subscriptions are asked for their firewalls and policies.
+const SUBSCRIPTIONS: usize = 8;
+
 /// A network peered with a pool's network.
 #[derive(Debug, Clone)]
-pub(super) struct Peer {
+struct Peer {
     id: Id,
     prefixes: Vec<IpNet>,
+    /// A virtual hub's, which belongs to Azure: it is not read.
+    hub: bool,
 }
 
 impl Peer {
     /// Whether a hop lies in it, or might because its address space is not told.
-    pub(super) fn may_hold(&self, hops: &BTreeSet<IpAddr>) -> bool {
-        self.prefixes.is_empty() || hops.iter().any(|hop| self.holds(*hop))
+    fn may_hold(&self, hop: IpAddr) -> bool {
+        self.prefixes.is_empty() || self.holds(hop)
     }
 
     fn holds(&self, hop: IpAddr) -> bool {
@@ -38,34 +46,44 @@ impl Peer {
     }
 }
 
-/// The networks peered with the pools' networks that are not pools' networks themselves.
-pub(super) fn peers(networks: &Networks) -> Vec<Peer> {
-    let mut peers: BTreeMap<Id, Peer> = BTreeMap::new();
+/// The networks peered with the pools' networks that are not pools' networks themselves. Those whose packets the pools'
+/// networks take although somebody else sent them come first: so it has to be where an appliance is.
+fn peers(networks: &Networks) -> Vec<Peer> {
+    let mut peers: BTreeMap<Id, (bool, Peer)> = BTreeMap::new();
     let known = networks.vnets.values().filter_map(Datum::as_known);
     for peering in known.flat_map(|network| &network.peerings) {
-        if let Some(id) = remote(peering)
+        if let Some(id) = peering.remote.as_ref().filter(|_| connected(peering))
             && !networks.vnets.contains_key(id)
         {
             let prefixes = peering.remote_address_prefixes.iter();
-            let prefixes = prefixes.filter_map(|p| p.parse().ok()).collect();
-            let id = id.clone();
-            peers.insert(id.clone(), Peer { id, prefixes });
+            let peer = Peer {
+                id: id.clone(),
+                prefixes: prefixes.filter_map(|p| p.parse().ok()).collect(),
+                hub: is_hub(peering),
+            };
+            let last = peering.allow_forwarded_traffic == Some(false);
+            peers.insert(id.clone(), (last, peer));
         }
     }
-    peers.into_values().collect()
+    let mut peers: Vec<(bool, Peer)> = peers.into_values().collect();
+    peers.sort_by_key(|(last, _)| *last);
+    peers.into_iter().map(|(_, peer)| peer).collect()
 }
 
-/// The other side of a peering that carries traffic.
-fn remote(peering: &Peering) -> Option<&Id> {
-    let connected = peering
-        .state
-        .as_deref()
-        .is_none_or(|s| s.eq_ignore_ascii_case("Connected"));
-    peering.remote.as_ref().filter(|_| connected)
+/// Whether a peering carries traffic; one whose state is not told may.
+pub(super) fn connected(peering: &Peering) -> bool {
+    let state = peering.state.as_deref();
+    state.is_none_or(|state| state.eq_ignore_ascii_case("Connected"))
 }
+
+/// Resources by the subscription whose list holds them.
+pub(super) type Listings<T> = BTreeMap<String, Listing<T>>;
+
+/// Networks as they answered.
+type Answers = Vec<(Id, Datum<model::VirtualNetwork>)>;
 
 /// What was read to look for hops in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Space {
     /// The pools' networks.
     own: BTreeMap<Id, Datum<VirtualNetwork>>,
@@ -73,25 +91,28 @@ pub(super) struct Space {
     pub(super) peered: BTreeMap<Id, Datum<VirtualNetwork>>,
     peers: Vec<Peer>,
     segments: Vec<Segment>,
-    firewalls: BTreeMap<String, Listing<AzureFirewall>>,
-    policies: BTreeMap<String, Listing<FirewallPolicy>>,
+    firewalls: Listings<AzureFirewall>,
+    policies: Listings<FirewallPolicy>,
 }
 
 impl Space {
-    /// Reads the peers, and the firewalls and policies of their and the own networks' subscriptions.
-    pub(super) async fn read(reader: Reader<'_>, networks: &Networks, peers: Vec<Peer>) -> Self {
-        let ids = networks
-            .vnets
-            .keys()
-            .chain(peers.iter().map(|peer| &peer.id));
-        let subscriptions: BTreeSet<String> = ids.filter_map(subscription).collect();
-        let read = peers.iter().map(|peer| async move {
-            let operation = &operations::VIRTUAL_NETWORK_GET;
-            let answer: Datum<model::VirtualNetwork> = reader.get(operation, &peer.id, &[]).await;
-            (peer.id.clone(), answer)
-        });
-        let (read, firewalls, policies) = futures::join!(
-            join_all(read),
+    /// Reads the first peers, and the firewalls and policies of the own and the peers' subscriptions.
+    pub(super) async fn read(reader: Reader<'_>, networks: &Networks) -> Self {
+        let peers = peers(networks);
+        let readable: Vec<&Id> = peers
+            .iter()
+            .filter(|peer| !peer.hub)
+            .map(|peer| &peer.id)
+            .collect();
+        let mut subscriptions = BTreeSet::new();
+        let all = networks.vnets.keys().chain(readable.iter().copied());
+        for subscription in all.filter_map(subscription) {
+            if subscriptions.len() < SUBSCRIPTIONS {
+                subscriptions.insert(subscription);
+            }
+        }
+        let (answers, firewalls, policies) = futures::join!(
+            read_networks(reader, readable.iter().copied().take(READ_AHEAD)),
             listings(
                 reader,
                 &operations::AZURE_FIREWALLS_LIST,
@@ -105,19 +126,45 @@ impl Space {
                 convert::firewall_policy
             ),
         );
-        let mut all = networks.segments.clone();
-        all.extend(read.iter().flat_map(|(_, answer)| segments(answer)));
-        Self {
+        let space = Self {
             own: networks.vnets.clone(),
-            peered: read
-                .into_iter()
-                .map(|(id, answer)| (id, converted(answer, convert::virtual_network)))
-                .collect(),
+            peered: BTreeMap::new(),
             peers,
-            segments: all,
+            segments: networks.segments.clone(),
             firewalls,
             policies,
+        };
+        space.with(answers)
+    }
+
+    /// Whether a hop may lie in a network that was not read ahead, and in no other.
+    pub(super) fn is_later(&self, hop: IpAddr) -> bool {
+        self.firewall_at(hop).is_none()
+            && self.segment(hop).is_none()
+            && self.later().any(|peer| peer.may_hold(hop))
+    }
+
+    /// Reads the networks that hops may lie in and that were not read ahead.
+    pub(super) async fn read_later(&self, reader: Reader<'_>, hops: &[IpAddr]) -> Answers {
+        let near = self
+            .later()
+            .filter(|peer| hops.iter().any(|hop| peer.may_hold(*hop)));
+        read_networks(reader, near.map(|peer| &peer.id)).await
+    }
+
+    fn later(&self) -> impl Iterator<Item = &Peer> {
+        let peers = self.peers.iter();
+        peers.filter(|peer| !peer.hub && !self.peered.contains_key(&peer.id))
+    }
+
+    /// With these networks.
+    pub(super) fn with(mut self, answers: Answers) -> Self {
+        for (id, answer) in answers {
+            self.segments.extend(segments(&answer));
+            let network = converted(answer, convert::virtual_network);
+            self.peered.insert(id, network);
         }
+        self
     }
 
     /// The subnet that holds an address.
@@ -131,10 +178,7 @@ impl Space {
             .own
             .values()
             .find(|network| network.as_known().is_none());
-        let near = self.peers.iter().filter(|peer| {
-            // Without its address space a network could hold anything.
-            peer.prefixes.is_empty() || peer.holds(hop)
-        });
+        let near = self.peers.iter().filter(|peer| peer.may_hold(hop));
         let mut near = near.filter_map(|peer| self.peered.get(&peer.id));
         own.or_else(|| near.find(|network| network.as_known().is_none()))
             .map(unknown)
@@ -175,10 +219,11 @@ impl Space {
         self.policies.get(&subscription(id)?)?.items.get(id)
     }
 
-    /// Whether a subnet is one of a network that was read.
+    /// Whether a subnet is one of a pool's network or of a peered one.
     fn is_near(&self, subnet: &Id) -> bool {
         let network = subnet.parent();
-        network.is_some_and(|id| self.own.contains_key(&id) || self.peered.contains_key(&id))
+        let is_peer = |id: &Id| self.peers.iter().any(|peer| peer.id == *id);
+        network.is_some_and(|id| self.own.contains_key(&id) || is_peer(&id))
     }
 
     /// Firewalls of the networks, and those without addresses in the resource groups of networks with a firewall subnet:
@@ -235,16 +280,27 @@ fn is_firewall_subnet(id: &Id) -> bool {
     id.name().eq_ignore_ascii_case(FIREWALL_SUBNET)
 }
 
-fn subscription(id: &Id) -> Option<String> {
+async fn read_networks(reader: Reader<'_>, ids: impl Iterator<Item = &Id>) -> Answers {
+    let each = ids.map(|id| async move {
+        let operation = &operations::VIRTUAL_NETWORK_GET;
+        let answer = reader.get(operation, id, &[]).await;
+        (id.clone(), answer)
+    });
+    join_all(each).await
+}
+
+/// The subscription of an id, in lower case.
+pub(super) fn subscription(id: &Id) -> Option<String> {
     id.subscription().map(str::to_ascii_lowercase)
 }
 
-async fn listings<P, T: Clone>(
+/// Lists resources of these subscriptions.
+pub(super) async fn listings<P, T: Clone>(
     reader: Reader<'_>,
     operation: &'static Operation,
     subscriptions: &BTreeSet<String>,
     convert: fn(&model::Resource<P>) -> Option<T>,
-) -> BTreeMap<String, Listing<T>>
+) -> Listings<T>
 where
     model::Resource<P>: egress_arm::read::Tolerant,
 {

@@ -9,11 +9,11 @@ use crate::facts::{Facts, Id};
 pub(crate) struct Node {
     /// The name that Kubernetes knows it by.
     pub(crate) name: String,
-    /// Its agent pool, when the scale set says.
+    /// Its agent pool, when the scale set or the machine says.
     pub(crate) pool: Option<String>,
 }
 
-/// Nodes by private address, from the scale sets' network interfaces.
+/// Nodes by private address, from the network interfaces of scale sets and machines.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Nodes(BTreeMap<String, Node>);
 
@@ -38,6 +38,18 @@ impl Nodes {
                 let addresses = nic.private_ips.iter();
                 nodes.extend(addresses.map(|ip| (ip.to_ascii_lowercase(), node.clone())));
             }
+        }
+        for nic in facts.machine_nics.as_known().into_iter().flatten() {
+            let (Some(machine), Some(_)) = (&nic.machine_id, &nic.pool_name) else {
+                continue;
+            };
+            // A machine's computer is called like the machine.
+            let node = Node {
+                name: machine.name().to_lowercase(),
+                pool: nic.pool_name.clone(),
+            };
+            let addresses = nic.private_ips.iter();
+            nodes.extend(addresses.map(|ip| (ip.to_ascii_lowercase(), node.clone())));
         }
         Self(nodes)
     }
@@ -79,7 +91,7 @@ fn base36(mut number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{load_balancer, node_nics};
+    use crate::testing::{load_balancer, machine_pool, node_nics};
 
     #[test]
     fn r6_11_addresses_lead_to_node_names_and_pools() {
@@ -97,6 +109,20 @@ mod tests {
         assert_eq!(name("10.0.0.9"), None);
         assert_eq!(nodes.at("10.0.0.4").unwrap().pool.as_deref(), Some("user"));
         assert_eq!(nodes.label("10.0.0.9"), "10.0.0.9");
+    }
+
+    #[test]
+    fn r6_11_addresses_of_machines_lead_to_their_names() {
+        let mut facts = load_balancer();
+        machine_pool(
+            &mut facts,
+            "user",
+            &[("10.0.0.7", None), ("10.0.0.8", None)],
+        );
+        let nodes = Nodes::of(&facts);
+        let node = nodes.at("10.0.0.8").unwrap();
+        assert_eq!(node.name, "aks-user-12345678-vms1");
+        assert_eq!(node.pool.as_deref(), Some("user"));
     }
 
     #[test]

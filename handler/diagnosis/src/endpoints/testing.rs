@@ -84,6 +84,8 @@ pub(super) fn facts() -> Facts {
         load_balancer: Datum::not_asked("test"),
         scale_sets: Datum::not_asked("test"),
         scale_set_nics: BTreeMap::new(),
+        machine_nics: Datum::not_asked("no pool is of type VirtualMachines"),
+        hub_routing: BTreeMap::new(),
         metrics: BTreeMap::new(),
         firewalls: BTreeMap::new(),
         firewall_policies: BTreeMap::new(),

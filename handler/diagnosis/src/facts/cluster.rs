@@ -292,3 +292,11 @@ pub struct AgentPool {
     /// `powerState.code`.
     pub power_state: Option<PowerState>,
 }
+
+impl AgentPool {
+    /// Whether its nodes are virtual machines of their own, without a scale set.
+    pub fn is_machines(&self) -> bool {
+        let kind = self.pool_type.as_deref();
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("VirtualMachines"))
+    }
+}

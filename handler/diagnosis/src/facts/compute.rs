@@ -32,6 +32,24 @@ pub struct ScaleSet {
     pub instance_public_ip: bool,
 }
 
+/// A NIC of a virtual machine in the node resource group: of a node, where a pool is of type `VirtualMachines`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineNic {
+    /// ARM id.
+    pub id: Id,
+    /// `virtualMachine.id`; `None` for a NIC of something else, e.g. of a private endpoint.
+    pub machine_id: Option<Id>,
+    /// The agent pool it belongs to: from tag `aks-managed-poolName`, else from the machine's name, which AKS begins
+    /// with `aks-{pool}-`.
+    pub pool_name: Option<String>,
+    /// Private addresses.
+    pub private_ips: Vec<String>,
+    /// Subnets.
+    pub subnet_ids: Vec<Id>,
+    /// The NIC's own network security group (R1.84).
+    pub nsg_id: Option<Id>,
+}
+
 /// One NIC of a scale set instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScaleSetNic {

@@ -9,6 +9,7 @@ mod datum;
 mod features;
 mod firewall;
 mod hop;
+mod hub;
 mod id;
 mod load_balancer;
 mod metrics;
@@ -24,7 +25,7 @@ pub use cluster::{
     AgentPool, ApiServerAccess, Cluster, Count, LoadBalancerProfile, MaxSurge, NatGatewayProfile,
     NetworkPlugin, NetworkProfile, OutboundType, PoolMode, PowerState,
 };
-pub use compute::{ResourceGroup, ScaleSet, ScaleSetNic};
+pub use compute::{MachineNic, ResourceGroup, ScaleSet, ScaleSetNic};
 pub use datum::{Cause, Datum, Missing};
 pub use features::{Cloud, Features};
 pub use firewall::{
@@ -33,6 +34,7 @@ pub use firewall::{
     ThreatIntelMode,
 };
 pub use hop::{HopNic, HopOwner};
+pub use hub::HubRouting;
 pub use id::Id;
 pub use load_balancer::{BackendPool, Frontend, LoadBalancer, LoadBalancingRule, OutboundRule};
 pub use metrics::{Metric, MetricAggregation, Point, ResourceMetrics, Series, Window};
@@ -94,6 +96,8 @@ pub struct Facts {
     pub scale_sets: Datum<Vec<ScaleSet>>,
     /// Scale set NICs by scale set id.
     pub scale_set_nics: BTreeMap<Id, Datum<Vec<ScaleSetNic>>>,
+    /// NICs of the node resource group's virtual machines; not asked for without a pool of type `VirtualMachines`.
+    pub machine_nics: Datum<Vec<MachineNic>>,
     /// Metrics by resource and metric name.
     pub metrics: ResourceMetrics,
     /// Azure Firewalls of the pools' networks and of those peered with them, of hubs that own a next hop, and deallocated
@@ -105,6 +109,9 @@ pub struct Facts {
     pub rule_collection_groups: BTreeMap<Id, Datum<Vec<RuleCollectionGroup>>>,
     /// IP groups that their rules name, by id.
     pub ip_groups: BTreeMap<Id, Datum<IpGroup>>,
+    /// What virtual hubs do with internet traffic, by the virtual network that is connected to one: where a pool's default
+    /// route depends on it.
+    pub hub_routing: BTreeMap<Id, Datum<HubRouting>>,
     /// Who owns the address of each default route that leads to a virtual appliance.
     pub hops: BTreeMap<IpAddr, Datum<HopOwner>>,
     /// Service tags that rules name and whose addresses decide something; not asked for when there are none.

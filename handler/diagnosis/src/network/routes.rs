@@ -99,7 +99,7 @@ impl Hop {
 /// An effective route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EffectiveRoute {
-    /// The route's name in the table, the peering's or the service's name; empty for other routes.
+    /// The route's name in the table, the peering's, the service's or the virtual hub's name; empty for other routes.
     pub name: String,
     /// The prefix that was compared. A service tag route has one entry per prefix.
     pub prefix: IpNet,
@@ -133,6 +133,13 @@ pub enum Bgp {
     None,
     /// Exactly these prefixes, to the gateway.
     Known(Vec<IpNet>),
+    /// A virtual hub's default route, and whatever else the hub announces (R3.14).
+    Hub {
+        /// The hub's name.
+        hub: String,
+        /// Where the default route leads.
+        default: Hop,
+    },
     /// It cannot be read.
     Unknown,
 }

@@ -82,14 +82,15 @@ pub(crate) fn pod_range_known(facts: &Facts) -> bool {
 
 /// Addresses of nodes: from the NICs where they are known, else the whole node subnets.
 fn nodes(facts: &Facts) -> AddressSet {
-    let mut nics = facts
-        .scale_set_nics
-        .values()
-        .filter_map(|d| d.as_known())
-        .flatten()
+    let of_sets = facts.scale_set_nics.values();
+    let of_sets = of_sets.filter_map(|d| d.as_known()).flatten();
+    let of_machines = facts.machine_nics.as_known().into_iter().flatten();
+    let mut addresses = of_sets
+        .flat_map(|nic| &nic.private_ips)
+        .chain(of_machines.flat_map(|nic| &nic.private_ips))
         .peekable();
-    if nics.peek().is_some() {
-        return set(nics.flat_map(|nic| &nic.private_ips));
+    if addresses.peek().is_some() {
+        return set(addresses);
     }
     let subnets = facts
         .pool_subnets

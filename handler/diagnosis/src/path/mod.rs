@@ -2,6 +2,7 @@
 //! and what becomes of a packet to the internet. What could not be read is carried along as [`Missing`], never replaced.
 
 mod carrier;
+mod hub;
 mod internet;
 mod kubenet;
 mod level;
@@ -9,6 +10,7 @@ mod route;
 mod security;
 
 pub(crate) use carrier::Carrier;
+pub(crate) use hub::HubDefault;
 pub(crate) use internet::{Internet, Reach, translated};
 pub(crate) use kubenet::{PodRoute, in_pod_range, is_pod_route, pod_range_known, pod_route};
 pub(crate) use level::{LevelGroup, LevelView};

@@ -2,6 +2,7 @@
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::HubDefault;
 use crate::context::SubnetUse;
 use crate::facts::{Facts, Id, Missing, Route, RouteTable, VirtualNetwork, lookup};
 use crate::network::routes::{
@@ -17,7 +18,7 @@ pub(crate) struct Via {
     pub(crate) source: RouteSource,
     /// The route table, for a user route.
     pub(crate) table: Option<Id>,
-    /// The route's name in the table.
+    /// The route's name in the table, or that of the virtual hub that gives it.
     pub(crate) name: Option<String>,
 }
 
@@ -26,6 +27,9 @@ impl Via {
     pub(crate) fn label(&self) -> String {
         match (&self.name, &self.table) {
             (Some(name), Some(table)) => format!("route {name} of route table {}", table.name()),
+            (Some(hub), None) if self.source == RouteSource::Bgp => {
+                format!("the default route of virtual hub {hub}")
+            }
             _ => "Azure's own default route".to_owned(),
         }
     }
@@ -71,6 +75,9 @@ pub(crate) struct Routes<'f> {
     pub(crate) table: Result<Option<&'f RouteTable>, Missing>,
     /// Why a gateway may have taught the subnet routes; `None`: it cannot have.
     pub(crate) gateway: Option<String>,
+    /// What the virtual hub that the network is connected to does with its default route; `None`: there is none, or its
+    /// routes do not reach the subnet.
+    pub(crate) hub: Option<HubDefault>,
     /// All effective routes, computed.
     pub(crate) effective: Result<EffectiveRoutes, Missing>,
     /// The IPv4 default route.
@@ -86,12 +93,24 @@ impl<'f> Routes<'f> {
             (Ok(network), _) => gateway(network),
             (Err(missing), _) => Some(format!("{} could not be read", missing.what)),
         };
-        let effective = effective(used, &network, &table, gateway.is_some(), tags);
-        let default = default_route(&table, gateway.as_deref(), &effective);
+        let hub = match &network {
+            Ok(network) if gateway.is_some() && !has_own_gateway(network) => {
+                HubDefault::of(facts, network)
+            }
+            _ => None,
+        };
+        let bgp = match (&hub, &gateway) {
+            (Some(hub), _) => hub.bgp(),
+            (None, Some(_)) => Bgp::Unknown,
+            (None, None) => Bgp::None,
+        };
+        let effective = effective(used, &network, &table, &bgp, tags);
+        let default = default_route(&table, gateway.as_deref(), hub.as_ref(), &effective);
         Self {
             network,
             table,
             gateway,
+            hub,
             effective,
             default,
         }
@@ -140,12 +159,7 @@ pub(crate) fn gateway(network: &VirtualNetwork) -> Option<String> {
         return None;
     }
     let name = network.id.name();
-    let own = ["GatewaySubnet", "RouteServerSubnet"]
-        .into_iter()
-        .find(|g| {
-            let mut subnets = network.subnet_ids.iter();
-            subnets.any(|s| s.name().eq_ignore_ascii_case(g))
-        });
+    let own = own_gateway(network);
     let remote = network
         .peerings
         .iter()
@@ -164,20 +178,34 @@ pub(crate) fn gateway(network: &VirtualNetwork) -> Option<String> {
     })
 }
 
+/// The subnet of a gateway or route server that the network has itself.
+fn own_gateway(network: &VirtualNetwork) -> Option<&'static str> {
+    ["GatewaySubnet", "RouteServerSubnet"]
+        .into_iter()
+        .find(|g| {
+            let mut subnets = network.subnet_ids.iter();
+            subnets.any(|s| s.name().eq_ignore_ascii_case(g))
+        })
+}
+
+/// Whether the network may have a gateway of its own, beside any that its peerings use.
+fn has_own_gateway(network: &VirtualNetwork) -> bool {
+    network.subnet_ids.is_empty() || own_gateway(network).is_some()
+}
+
 fn effective(
     used: &SubnetUse<'_>,
     network: &Result<&VirtualNetwork, Missing>,
     table: &Result<Option<&RouteTable>, Missing>,
-    gateway: bool,
+    bgp: &Bgp,
     tags: &ServiceTags,
 ) -> Result<EffectiveRoutes, Missing> {
     let subnet = used.subnet.clone()?;
-    let bgp = if gateway { Bgp::Unknown } else { Bgp::None };
     Ok(EffectiveRoutes::compute(&Inputs {
         network: network.clone()?,
         table: table.clone()?,
         service_endpoints: &subnet.service_endpoints,
-        bgp: &bgp,
+        bgp,
         tags,
     }))
 }
@@ -185,6 +213,7 @@ fn effective(
 fn default_route(
     table: &Result<Option<&RouteTable>, Missing>,
     gateway: Option<&str>,
+    hub: Option<&HubDefault>,
     effective: &Result<EffectiveRoutes, Missing>,
 ) -> DefaultRoute {
     let table = match table {
@@ -236,11 +265,14 @@ fn default_route(
             (decided, false)
         }
     };
-    match gateway {
-        Some(reason) if system => {
+    match (gateway, hub) {
+        _ if !system => decided,
+        (None, _) | (Some(_), Some(HubDefault::None)) => decided,
+        (Some(_), Some(HubDefault::Unread(missing))) => DefaultRoute::Unread(missing.clone()),
+        (Some(_), Some(HubDefault::Open(reason))) => DefaultRoute::Open(reason.clone()),
+        (Some(reason), _) => {
             DefaultRoute::Open(format!("{reason}, which may announce a default route"))
         }
-        _ => decided,
     }
 }
 

@@ -1,10 +1,10 @@
 //! The network security groups that a subnet's packets meet, in order: NIC, then subnet (R4.4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LevelGroup, Routes};
 use crate::context::SubnetUse;
-use crate::facts::{Datum, Facts, Id, Missing};
+use crate::facts::{AgentPool, Datum, Facts, Id, Missing};
 use crate::network::nsg::{FlowClass, Level, PathPart, evaluate_levels};
 use crate::network::{
     AddressSet, OnPremises, Outcome, PortSet, ProtocolSet, ServiceTags, TagContext,
@@ -150,84 +150,119 @@ fn pool_names(used: &SubnetUse<'_>) -> Vec<String> {
     used.pools.iter().map(|p| (*p).to_owned()).collect()
 }
 
-/// The groups that the scale sets' models put on the NICs (R1.84).
+/// The groups on the nodes' NICs (R1.84), pools with the same group together.
 fn nic_groups(facts: &Facts, used: &SubnetUse<'_>, tags: &TagContext) -> Vec<LevelGroup> {
-    let sets = match facts
-        .scale_sets
-        .known(|| "scale sets of the node resource group".to_owned())
-    {
-        Ok(sets) => sets,
-        Err(missing) => {
-            return vec![LevelGroup::of(
-                facts,
-                pool_names(used),
-                Err(missing),
-                Level::Nic,
-                tags,
-            )];
-        }
-    };
     let mut groups: BTreeMap<Option<&Id>, Vec<String>> = BTreeMap::new();
-    let mut unknown = Vec::new();
+    let mut open: BTreeMap<NicGap, Vec<String>> = BTreeMap::new();
     for pool in &used.pools {
-        let mut own = sets
-            .iter()
-            .filter(|set| {
-                let name = set.pool_name.as_deref();
-                name.is_some_and(|name| name.eq_ignore_ascii_case(pool))
-            })
-            .peekable();
-        if own.peek().is_none() {
-            unknown.push((*pool).to_owned());
+        let (ids, gap) = nic_nsgs(facts, pool);
+        for id in ids {
+            groups.entry(id).or_default().push((*pool).to_owned());
         }
-        for set in own {
-            if set.nsg_ids.is_empty() {
-                groups.entry(None).or_default().push((*pool).to_owned());
-            }
-            for id in &set.nsg_ids {
-                groups.entry(Some(id)).or_default().push((*pool).to_owned());
-            }
+        if let Some(gap) = gap {
+            open.entry(gap).or_default().push((*pool).to_owned());
         }
     }
-    let mut levels: Vec<LevelGroup> = groups
+    let known = groups
         .into_iter()
-        .map(|(id, mut pools)| {
-            pools.dedup();
-            LevelGroup::of(facts, pools, Ok(id.cloned()), Level::Nic, tags)
+        .map(|(id, pools)| LevelGroup::of(facts, pools, Ok(id.cloned()), Level::Nic, tags));
+    let open = open.into_iter().map(|(gap, pools)| {
+        let names: Vec<&str> = pools.iter().map(String::as_str).collect();
+        let missing = gap.missing(facts, &crate::context::pools_label(&names));
+        LevelGroup::of(facts, pools, Err(missing), Level::Nic, tags)
+    });
+    known.chain(open).collect()
+}
+
+/// Why the groups on a pool's NICs are not known, or not all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum NicGap {
+    /// The scale sets could not be read.
+    ScaleSets,
+    /// No scale set is the pool's.
+    ScaleSet,
+    /// The NICs of the machines could not be read.
+    Interfaces,
+    /// No NIC is the pool's.
+    Interface,
+    /// The pool has more nodes than NICs were found.
+    SomeInterfaces,
+}
+
+impl NicGap {
+    fn missing(self, facts: &Facts, label: &str) -> Missing {
+        let unnamed = |what: &str, how: &'static str| Missing {
+            what: format!("{what} of {label}"),
+            how: Datum::not_asked(how),
+        };
+        match self {
+            Self::ScaleSets => Missing {
+                what: "scale sets of the node resource group".to_owned(),
+                how: facts.scale_sets.status(),
+            },
+            Self::ScaleSet => unnamed(
+                "scale set",
+                "no scale set of the node resource group names the pool",
+            ),
+            Self::Interfaces => Missing {
+                what: "network interfaces of the node resource group".to_owned(),
+                how: facts.machine_nics.status(),
+            },
+            Self::Interface => unnamed(
+                "network interfaces of the virtual machines",
+                "no network interface of the node resource group is of a machine of the pool",
+            ),
+            Self::SomeInterfaces => unnamed(
+                "network interfaces of some virtual machines",
+                "the node resource group has fewer network interfaces of the pool than the pool has nodes",
+            ),
+        }
+    }
+}
+
+/// The groups on a pool's NICs, each once; `None` among them: NICs without one.
+fn nic_nsgs<'f>(facts: &'f Facts, pool: &str) -> (BTreeSet<Option<&'f Id>>, Option<NicGap>) {
+    let is = |name: Option<&str>| name.is_some_and(|name| name.eq_ignore_ascii_case(pool));
+    let mut pools = facts.agent_pools.as_known().into_iter().flatten();
+    if let Some(pool) = pools.find(|body| is(Some(&body.name)) && body.is_machines()) {
+        return machine_nsgs(facts, pool);
+    }
+    let Some(sets) = facts.scale_sets.as_known() else {
+        return (BTreeSet::new(), Some(NicGap::ScaleSets));
+    };
+    let own = sets.iter().filter(|set| is(set.pool_name.as_deref()));
+    let ids: BTreeSet<Option<&Id>> = own
+        .flat_map(|set| {
+            let none = set.nsg_ids.is_empty().then_some(None);
+            set.nsg_ids.iter().map(Some).chain(none)
         })
         .collect();
-    if !unknown.is_empty() {
-        let names: Vec<&str> = unknown.iter().map(String::as_str).collect();
-        let label = crate::context::pools_label(&names);
-        let machines = facts.agent_pools.as_known().into_iter().flatten();
-        let mut machines = machines
-            .filter(|pool| unknown.contains(&pool.name))
-            .map(|pool| {
-                let kind = pool.pool_type.as_deref();
-                kind.is_some_and(|kind| kind.eq_ignore_ascii_case("VirtualMachines"))
-            });
-        let missing = if machines.any(|machine| machine) {
-            Missing {
-                what: format!("network interfaces of the virtual machines of {label}"),
-                how: Datum::not_asked(
-                    "pools of type VirtualMachines have no scale set, and their machines' interfaces are not read",
-                ),
-            }
-        } else {
-            Missing {
-                what: format!("scale set of {label}"),
-                how: Datum::not_asked("no scale set of the node resource group names the pool"),
-            }
-        };
-        levels.push(LevelGroup::of(
-            facts,
-            unknown,
-            Err(missing),
-            Level::Nic,
-            tags,
-        ));
-    }
-    levels
+    let gap = ids.is_empty().then_some(NicGap::ScaleSet);
+    (ids, gap)
+}
+
+/// The same for a pool without a scale set, from its machines' own NICs.
+fn machine_nsgs<'f>(
+    facts: &'f Facts,
+    pool: &AgentPool,
+) -> (BTreeSet<Option<&'f Id>>, Option<NicGap>) {
+    let Some(nics) = facts.machine_nics.as_known() else {
+        return (BTreeSet::new(), Some(NicGap::Interfaces));
+    };
+    let own: Vec<_> = nics
+        .iter()
+        .filter(|nic| {
+            let name = nic.pool_name.as_deref();
+            name.is_some_and(|name| name.eq_ignore_ascii_case(&pool.name))
+        })
+        .collect();
+    let machines: BTreeSet<&Id> = own.iter().filter_map(|n| n.machine_id.as_ref()).collect();
+    let gap = match pool.count.and_then(|count| usize::try_from(count).ok()) {
+        _ if own.is_empty() => Some(NicGap::Interface),
+        Some(count) if machines.len() < count => Some(NicGap::SomeInterfaces),
+        _ => None,
+    };
+    (own.iter().map(|nic| nic.nsg_id.as_ref()).collect(), gap)
 }
 
 /// What tags mean for this subnet. A service tag that was not read stays undecidable (R4.18).
@@ -256,5 +291,74 @@ fn tags(routes: &Routes<'_>, service_tags: &ServiceTags) -> TagContext {
         service_tags: service_tags.clone(),
         space,
         application_groups: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::testing::{denied, load_balancer, machine_pool, nsg};
+
+    /// The name of a group, if there is one, or what is missing.
+    type Group = Result<Option<String>, String>;
+
+    /// The groups at the NICs, with their pools.
+    fn levels(facts: &Facts) -> Vec<(Vec<String>, Group)> {
+        let ctx = Context::new(facts);
+        let groups = ctx.paths.iter().flat_map(|path| &path.security.nic);
+        let named = groups.map(|group| {
+            let nsg = group.nsg.as_ref().map_err(|missing| missing.what.clone());
+            let nsg = nsg.map(|id| id.as_ref().map(|id| id.name().to_owned()));
+            (group.pools.clone(), nsg)
+        });
+        named.collect()
+    }
+
+    fn pool(name: &str) -> Vec<String> {
+        vec![name.to_owned()]
+    }
+
+    #[test]
+    fn r1_84_machines_have_the_groups_of_their_own_nics() {
+        let mut facts = load_balancer();
+        let id = nsg(&mut facts, "nsg-nic", Vec::new(), false);
+        let nics = [
+            ("10.0.0.7", Some(id.clone())),
+            ("10.0.0.8", Some(id)),
+            ("10.0.0.9", None),
+        ];
+        machine_pool(&mut facts, "user", &nics);
+        let levels = levels(&facts);
+        assert!(levels.contains(&(pool("user"), Ok(Some("nsg-nic".to_owned())))));
+        assert!(
+            levels
+                .iter()
+                .any(|(pools, nsg)| pools.contains(&"user".to_owned()) && *nsg == Ok(None))
+        );
+        assert!(levels.iter().all(|(_, nsg)| nsg.is_ok()), "{levels:?}");
+    }
+
+    #[test]
+    fn nics_that_are_not_found_are_unknown_not_absent() {
+        let unknown = |facts: &Facts| {
+            let levels = levels(facts);
+            let open = levels.into_iter().find(|(_, nsg)| nsg.is_err());
+            open.map(|(pools, nsg)| (pools, nsg.unwrap_err()))
+        };
+        let mut facts = load_balancer();
+        machine_pool(&mut facts, "user", &[("10.0.0.7", None)]);
+        let (pools, what) = unknown(&facts).unwrap();
+        assert_eq!(pools, pool("user"), "one of three");
+        assert!(what.contains("some virtual machines"), "{what}");
+        machine_pool(&mut facts, "user", &[]);
+        let (_, what) = unknown(&facts).unwrap();
+        assert!(
+            what.starts_with("network interfaces of the virtual machines"),
+            "{what}"
+        );
+        facts.machine_nics = denied("Microsoft.Network/networkInterfaces/read");
+        let (_, what) = unknown(&facts).unwrap();
+        assert_eq!(what, "network interfaces of the node resource group");
     }
 }

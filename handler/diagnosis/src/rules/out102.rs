@@ -6,7 +6,7 @@ use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
 use crate::network::routes::Hop;
-use crate::report::{Remediation, Severity};
+use crate::report::{Remediation, RouteSource, Severity};
 
 /// Type loadBalancer, but the default route leads to an appliance.
 pub(super) const RULE: Rule = Rule {
@@ -51,7 +51,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
             ))
             .explain("Outbound type loadBalancer promises the load balancer's address. The route sends the packets to an appliance first, so they leave with another address, and answers of public Services return another way than the requests came.");
         found = routed.show(found);
-        if may_become(ctx, &OutboundType::UserDefinedRouting) {
+        // AKS accepts the type only with a route table that has the default route (R3.14).
+        if routed.via.table.is_some() && may_become(ctx, &OutboundType::UserDefinedRouting) {
             found = found.fix(
                 Remediation::new("Declare what is the case: outbound type userDefinedRouting")
                     .command(
@@ -69,6 +70,15 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 table,
                 route,
             ));
+        }
+        if routed.via.source == RouteSource::Bgp {
+            found = found.fix(Remediation::new(format!(
+                "Give the subnets a route table with a route 0.0.0.0/0 to Internet, which comes before {}: packets then leave \
+                 by the load balancer. Or leave the way as it is: add the route table with 0.0.0.0/0 to {} and declare outbound \
+                 type userDefinedRouting",
+                routed.via.label(),
+                routed.via.hop_label()
+            )));
         }
         outcome.findings.push(found);
     }

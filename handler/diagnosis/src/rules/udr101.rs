@@ -4,6 +4,7 @@ use super::routing::{create_table, only_for, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
+use crate::path::{HubDefault, Path};
 use crate::report::{Confidence, Severity};
 
 /// Type userDefinedRouting, and a pool subnet has no route table.
@@ -46,15 +47,21 @@ fn check(ctx: &Context<'_>) -> Outcome {
             continue;
         }
         let private = ctx.cluster().api_server.private_cluster == Some(true);
-        let by_gateway = path.routes.gateway.is_some();
+        let by_hub = given_by_hub(path);
+        let by_gateway = path.routes.gateway.is_some() && !by_hub;
         let mut found = RULE
             .finding(format!(
                 "{} has no route table, which outbound type userDefinedRouting needs",
                 super::out106::capital(&path.used.label())
             ))
             .explain(format!(
-                "With this type the way out is the route table's default route. Today: {}.",
-                path.carrier.why
+                "With this type the way out is the route table's default route. Today: {}.{}",
+                path.carrier.why,
+                if by_hub {
+                    " AKS looks at the route table only and refuses the next change of the cluster."
+                } else {
+                    ""
+                }
             ))
             .evidence(
                 "routeTable of the subnet",
@@ -64,13 +71,18 @@ fn check(ctx: &Context<'_>) -> Outcome {
         if by_gateway {
             found = found.confidence(Confidence::Likely);
         }
-        if by_gateway && private {
+        if by_hub || (by_gateway && private) {
             found = found.severity(Severity::High);
         }
         found = show_subnets(found, &[path]).fix(create_table(ctx, path.used.id));
         outcome.findings.push(found);
     }
     outcome
+}
+
+/// Whether a virtual hub gives the default route: egress then works, although AKS looks at the route table only (R3.14).
+pub(super) fn given_by_hub(path: &Path<'_>) -> bool {
+    matches!(path.routes.hub, Some(HubDefault::Given { .. }))
 }
 
 #[cfg(test)]
@@ -110,6 +122,24 @@ mod tests {
         assert_eq!(
             (finding.severity, finding.blocks_egress),
             (Severity::High, false)
+        );
+    }
+
+    #[test]
+    fn r3_14_fires_as_high_where_a_virtual_hub_gives_the_default_route() {
+        let mut facts = split_pools(load_balancer());
+        crate::testing::network_mut(&mut facts).outbound_type =
+            Some(OutboundType::UserDefinedRouting);
+        crate::testing::with_hub(&mut facts);
+        let finding = &outcome(&RULE, &facts).findings[0];
+        assert_eq!(
+            (finding.severity, finding.blocks_egress),
+            (Severity::High, false)
+        );
+        assert!(
+            finding
+                .explanation
+                .contains("virtual hub hub leads to VirtualAppliance 10.9.0.4")
         );
     }
 

@@ -46,7 +46,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
             continue;
         }
         let private = ctx.cluster().api_server.private_cluster == Some(true);
-        let by_gateway = path.routes.gateway.is_some();
+        let by_hub = super::udr101::given_by_hub(path);
+        let by_gateway = path.routes.gateway.is_some() && !by_hub;
         let carried = !matches!(path.carrier.method, Method::None | Method::Unknown);
         let mut found = RULE
             .finding(format!(

@@ -6,7 +6,9 @@ use crate::network::AddressSet;
 use crate::network::nsg::{Origin, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{Decision, Outcome};
-use crate::path::{Carrier, DefaultRoute, Path as Walked, PoolParts, Reach, Summary, Via};
+use crate::path::{
+    Carrier, DefaultRoute, HubDefault, Path as Walked, PoolParts, Reach, Summary, Via,
+};
 use crate::report::{
     Device, Finding, Method, NextHop, Outbound, Path, RouteSource, Scope, Step, StepKind,
 };
@@ -241,6 +243,10 @@ fn route_step(walked: &Walked<'_>) -> Step {
     let (decision, why) = match &walked.routes.default {
         DefaultRoute::Decided { via, split } => {
             let mut why = match via.source {
+                RouteSource::System if walked.routes.hub == Some(HubDefault::None) => {
+                    "no user route, and the network does not take its virtual hub's default route: Azure's own"
+                        .to_owned()
+                }
                 RouteSource::System => {
                     "no user route and no gateway: Azure's own default route".to_owned()
                 }
@@ -317,7 +323,7 @@ pub(crate) fn next_hop(default: &DefaultRoute) -> NextHop {
         },
         source: *source,
         route_table_id: table.clone(),
-        route_name: name.clone(),
+        route_name: name.clone().filter(|_| table.is_some()),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::facts::{Id, NextHopType};
 use crate::network::routes::{EffectiveRoute, Hop, OpenRoute, RouteSource as Source, SystemRoute};
 use crate::network::{AddressSet, Doubt};
-use crate::path::{Path, Via};
+use crate::path::{HubDefault, Path, Via};
 use crate::report::RouteSource;
 
 /// One way that the packets may take.
@@ -52,10 +52,15 @@ pub(super) fn routing(path: &Path<'_>, addresses: &AddressSet) -> Result<Routing
     }
     for part in &parts {
         let user = part.route.is_some_and(|r| r.source == Source::User);
+        // A virtual hub that gives the default route, or does not, is known to do so.
+        let hub = matches!(
+            routes.hub,
+            Some(HubDefault::None | HubDefault::Given { .. })
+        );
         for open in &part.open {
             // A gateway that announces a part of the internet more closely than the default route is rare; that it
             // announces private ranges, or a default route of its own, is not.
-            if open.source == Source::Bgp && user && public {
+            if open.source == Source::Bgp && (user || hub) && public {
                 let gateway = routes.gateway.as_deref().unwrap_or("there is a gateway");
                 found.note(format!(
                     "{gateway}: a more specific route that it announces would come first"
@@ -97,6 +102,7 @@ fn way(route: &EffectiveRoute, table: Option<&Id>) -> Way {
             "route {name} ({prefix}) of route table {}",
             table.map_or("", Id::name)
         ),
+        Source::Bgp if !name.is_empty() => format!("the default route of virtual hub {name}"),
         Source::Bgp => format!("a route that the gateway learned ({prefix})"),
         Source::System(SystemRoute::VirtualNetwork) => {
             format!("the virtual network's own space ({prefix})")
@@ -115,7 +121,7 @@ fn way(route: &EffectiveRoute, table: Option<&Id>) -> Way {
             hop: route.hop.clone(),
             source: source(route.source),
             table: table.filter(|_| user).cloned(),
-            name: user.then(|| name.clone()),
+            name: (user || route.source == Source::Bgp && !name.is_empty()).then(|| name.clone()),
         },
         label,
     }

@@ -32,6 +32,7 @@ const TYPES: &[&str] = &[
     "Microsoft.Network/routeTables/routes",
     "Microsoft.Network/virtualHubs",
     "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections",
+    "Microsoft.Network/virtualHubs/routingIntent",
     "Microsoft.Network/virtualNetworks",
     "Microsoft.Network/virtualNetworks/subnets",
     "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",

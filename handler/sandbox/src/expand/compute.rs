@@ -146,6 +146,8 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
     for (name, pool) in &plan.scenario.pools {
         let path = pool.subnet.as_deref().unwrap_or_default();
         let subnet = plan.subnet_id(&format!("pools.{name}.subnet"), path)?;
+        let nsg = nsg_id(plan, name, pool)?;
+        let nsg = nsg.as_deref();
         let nodes: Vec<&Node> = plan
             .nodes
             .iter()
@@ -154,17 +156,18 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
         if pool.kind == MACHINES {
             for node in nodes {
                 out.push(machine(plan, node, pool));
-                out.push(nic(plan, node, pool, &subnet));
+                out.push(nic(plan, node, pool, &subnet, nsg));
             }
             continue;
         }
         if pool.kind != "VirtualMachineScaleSets" {
             continue;
         }
-        out.push(scale_set(plan, name, pool, &subnet, nodes.len()));
+        let used = (subnet.as_str(), nsg);
+        out.push(scale_set(plan, name, pool, used, nodes.len()));
         for node in nodes {
             out.push(instance(plan, node, pool));
-            out.push(nic(plan, node, pool, &subnet));
+            out.push(nic(plan, node, pool, &subnet, nsg));
         }
     }
     Ok(())
@@ -179,19 +182,29 @@ fn tags(plan: &Plan, pool: &str) -> Value {
     })
 }
 
-/// In a network of the caller's, AKS puts its NSG on the NICs; in its own, on the subnet.
-fn nsg_id(plan: &Plan) -> Option<String> {
+/// In a network of the caller's, AKS puts its NSG on the NICs; in its own, on the subnet. A pool may have another one.
+fn nsg_id(plan: &Plan, name: &str, pool: &Pool) -> Result<Option<String>, Error> {
+    if let Some(nsg) = &pool.nsg {
+        let key = format!("pools.{name}.nsg");
+        return plan.reference(&key, &format!("nsgs/{nsg}")).map(Some);
+    }
     let name = nsg_name(&plan.suffix);
-    (!plan.managed_network).then(|| {
+    Ok((!plan.managed_network).then(|| {
         id(
             &plan.node_group,
             "Microsoft.Network/networkSecurityGroups",
             &name,
         )
-    })
+    }))
 }
 
-fn scale_set(plan: &Plan, name: &str, pool: &Pool, subnet: &str, capacity: usize) -> Resource {
+fn scale_set(
+    plan: &Plan,
+    name: &str,
+    pool: &Pool,
+    (subnet, nsg): (&str, Option<&str>),
+    capacity: usize,
+) -> Resource {
     let id = plan.scale_set_id(name);
     let set_name = plan.scale_set_name(name);
     let mut ip_configurations = Vec::new();
@@ -222,7 +235,7 @@ fn scale_set(plan: &Plan, name: &str, pool: &Pool, subnet: &str, capacity: usize
         "enableIPForwarding": true,
         "ipConfigurations": ip_configurations,
     });
-    if let Some(nsg) = nsg_id(plan) {
+    if let Some(nsg) = nsg {
         nic["networkSecurityGroup"] = json!({ "id": nsg });
     }
     let mut os_disk = json!({
@@ -338,7 +351,7 @@ fn address_v6(plan: &Plan, node: &Node, pool: &Pool) -> Option<String> {
     Some(Ipv6Addr::from(u128::from(base) + last).to_string())
 }
 
-fn nic(plan: &Plan, node: &Node, pool: &Pool, subnet: &str) -> Resource {
+fn nic(plan: &Plan, node: &Node, pool: &Pool, subnet: &str, nsg: Option<&str>) -> Resource {
     let own = nic_id(plan, node);
     let mut ip_configurations = Vec::new();
     for version in Version::of(plan) {
@@ -369,7 +382,7 @@ fn nic(plan: &Plan, node: &Node, pool: &Pool, subnet: &str) -> Resource {
         "primary": true,
         "virtualMachine": { "id": machine_id(plan, node) },
     });
-    if let Some(nsg) = nsg_id(plan) {
+    if let Some(nsg) = nsg {
         properties["networkSecurityGroup"] = json!({ "id": nsg });
     }
     if is_machine(plan, node) {

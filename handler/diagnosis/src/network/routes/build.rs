@@ -74,13 +74,12 @@ impl EffectiveRoutes {
                     gathered.add("", *prefix, RouteSource::Bgp, &Hop::VirtualNetworkGateway);
                 }
             }
-            Bgp::Unknown => gathered.open.push(OpenRoute {
-                name: String::new(),
-                source: RouteSource::Bgp,
-                hop: Some(Hop::VirtualNetworkGateway),
-                within: AddressSet::all(),
-                doubt: None,
-            }),
+            Bgp::Unknown => gathered.learned(),
+            Bgp::Hub { hub, default } => {
+                let prefix = Ipv4Net::default().into();
+                gathered.add(hub, prefix, RouteSource::Bgp, default);
+                gathered.learned();
+            }
         }
         Self::new(gathered.routes, gathered.open)
     }
@@ -94,6 +93,17 @@ impl Gathered<'_> {
             tag: None,
             source,
             hop: hop.clone(),
+        });
+    }
+
+    /// Whatever a gateway may have learned.
+    fn learned(&mut self) {
+        self.open.push(OpenRoute {
+            name: String::new(),
+            source: RouteSource::Bgp,
+            hop: Some(Hop::VirtualNetworkGateway),
+            within: AddressSet::all(),
+            doubt: None,
         });
     }
 
