@@ -129,17 +129,21 @@ impl Hubs {
         Self(listings(reader, operation, &subscriptions, convert::virtual_hub).await)
     }
 
-    /// The hubs that may be the one a network is connected to: by name, else by address space.
+    /// The hubs that may be the one a network is connected to: by name and address space, as far as each is known.
     fn of(&self, spoke: &Spoke) -> Vec<&Hub> {
         let listed = self.0.values().flat_map(|list| list.items.values());
         listed
             .filter_map(Datum::as_known)
             .filter(|hub| {
-                if let Some(name) = &spoke.hub {
-                    return hub.id.name().eq_ignore_ascii_case(name);
-                }
-                let prefix = hub.prefix.as_deref().and_then(|text| text.parse().ok());
-                prefix.is_some_and(|prefix| spoke.prefixes.contains(&prefix))
+                let name = spoke.hub.as_deref();
+                let named = name.map(|name| hub.id.name().eq_ignore_ascii_case(name));
+                let prefix: Option<IpNet> =
+                    hub.prefix.as_deref().and_then(|text| text.parse().ok());
+                let placed = prefix
+                    .filter(|_| !spoke.prefixes.is_empty())
+                    .map(|prefix| spoke.prefixes.contains(&prefix));
+                // Hubs of one name exist in several resource groups; without either nothing ties the two together.
+                named != Some(false) && placed != Some(false) && named.or(placed).is_some()
             })
             .collect()
     }
