@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::changes;
 use crate::context::Context;
 use crate::facts::Facts;
 use crate::gaps::Gaps;
@@ -26,7 +27,8 @@ pub fn diagnose(facts: &Facts) -> Report {
     let ctx = Context::new(facts);
     let egress_endpoints = sections::endpoints(&ctx);
     let ran = run(&ctx, &egress_endpoints);
-    let findings = findings(&ran);
+    let mut findings = findings(&ran);
+    changes::explain(&ctx, &mut findings);
     let judged: Vec<Judged> = ran
         .iter()
         .map(|check| Judged {
@@ -44,11 +46,12 @@ pub fn diagnose(facts: &Facts) -> Report {
         }
     }
     gaps.add_sections(&ctx);
+    gaps.add_activity_logs(&ctx);
     let gaps = gaps.finish();
     let outbound = sections::outbound(&ctx, &findings);
     let snat = sections::snat(&ctx);
     let verdict = verdict(&ctx, &findings, &judged, &outbound, &snat);
-    Report {
+    let mut report = Report {
         schema_version: SCHEMA_VERSION.to_owned(),
         generated_at: facts.asked_at,
         window: ReportWindow {
@@ -56,7 +59,7 @@ pub fn diagnose(facts: &Facts) -> Report {
             end: facts.window.end,
         },
         cluster: sections::summary(&ctx),
-        next_steps: next_steps(&verdict, &findings, &gaps),
+        next_steps: Vec::new(),
         verdict,
         outbound,
         egress_endpoints,
@@ -68,7 +71,14 @@ pub fn diagnose(facts: &Facts) -> Report {
         checks: checks(&ran, judged),
         gaps,
         stats: Stats::default(),
-    }
+    };
+    report.next_steps = next_steps(&report);
+    report
+}
+
+/// What is wrong as far as it is known before anybody asked for changes.
+pub(crate) fn found(ctx: &Context<'_>) -> Vec<Finding> {
+    findings(&run(ctx, &sections::endpoints(ctx)))
 }
 
 /// Runs every check, in packet order.

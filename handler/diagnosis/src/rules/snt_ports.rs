@@ -47,6 +47,7 @@ pub(super) fn check(
                     let label = ctx.nodes.label(&worst.address);
                     let found = rule
                         .finding(title(&label, worst, nodes.len()))
+                        .seen(worst.used_peak_at)
                         .explain(explanation);
                     outcome.findings.push(fill(ctx, found, device, &nodes));
                 }
