@@ -6,6 +6,11 @@
     missing_docs,
     reason = "criterion's macros make an undocumented public function"
 )]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "figures for people, the middle one of an odd number"
+)]
 
 use std::fs;
 use std::hint::black_box;
