@@ -59,7 +59,7 @@ SCENARIOS = {
     "loadBalancer": ["healthy-lb-overlay", "snat-exhausted-one-node"],
     "managedNATGateway": ["healthy-managed-nat", "connections-failing"],
     "userAssignedNATGateway": ["healthy-user-nat", "nat-missing-on-one-subnet"],
-    "userDefinedRouting": ["healthy-udr-firewall"],
+    "userDefinedRouting": ["healthy-udr-firewall", "firewall-snat-exhausted"],
     "none": ["isolated-none"],
 }
 AWAITED = {scenario for scenarios in SCENARIOS.values() for scenario in scenarios}

@@ -8,6 +8,8 @@ NAT = [scenario for declared, scenario in ALL if declared.endswith("NATGateway")
 # Device with SNAT ports, its metric of connections, and the scenarios behind such a device.
 SNAT = [("SnatConnectionCount", scenario) for declared, scenario in ALL if declared == "loadBalancer"]
 SNAT += [("SNATConnectionCount", scenario) for scenario in NAT]
+BALANCED = [scenario for declared, scenario in ALL if declared == "loadBalancer"]
+FIREWALLED = [scenario for declared, scenario in ALL if declared == "userDefinedRouting"]
 
 
 def named(cluster_id):
@@ -60,29 +62,126 @@ def test_nat_gateway_subnets(az, report, scenario):
     assert any(not one["associated"] for one in ours["associations"]) == scenario.startswith("nat-missing")
 
 
+def series(az, made, resource, metric, aggregation, condition=None):
+    """The points of a metric as az has them, in the report's window and by the minute: one dict of time → value per series,
+    with the values of its dimensions."""
+    answer = az(
+        "monitor", "metrics", "list",
+        "--resource", resource,
+        "--metrics", metric,
+        "--aggregation", aggregation,
+        *(["--filter", condition, "--top", "1000"] if condition else []),
+        "--start-time", made["window"]["start"],
+        "--end-time", made["window"]["end"],
+        "--interval", "PT1M",
+    )  # fmt: skip
+    found = []
+    for value in answer["value"]:
+        for one in value["timeseries"]:
+            names = {part["name"]["value"].lower(): part["value"] for part in one["metadatavalues"]}
+            points = {p["timeStamp"]: p[aggregation.lower()] for p in one["data"] if p.get(aggregation.lower()) is not None}
+            found.append((names, points))
+    return found
+
+
 @pytest.mark.parametrize(("metric", "scenario"), SNAT)
 def test_failed_snat_connections(az, report, metric, scenario):
     made = report(scenario)
     snat = made["snat"]
     assert snat["resourceIds"], "a device with SNAT ports is expected here"
-    shown = 0
-    for resource in snat["resourceIds"]:
-        answer = az(
-            "monitor", "metrics", "list",
-            "--resource", resource,
-            "--metrics", metric,
-            "--aggregation", "Total",
-            "--filter", "ConnectionState eq 'Failed'",
-            "--start-time", made["window"]["start"],
-            "--end-time", made["window"]["end"],
-            "--interval", "PT1M",
-        )  # fmt: skip
-        shown += sum(
-            point["total"]
-            for value in answer["value"]
-            for series in value["timeseries"]
-            for point in series["data"]
-            if point.get("total") is not None
-        )
+    shown = sum(
+        sum(points.values())
+        for resource in snat["resourceIds"]
+        for _, points in series(az, made, resource, metric, "Total", "ConnectionState eq 'Failed'")
+    )
     assert snat["failedConnections"] == shown
     assert (shown > 0) == (scenario in ("snat-exhausted-one-node", "connections-failing"))
+
+
+@pytest.mark.parametrize("scenario", BALANCED)
+def test_ports_of_each_node(az, report, scenario):
+    """Most ports used at a time, ports handed out at last, and failures: node by node, of the protocol that is fuller."""
+    made = report(scenario)
+    (balancer,) = made["snat"]["resourceIds"]
+    every = "BackendIPAddress eq '*' and FrontendIPAddress eq '*' and ProtocolType eq '*'"
+    used, allocated = (
+        by_node(series(az, made, balancer, metric, "Average", every), "protocoltype")
+        for metric in ("UsedSnatPorts", "AllocatedSnatPorts")
+    )
+    states = "BackendIPAddress eq '*' and ConnectionState eq 'Failed'"
+    failed = by_node(series(az, made, balancer, "SnatConnectionCount", "Total", states), "connectionstate")
+    backends = made["snat"]["backends"]
+    assert {backend["ipAddress"] for backend in backends} == {node for node, _ in used}
+    for backend in backends:
+        node = backend["ipAddress"]
+        protocols = [(max(points.values()), key) for key, points in used.items() if key[0] == node]
+        peak, key = max(protocols)
+        assert backend["usedPeak"] == round(peak), node
+        first = min(time for time, value in used[key].items() if value == peak)
+        assert minute(backend["usedPeakAt"]) == minute(first), node
+        assert backend["allocated"] == round(allocated[key][max(allocated[key])]), node
+        assert backend["failed"] == sum(sum(p.values()) for k, p in failed.items() if k[0] == node), node
+    assert made["snat"]["usedPeak"] == max(backend["usedPeak"] for backend in backends)
+    shares = [
+        value / allocated[key][time] for key, points in used.items() for time, value in points.items() if time in allocated[key]
+    ]
+    assert made["snat"]["utilizationPeak"] == pytest.approx(max(shares))
+
+
+def by_node(all_series, dimension):
+    """Series by node and one dimension more, frontends of the same minute added up."""
+    sums = {}
+    for names, points in all_series:
+        total = sums.setdefault((names["backendipaddress"], names[dimension]), {})
+        for time, value in points.items():
+            total[time] = total.get(time, 0) + value
+    return sums
+
+
+def minute(time):
+    """A time to the minute: az and the report differ in how they write the zone."""
+    return time[:16]
+
+
+@pytest.mark.parametrize("scenario", NAT)
+def test_connections_of_a_nat_gateway(az, report, scenario):
+    made = report(scenario)
+    peaks = []
+    for gateway in made["snat"]["resourceIds"]:
+        total = {}
+        for _, points in series(az, made, gateway, "TotalConnectionCount", "Total"):
+            for time, value in points.items():
+                total[minute(time)] = total.get(minute(time), 0) + value
+        peaks.append(max(total.values()))
+        ours = [one for one in made["snat"]["series"] if one["name"] == f"open connections {gateway.rsplit('/')[-1]}"]
+        drawn = {minute(time): value for one in ours for time, value in one["points"]}
+        assert drawn == {time: pytest.approx(value) for time, value in total.items()}
+        dropped = sum(sum(points.values()) for _, points in series(az, made, gateway, "PacketDropCount", "Total"))
+        datapath = [v for _, points in series(az, made, gateway, "DatapathAvailability", "Average") for v in points.values()]
+        codes = {finding["code"] for finding in made["findings"]}
+        # Neither gateway lost anything, and neither report says so.
+        assert (dropped == 0, min(datapath) == 100) == (True, True)
+        assert not codes & {"NAT108", "NAT109"}
+    assert made["snat"]["usedPeak"] == max(peaks)
+
+
+@pytest.mark.parametrize("scenario", FIREWALLED)
+def test_ports_of_a_firewall(az, report, scenario):
+    made = report(scenario)
+    (firewall,) = [one for one in made["snat"]["resourceIds"] if "/azureFirewalls/" in one]
+    protocols = series(az, made, firewall, "SNATPortUtilization", "Average", "Protocol eq '*'")
+    worst = max(max(five_minutes(points).values()) for _, points in protocols)
+    assert made["snat"]["utilizationPeak"] == pytest.approx(worst / 100)
+    found = [finding for finding in made["findings"] if finding["code"] == "FWL115"]
+    assert bool(found) == (worst > 80) == (scenario == "firewall-snat-exhausted")
+    if found:
+        assert found[0]["evidence"][0]["value"] == f"{worst:.1f} %"
+
+
+def five_minutes(points):
+    """Averages over windows of five minutes by the clock, as Azure's own alerts take them."""
+    windows = {}
+    for time, value in points.items():
+        start = f"{time[:14]}{int(time[14:16]) // 5 * 5:02}"
+        windows.setdefault(start, []).append(value)
+    return {start: sum(values) / len(values) for start, values in windows.items()}

@@ -4,15 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use egress_arm::{Client, ClientSettings, Cloud, Endpoints, Identity, ResourceId, Secret, Trust};
-use egress_collect::{Collected, Request, collect};
-use egress_diagnosis::facts::Window;
 use egress_diagnosis::report::{CheckStatus, Report};
 use egress_diagnosis::rules::RULES;
 use egress_sandbox::{Call, Cluster, Options, Sandbox, Scenarios, waves};
+use egress_tests::reading::{client, read};
 use futures::stream::{self, StreamExt};
-use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
 async fn sandbox(options: Options) -> Sandbox {
     Sandbox::start(options).await.expect("the sandbox starts")
@@ -38,35 +34,6 @@ async fn diagnosed(sandbox: &Sandbox) -> Vec<(Cluster, Report)> {
     });
     // A read that Azure keeps failing waits between its tries: others go on meanwhile.
     stream::iter(reports).buffered(8).collect().await
-}
-
-fn client(sandbox: &Sandbox) -> Client {
-    Client::new(ClientSettings {
-        endpoints: Endpoints::of(Cloud::Public)
-            .with_arm_endpoint(sandbox.arm_endpoint())
-            .expect("an https endpoint"),
-        identity: Identity::Fixed(Secret::new(sandbox.token())),
-        trust: Trust::Pem(sandbox.certificate_pem().as_bytes().to_vec()),
-    })
-}
-
-/// A fixed time, so that the same scenario always gives the same report.
-async fn read(client: &Client, id: &str) -> Collected {
-    let asked_at: Timestamp = "2026-11-01T12:00:00Z".parse().expect("a time");
-    let window = Window {
-        start: asked_at - SignedDuration::from_hours(6),
-        end: asked_at,
-    };
-    let request = Request {
-        cluster: ResourceId::parse(id).expect("an id"),
-        window,
-        asked_at,
-        deadline: Instant::now() + Duration::from_mins(1),
-        progress: None,
-    };
-    collect(client, &request)
-        .await
-        .expect("the cluster is readable")
 }
 
 fn codes(report: &Report) -> BTreeSet<String> {

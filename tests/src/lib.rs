@@ -4,9 +4,11 @@
 //! * [`host`]: an emulator of the Azure Functions host, written from the host's documented behaviour, for the parts of
 //!   it that this project meets.
 //! * [`package`]: the application as the deployment package lays it out.
+//! * [`reading`]: reads a cluster of the simulated Azure in this process.
 //! * [`replay`]: a server that gives recorded Azure answers over real HTTPS.
 
 pub mod binaries;
 pub mod host;
 pub mod package;
+pub mod reading;
 pub mod replay;

@@ -54,7 +54,10 @@ fn assert_frugal(calls: &[Call]) {
     };
     let distinct: BTreeSet<String> = calls.iter().map(asked).collect();
     assert_eq!(distinct.len(), calls.len(), "{calls:#?}");
-    assert!(waves(calls) <= 5, "{} waves: {calls:#?}", waves(calls));
+    // The activity log is asked after all others, where something was found.
+    let is_log = |call: &&Call| call.path.contains("/eventtypes/");
+    let plan: Vec<Call> = calls.iter().filter(|call| !is_log(call)).cloned().collect();
+    assert!(waves(&plan) <= 5, "{} waves: {plan:#?}", waves(&plan));
 }
 
 /// A cluster of type userDefinedRouting whose default leads to 10.31.0.4 or 10.31.1.4 in a peered hub.

@@ -36,6 +36,7 @@ const COMPUTE: &str = "2026-04-01";
 /// Scale set NICs are served under Microsoft.Compute with this version only.
 const SCALE_SET_NETWORK: &str = "2018-10-01";
 const INSIGHTS_METRICS: &str = "2024-02-01";
+const INSIGHTS_EVENTS: &str = "2015-04-01";
 const RESOURCES: &str = "2021-04-01";
 
 const CLUSTER: Option<&str> = Some("Microsoft.ContainerService/managedClusters");
@@ -156,6 +157,9 @@ table! {
     /// Metric values of any resource.
     METRICS_GET: Get "Microsoft.Insights" INSIGHTS_METRICS, None, "/providers/Microsoft.Insights/metrics",
         "Microsoft.Insights/Metrics/Read";
+    /// The activity log of a subscription, newest first; a filter on time is required.
+    ACTIVITY_LOG_LIST: Get "Microsoft.Insights" INSIGHTS_EVENTS, SUBSCRIPTION, "/providers/Microsoft.Insights/eventtypes/management/values",
+        "Microsoft.Insights/eventtypes/values/Read";
 }
 
 #[cfg(test)]

@@ -30,12 +30,27 @@ pub(crate) async fn collect<T: DeserializeOwned>(
     id: &ResourceId,
     first: Url,
 ) -> Result<Vec<T>, ArmError> {
+    let (all, more) = begin(session, operation, id, first, MAX_PAGES).await?;
+    if more {
+        return Err(ArmError::malformed(operation, "the list does not end"));
+    }
+    Ok(all)
+}
+
+/// The first pages, at most so many, and whether there are more.
+pub(crate) async fn begin<T: DeserializeOwned>(
+    session: &Session,
+    operation: &Operation,
+    id: &ResourceId,
+    first: Url,
+    pages: usize,
+) -> Result<(Vec<T>, bool), ArmError> {
     let mut seen = HashSet::new();
     let mut all = Vec::new();
     let mut next = Some(first);
     while let Some(url) = next {
-        if seen.len() >= MAX_PAGES {
-            return Err(ArmError::malformed(operation, "the list does not end"));
+        if seen.len() >= pages {
+            return Ok((all, true));
         }
         if !seen.insert(url.clone()) {
             return Err(ArmError::malformed(
@@ -50,7 +65,7 @@ pub(crate) async fn collect<T: DeserializeOwned>(
             None => None,
         };
     }
-    Ok(all)
+    Ok((all, false))
 }
 
 fn checked(session: &Session, operation: &Operation, link: &str) -> Result<Url, ArmError> {

@@ -178,6 +178,22 @@ impl Session {
         paging::collect(self, operation, id, first).await
     }
 
+    /// Asks a list operation for its first pages, at most so many: for a list of which the beginning tells most. Also gives
+    /// whether there is more.
+    ///
+    /// # Errors
+    /// [`ArmError`]; a page that fails fails the list.
+    pub async fn list_begin<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        id: &ResourceId,
+        query: &[(&str, &str)],
+        pages: usize,
+    ) -> Result<(Vec<T>, bool), ArmError> {
+        let first = self.url(operation, id, query)?;
+        paging::begin(self, operation, id, first, pages).await
+    }
+
     /// Starts a long-running operation and waits for its result, within the session's deadline.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! cluster itself is indispensable.
 
 mod addresses;
+mod changes;
 mod convert;
 mod hops;
 mod metrics;
@@ -70,7 +71,8 @@ pub struct Collected {
 pub async fn collect(client: &Client, request: &Request) -> Result<Collected, ArmError> {
     let session = client.session(request.deadline);
     let shared = reader::Shared::new(&session, request, client.endpoints().cloud());
-    let facts = plan::facts(shared.first_wave(), request).await?;
+    let mut facts = plan::facts(shared.first_wave(), request).await?;
+    facts.activity_logs = changes::read(shared.after_all(), &facts).await;
     Ok(Collected {
         facts,
         stats: session.stats(),

@@ -354,7 +354,7 @@ fn aggregations(metrics: &[(&str, MetricAggregation)]) -> String {
 }
 
 /// RFC 3339 in UTC to the second.
-fn seconds(time: Timestamp) -> String {
+pub(crate) fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

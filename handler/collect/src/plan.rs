@@ -13,6 +13,8 @@
 //! Service tags are read in the wave after the rules that name one whose addresses decide something: wave 4, or 5 with a
 //! firewall's rules.
 //!
+//! Where something was found, the activity log of the resource groups that hold it is read after all others, see `changes`.
+//!
 //! A wave is added only where Azure's answers force it: a cluster body without agent pools (the pool list comes first), a
 //! virtual network that may not be read (its subnets are asked one by one), a NAT gateway with an address in yet another
 //! resource group.
@@ -186,6 +188,7 @@ async fn of_cluster(
         ip_groups: hops.ip_groups,
         hops: hops.owners,
         service_tags: tags::reduced(service_tags, &cluster, &nsgs, &tables, hops.tags),
+        activity_logs: BTreeMap::new(),
         features: reader.features(),
         cluster,
     }

@@ -46,6 +46,14 @@ impl<'a> Shared<'a> {
             last: usize::MAX,
         }
     }
+
+    /// The reader of the wave after the last one of which anything was heard.
+    pub(crate) fn after_all(&'a self) -> Reader<'a> {
+        Reader {
+            shared: self,
+            wave: self.waves.load(Ordering::Relaxed) + 1,
+        }
+    }
 }
 
 /// Dependent waves of a plan in which everything is where AKS puts it.
@@ -153,6 +161,22 @@ impl Reader<'_> {
             return malformed();
         };
         let call = self.shared.session.list(operation, &asked, &[]);
+        self.datum(operation, &asked, call).await
+    }
+
+    /// Reads the first pages of a list, at most so many; also whether there is more.
+    pub(crate) async fn list_begin<T: Tolerant>(
+        self,
+        operation: &'static Operation,
+        id: &Id,
+        query: &[(&str, &str)],
+        pages: usize,
+    ) -> Datum<(Vec<Field<T>>, bool)> {
+        let Some(asked) = resource_id(operation, id) else {
+            return malformed();
+        };
+        let session = self.shared.session;
+        let call = session.list_begin(operation, &asked, query, pages);
         self.datum(operation, &asked, call).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::changes;
 use crate::context::Context;
 use crate::facts::Facts;
 use crate::gaps::Gaps;
@@ -23,7 +24,7 @@ struct Ran {
 pub fn diagnose(facts: &Facts) -> Report {
     let ctx = Context::new(facts);
     let mut ran = run(&ctx);
-    let findings = findings(&ran);
+    let mut findings = findings(&ran);
     let egress_endpoints = sections::endpoints(&ctx, &findings);
     ran.extend(interim::CHECKS.iter().map(|check| Ran {
         id: check.id,
@@ -38,6 +39,7 @@ pub fn diagnose(facts: &Facts) -> Report {
         outcome: interim::endpoints(&ctx, &egress_endpoints, &findings),
     });
     ran.sort_by_key(|check| check.step);
+    changes::explain(&ctx, &mut findings);
     let judged: Vec<Judged> = ran
         .iter()
         .map(|check| Judged {
@@ -55,11 +57,12 @@ pub fn diagnose(facts: &Facts) -> Report {
         }
     }
     gaps.add_sections(&ctx);
+    gaps.add_activity_logs(&ctx);
     let gaps = gaps.finish();
     let outbound = sections::outbound(&ctx, &findings);
     let snat = sections::snat(&ctx);
     let verdict = verdict(&ctx, &findings, &judged, &outbound, &snat);
-    Report {
+    let mut report = Report {
         schema_version: SCHEMA_VERSION.to_owned(),
         generated_at: facts.asked_at,
         window: ReportWindow {
@@ -67,7 +70,7 @@ pub fn diagnose(facts: &Facts) -> Report {
             end: facts.window.end,
         },
         cluster: sections::summary(&ctx),
-        next_steps: next_steps(&verdict, &findings, &gaps),
+        next_steps: Vec::new(),
         verdict,
         outbound,
         egress_endpoints,
@@ -79,7 +82,14 @@ pub fn diagnose(facts: &Facts) -> Report {
         checks: checks(&ran, judged),
         gaps,
         stats: Stats::default(),
-    }
+    };
+    report.next_steps = next_steps(&report);
+    report
+}
+
+/// What is wrong as far as it is known before anybody asked for changes.
+pub(crate) fn found(ctx: &Context<'_>) -> Vec<Finding> {
+    findings(&run(ctx))
 }
 
 /// Runs every rule, in packet order.

@@ -40,6 +40,24 @@ impl Gaps {
         }
     }
 
+    /// Activity logs, which no check needs: they only add to what was found.
+    pub(crate) fn add_activity_logs(&mut self, ctx: &Context<'_>) {
+        for (group, log) in &ctx.facts.activity_logs {
+            let what = || format!("activity log of resource group {}", group.name());
+            match log.known(what) {
+                Ok(log) if !log.cut => {}
+                Ok(log) => {
+                    let oldest = log.writes.iter().map(|write| write.at).min();
+                    let since = oldest.map_or(String::new(), |at| format!(" before {at}"));
+                    let how = Datum::not_asked("longer than what is read of it");
+                    let what = format!("{}{since}", what());
+                    self.add(&Missing { what, how }, None);
+                }
+                Err(missing) => self.add(&missing, None),
+            }
+        }
+    }
+
     pub(crate) fn finish(self) -> Vec<Gap> {
         self.0
     }

@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod bypass;
+mod changes;
 mod commands;
 pub mod context;
 mod diagnose;
@@ -15,6 +16,7 @@ pub mod network;
 mod next_steps;
 pub mod outcome;
 mod path;
+mod pattern;
 pub mod report;
 pub mod rules;
 mod sections;
@@ -33,6 +35,7 @@ mod verdict;
 )]
 pub mod testing;
 
+pub use changes::groups_to_explain;
 pub use diagnose::diagnose;
-pub use next_steps::next_steps_for;
+pub use next_steps::rank_for;
 pub use security::tags_of_services;

@@ -1,32 +1,64 @@
 //! What a person does next, in the troubleshooting guide's order (R0.1–R0.8).
 
-use crate::report::{Finding, Gap, GapCause, Pattern, Report, Severity, Status, Verdict};
-
-/// Families of findings about pressure, which comes and goes; the others are about what blocks each time (R0.1).
-const PRESSURE: [&str; 2] = ["SNT", "NOD"];
+use crate::report::{Finding, Gap, GapCause, Method, Pattern, Report, Severity, Status};
+use crate::rules::place;
 
 const COMPARE: &str =
     "Compare `kubectl top pods` and `kubectl top nodes` with the times of the failures.";
+const TEST: &str = "If a destination still fails, test it from a pod: name first (`nslookup`), then port (`nc -zv`), then `curl -Iv`.";
+const TEST_MEANWHILE: &str = "Meanwhile test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.";
+const OUTCOME: &str = "Give curl's exit code or the HTTP status to `outcome`: it reads them in the light of this report.";
 
-/// A report's next steps for somebody who has seen the fault each time, or now and then: what fits comes first, and
-/// nothing is left out (R0.1, R8.1).
-pub fn next_steps_for(report: &Report, told: Pattern) -> Vec<String> {
-    steps(&report.verdict, &report.findings, &report.gaps, Some(told))
+/// Puts first what fits somebody who has seen the fault each time, or now and then, among the findings and the next steps;
+/// nothing is left out (R0.1, R8.1). The verdict stays as Azure's answers give it.
+pub fn rank_for(report: &mut Report, told: Pattern) {
+    report.findings.sort_by_key(|f| place(&f.code, told));
+    report.next_steps = steps(report, Some(told));
 }
 
-/// Steps: mend what was found in packet order, then look at pressure when it comes and goes, then close the gaps.
-pub(crate) fn next_steps(verdict: &Verdict, findings: &[Finding], gaps: &[Gap]) -> Vec<String> {
-    steps(verdict, findings, gaps, None)
+/// The steps for the report's own pattern.
+pub(crate) fn next_steps(report: &Report) -> Vec<String> {
+    steps(report, None)
 }
 
-fn steps(
-    verdict: &Verdict,
-    findings: &[Finding],
-    gaps: &[Gap],
-    told: Option<Pattern>,
-) -> Vec<String> {
+/// Mend what was found in the order of the pattern, test, then close the gaps. Whatever is said for one pattern is said for
+/// the other too, in another place.
+fn steps(report: &Report, told: Option<Pattern>) -> Vec<String> {
+    let own = report.verdict.pattern;
+    let pattern = told.unwrap_or(own);
+    let mut steps = mends(report, pattern);
+    // The guide looks at the nodes before anything else when a fault comes and goes (R0.8).
+    if pattern == Pattern::Intermittent {
+        steps.insert(0, COMPARE.to_owned());
+    } else if own == Pattern::Intermittent {
+        steps.push(COMPARE.to_owned());
+    }
+    if [pattern, own].contains(&Pattern::Persistent) {
+        steps.extend(persistent(report));
+    }
+    steps.extend(rights(&report.gaps));
+    steps.extend(asking(&report.gaps));
+    match report.verdict.status {
+        Status::Unknown => steps.push(TEST_MEANWHILE.to_owned()),
+        Status::Healthy if !steps.iter().any(|step| step == TEST) => steps.push(TEST.to_owned()),
+        _ => {}
+    }
+    steps
+}
+
+/// The first remedy of each finding, equal ones once. Under pressure reusing connections comes first; the change with its
+/// numbers follows it (R0.8, R9.19).
+fn mends(report: &Report, pattern: Pattern) -> Vec<String> {
+    let mut findings: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(|f| f.severity > Severity::Info)
+        .collect();
+    findings.sort_by_key(|f| place(&f.code, pattern));
     let mut mends: Vec<(&str, Vec<&str>)> = Vec::new();
-    for finding in findings.iter().filter(|f| f.severity > Severity::Info) {
+    let change = report.snat.recommendation.as_ref();
+    let mut change = change.map(|change| change.summary.as_str());
+    for finding in findings {
         let Some(first) = finding.remediation.first() else {
             continue;
         };
@@ -37,114 +69,155 @@ fn steps(
             Some((_, codes)) => codes.push(&finding.code),
             None => mends.push((&first.summary, vec![&finding.code])),
         }
+        let sized = |summary: &&str| {
+            let mut remedies = finding.remediation.iter();
+            remedies.any(|remedy| remedy.summary.starts_with(summary))
+        };
+        if let Some(summary) = change.take_if(|summary| sized(summary))
+            && !first.summary.starts_with(summary)
+        {
+            mends.push((summary, vec![&finding.code]));
+        }
     }
-    let is_pressure = |codes: &[&str]| {
-        codes
-            .iter()
-            .any(|code| PRESSURE.iter().any(|f| code.starts_with(f)))
+    let with_codes = |(summary, mut codes): (&str, Vec<&str>)| {
+        codes.dedup();
+        format!("{}: {summary}.", codes.join(", "))
     };
-    match told {
-        Some(Pattern::Intermittent) => mends.sort_by_key(|(_, codes)| !is_pressure(codes)),
-        Some(Pattern::Persistent) => mends.sort_by_key(|(_, codes)| is_pressure(codes)),
-        Some(Pattern::None | Pattern::Unknown) | None => {}
-    }
-    let mut steps: Vec<String> = mends
-        .into_iter()
-        .map(|(summary, mut codes)| {
-            codes.dedup();
-            format!("{}: {summary}.", codes.join(", "))
-        })
-        .collect();
-    // The guide looks at the nodes before anything else when a fault comes and goes (R0.8).
-    if told == Some(Pattern::Intermittent) {
-        steps.insert(0, COMPARE.to_owned());
-    } else if verdict.pattern == Pattern::Intermittent {
-        steps.push(COMPARE.to_owned());
-    }
-    for gap in gaps {
-        if let Some(needs) = &gap.needs {
-            let scope = needs.scope.as_deref().unwrap_or("the resource");
-            let step = format!(
-                "Grant the identity {} on {scope}, then ask again.",
-                needs.action
-            );
-            if !steps.contains(&step) {
-                steps.push(step);
-            }
-        }
-    }
-    for gap in gaps {
-        if gap.http_status == Some(401) {
-            steps.push(format!(
-                "Ask with an identity of the tenant that holds it: Azure does not accept this one's token for {}.",
-                gap.what
-            ));
-        } else if may_pass(gap.cause) {
-            steps.push(format!(
-                "Ask again later: Azure gave no answer for {}.",
-                gap.what
-            ));
-        } else if gap.cause == GapCause::NotFound {
-            steps.push(format!(
-                "Look whether it still exists and whether the identity sees its subscription: Azure knows nothing of {}.",
-                gap.what
-            ));
-        }
-    }
-    match verdict.status {
-        Status::Unknown => steps.push(
-            "Meanwhile test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.".to_owned(),
-        ),
-        Status::Healthy => steps.push(
-            "If a destination still fails, test it from a pod: name first (`nslookup`), then port (`nc -zv`), then `curl -Iv`.".to_owned(),
-        ),
-        _ => {}
+    mends.into_iter().map(with_codes).collect()
+}
+
+/// The guide's order for a fault that is always there: reachability, what the outcome says, the appliance bypassed (R0.2).
+fn persistent(report: &Report) -> Vec<String> {
+    let mut steps = vec![TEST.to_owned(), OUTCOME.to_owned()];
+    let appliance = |method| matches!(method, Method::AzureFirewall | Method::VirtualAppliance);
+    let paths = report.outbound.paths.iter();
+    let through: Vec<_> = paths.filter(|path| appliance(path.method)).collect();
+    if let Some(first) = through.first() {
+        let name = first.device.as_ref().map_or("the appliance", |d| &d.name);
+        steps.push(format!(
+            "If that does not settle it, take {name} out of the path for a test: `bypass-plan` gives preconditions, commands and undo, and executes nothing."
+        ));
     }
     steps
 }
 
-/// Whether another try may get an answer.
-fn may_pass(cause: GapCause) -> bool {
-    matches!(
-        cause,
-        GapCause::Throttled | GapCause::TimedOut | GapCause::Unreachable
-    )
+/// The rights that would close gaps, each once.
+fn rights(gaps: &[Gap]) -> Vec<String> {
+    let mut steps = Vec::new();
+    for needs in gaps.iter().filter_map(|gap| gap.needs.as_ref()) {
+        let scope = needs.scope.as_deref().unwrap_or("the resource");
+        let step = format!(
+            "Grant the identity {} on {scope}, then ask again.",
+            needs.action
+        );
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps
+}
+
+/// What may get an answer where none was had.
+fn asking(gaps: &[Gap]) -> impl Iterator<Item = String> {
+    gaps.iter().filter_map(|gap| {
+        let what = &gap.what;
+        if gap.http_status == Some(401) {
+            return Some(format!(
+                "Ask with an identity of the tenant that holds it: Azure does not accept this one's token for {what}."
+            ));
+        }
+        match gap.cause {
+            GapCause::Throttled | GapCause::TimedOut | GapCause::Unreachable => {
+                Some(format!("Ask again later: Azure gave no answer for {what}."))
+            }
+            GapCause::NotFound => Some(format!(
+                "Look whether it still exists and whether the identity sees its subscription: Azure knows nothing of {what}."
+            )),
+            _ => None,
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnose;
+    use crate::facts::Facts;
     use crate::testing::*;
 
     /// A cluster that both blocks and runs out of ports.
-    fn report() -> Report {
+    fn blocked_and_failing() -> Facts {
         let mut facts = load_balancer();
         deny_internet(&mut facts, "nodes", "443");
         let failed = connections("Failed", &[42.0, 0.0, 7.0]);
         set_metric(&mut facts, &lb_id(), "SnatConnectionCount", failed);
-        crate::diagnose(&facts)
+        facts
+    }
+
+    fn ranked(facts: &Facts, told: Pattern) -> Report {
+        let mut report = diagnose(facts);
+        rank_for(&mut report, told);
+        report
+    }
+
+    fn position(steps: &[String], start: &str) -> usize {
+        let found = steps.iter().position(|step| step.starts_with(start));
+        found.unwrap_or_else(|| panic!("no {start} in {steps:#?}"))
     }
 
     #[test]
     fn r0_1_what_the_caller_has_seen_ranks_and_never_hides() {
-        let report = report();
-        let codes: Vec<&str> = report.findings.iter().map(|f| f.code.as_str()).collect();
-        assert!(
-            codes.iter().any(|code| code.starts_with("NSG")),
-            "{codes:?}"
-        );
-        assert!(
-            codes.iter().any(|code| code.starts_with("SNT")),
-            "{codes:?}"
-        );
-        let persistent = next_steps_for(&report, Pattern::Persistent);
-        let intermittent = next_steps_for(&report, Pattern::Intermittent);
-        assert!(persistent[0].starts_with("NSG"), "{persistent:?}");
-        assert_eq!(intermittent[0], COMPARE);
-        assert!(intermittent[1].starts_with("SNT"), "{intermittent:?}");
-        for step in &report.next_steps {
-            assert!(persistent.contains(step), "{step}");
-            assert!(intermittent.contains(step), "{step}");
+        let facts = blocked_and_failing();
+        let plain = diagnose(&facts);
+        let persistent = ranked(&facts, Pattern::Persistent);
+        let intermittent = ranked(&facts, Pattern::Intermittent);
+        assert!(persistent.next_steps[0].starts_with("NSG"));
+        assert_eq!(intermittent.next_steps[0], COMPARE);
+        assert!(intermittent.next_steps[1].starts_with("SNT"));
+        assert!(persistent.findings[0].code.starts_with("NSG"));
+        assert!(intermittent.findings[0].code.starts_with("SNT"));
+        for report in [&persistent, &intermittent] {
+            assert_eq!(report.findings.len(), plain.findings.len());
+            assert_eq!(report.verdict, plain.verdict);
+            for step in &plain.next_steps {
+                assert!(report.next_steps.contains(step), "{step}");
+            }
         }
+    }
+
+    #[test]
+    fn r9_19_the_number_follows_reusing_connections() {
+        let mut facts = load_balancer();
+        let failed = connections("Failed", &[42.0, 0.0, 7.0]);
+        set_metric(&mut facts, &lb_id(), "SnatConnectionCount", failed);
+        let used = port_series(&[(NODE_1, &[1024.0, 1024.0, 1024.0])]);
+        set_metric(&mut facts, &lb_id(), "UsedSnatPorts", used);
+        let report = diagnose(&facts);
+        let steps = &report.next_steps;
+        let change = report.snat.recommendation.unwrap().summary;
+        assert_eq!(steps[0], COMPARE);
+        let reuse = position(steps, "SNT101, SNT102: Reuse connections");
+        assert_eq!(reuse, 1);
+        assert_eq!(steps[2], format!("SNT101: {change}."));
+    }
+
+    #[test]
+    fn r0_2_a_fault_that_is_always_there_is_tested_then_read_then_the_appliance_bypassed() {
+        let mut facts = firewalled();
+        let steps = ranked(&facts, Pattern::Persistent).next_steps;
+        let (test, outcome) = (position(&steps, TEST), position(&steps, OUTCOME));
+        assert!(test < outcome);
+        assert!(outcome < position(&steps, "If that does not settle it, take fw"));
+        // Nobody has seen a fault and none was found.
+        facts = load_balancer();
+        assert_eq!(diagnose(&facts).next_steps, [TEST]);
+        let told = ranked(&facts, Pattern::Persistent).next_steps;
+        assert_eq!(told, [TEST, OUTCOME], "no appliance is on the way");
+    }
+
+    #[test]
+    fn r0_8_the_nodes_are_looked_at_first_when_a_fault_comes_and_goes() {
+        let steps = ranked(&load_balancer(), Pattern::Intermittent).next_steps;
+        assert_eq!(steps, [COMPARE, TEST]);
     }
 }

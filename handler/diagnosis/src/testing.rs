@@ -197,6 +197,7 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         ip_groups: BTreeMap::new(),
         hops: BTreeMap::new(),
         service_tags: Datum::not_asked("no rule names a service tag"),
+        activity_logs: BTreeMap::new(),
         features: Features::default(),
     };
     facts.window.start = START
@@ -393,7 +394,12 @@ pub fn nat_gateway() -> Facts {
 
 /// A percentage of the test firewall, the same in every minute of a quarter of an hour.
 pub fn firewall_percent(value: f64) -> Datum<Metric> {
-    let split = series(&[("protocol", "TCP")], &[value; 15]);
+    firewall_percents(&[value; 15])
+}
+
+/// A percentage of the test firewall, minute by minute.
+pub fn firewall_percents(values: &[f64]) -> Datum<Metric> {
+    let split = series(&[("protocol", "TCP")], values);
     let mut metric = metric(MetricAggregation::Average, vec![split]);
     known(&mut metric).unit = String::from("Percent");
     metric

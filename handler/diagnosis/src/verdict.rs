@@ -1,9 +1,8 @@
-//! The decisive sentence, the status and the pattern.
+//! The decisive sentence and the status.
 
 use crate::context::Context;
-use crate::report::{
-    CheckStatus, Finding, Method, Outbound, Pattern, Severity, Snat, Status, Verdict,
-};
+use crate::pattern::pattern;
+use crate::report::{CheckStatus, Finding, Method, Outbound, Severity, Snat, Status, Verdict};
 
 /// One check as the verdict sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,45 +39,6 @@ fn open(checks: &[Judged]) -> impl Iterator<Item = &Judged> {
         .filter(|c| c.open && c.worst >= Severity::High)
 }
 
-/// Whether the fault is there always or only sometimes, and what says so.
-fn pattern(
-    ctx: &Context<'_>,
-    findings: &[Finding],
-    snat: &Snat,
-    status: Status,
-) -> (Pattern, Vec<String>) {
-    let blockers: Vec<String> = findings
-        .iter()
-        .filter(|f| f.blocks_egress)
-        .map(|f| format!("{}: {}", f.code, f.title))
-        .collect();
-    if !blockers.is_empty() {
-        return (Pattern::Persistent, blockers);
-    }
-    let failed = snat
-        .failed_connections
-        .zip(snat.failed_windows)
-        .zip(snat.failed_window_minutes);
-    match failed {
-        Some(((failed, windows), minutes)) if failed > 0 => {
-            let window = ctx.facts.window;
-            let length = i64::from(minutes.max(1)).saturating_mul(60);
-            let of = window.end.duration_since(window.start).as_secs() / length;
-            let text = format!(
-                "{failed} SNAT connections failed in {windows} of {of} windows of {minutes} minutes"
-            );
-            let pattern = if i64::from(windows) < of {
-                Pattern::Intermittent
-            } else {
-                Pattern::Persistent
-            };
-            (pattern, vec![text])
-        }
-        _ if status == Status::Healthy => (Pattern::None, Vec::new()),
-        _ => (Pattern::Unknown, Vec::new()),
-    }
-}
-
 /// The verdict over findings that are in their final order.
 pub(crate) fn verdict(
     ctx: &Context<'_>,
@@ -88,13 +48,14 @@ pub(crate) fn verdict(
     snat: &Snat,
 ) -> Verdict {
     let status = status(findings, checks);
-    let (pattern, pattern_evidence) = pattern(ctx, findings, snat, status);
+    let complete = !checks.iter().any(|c| c.open);
+    let (pattern, pattern_evidence) = pattern(ctx, findings, snat, complete);
     Verdict {
         status,
         headline: headline(ctx, status, findings, checks, outbound, snat),
         pattern,
         pattern_evidence,
-        complete: !checks.iter().any(|c| c.open),
+        complete,
     }
 }
 

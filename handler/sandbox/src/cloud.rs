@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    expand::{Expanded, Resource, SUBSCRIPTION, expand},
+    expand::{Event, Expanded, Resource, SUBSCRIPTION, expand},
     scenario::{Fault, Scenario},
 };
 
@@ -47,6 +47,8 @@ pub(crate) struct Cloud {
     clusters: Vec<Cluster>,
     /// Faults of reads outside any resource group, of all scenarios.
     subscription_faults: Vec<Fault>,
+    /// The activity log of all scenarios.
+    events: Vec<Event>,
 }
 
 impl Cloud {
@@ -103,6 +105,7 @@ impl Cloud {
                 .into_iter()
                 .map(|(path, body)| (path.to_ascii_lowercase(), body)),
         );
+        self.events.extend(expanded.events);
         self.clusters.push(Cluster {
             scenario: expanded.name,
             id: expanded.cluster_id,
@@ -133,6 +136,10 @@ impl Cloud {
 
     pub(crate) fn subscription_faults(&self) -> &[Fault] {
         &self.subscription_faults
+    }
+
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {

@@ -77,6 +77,9 @@ pub(crate) struct Scenario {
     /// What resources' bodies lack or carry otherwise than this format could say.
     #[serde(default)]
     pub(crate) edits: Vec<Edit>,
+    /// Writes that the activity log knows of.
+    #[serde(default)]
+    pub(crate) changes: Vec<Change>,
     /// Resources that others still refer to but that no longer exist, as `public_ips/<name>`.
     #[serde(default)]
     pub(crate) deleted: Vec<String>,
@@ -702,6 +705,35 @@ pub(crate) struct Edit {
     /// What is put at a JSON pointer whose parent exists.
     #[serde(default)]
     pub(crate) set: BTreeMap<String, serde_json::Value>,
+}
+
+/// `[[changes]]`: an entry of the activity log, e.g. `{ resource = "routeTables/rt-egress", part = "routes/default", ago = 14 }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    /// The end of the id of a resource, in any case; a deleted one has a past, too.
+    pub(crate) resource: String,
+    /// What of it was written, as `<type>/<name>`.
+    pub(crate) part: Option<String>,
+    /// `write`, `delete` or an action, e.g. `join/action`.
+    #[serde(default = "write")]
+    pub(crate) operation: String,
+    /// How it ended.
+    #[serde(default = "succeeded")]
+    pub(crate) status: String,
+    /// Minutes before the end of the time that is asked for.
+    pub(crate) ago: i64,
+    /// So often, each time a minute earlier.
+    #[serde(default = "once")]
+    pub(crate) times: i64,
+}
+
+fn write() -> String {
+    "write".into()
+}
+
+fn once() -> i64 {
+    1
 }
 
 impl Scenario {

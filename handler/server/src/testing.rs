@@ -210,6 +210,7 @@ fn finding(code: &str) -> Finding {
         confidence: Confidence::Certain,
         title: "title".to_owned(),
         explanation: "explanation".to_owned(),
+        seen_at: None,
         evidence: Vec::new(),
         affected: Affected::default(),
         remediation: Vec::new(),

@@ -4,6 +4,7 @@
 //! and which values it takes is said where facts are made of it. Ids in bodies are kept as text: Azure writes them in
 //! any case and now and then points at things that are no resource id.
 
+mod activity_log;
 mod cluster;
 mod compute;
 mod firewall;
@@ -15,6 +16,7 @@ mod service_tags;
 #[cfg(test)]
 mod tests;
 
+pub use activity_log::LogEvent;
 pub use cluster::{
     AddonProfile, AgentPool, AgentPoolProperties, ApiServerAccessProfile, BootstrapProfile,
     Defender, EgressEndpoint, EgressEndpointCategory, EgressEndpointDetail, ErrorDetail, Feature,

@@ -156,3 +156,22 @@ async fn a_failing_page_fails_the_list() {
         "{error:?}"
     );
 }
+
+#[tokio::test]
+async fn a_list_may_be_left_after_its_first_pages() {
+    let server = pages(&[
+        r#"{"value":[1],"nextLink":"{origin}/a"}"#,
+        r#"{"value":[2],"nextLink":"{origin}/b"}"#,
+        r#"{"value":[3]}"#,
+    ])
+    .await;
+    let begin = async |pages| {
+        let session = server.session();
+        session
+            .list_begin::<Value>(&PUBLIC_IPS_LIST, &group(), &[], pages)
+            .await
+            .unwrap()
+    };
+    assert_eq!(begin(2).await, (vec![json!(1), json!(2)], true));
+    assert_eq!(server.seen().len(), 2, "the third page was not asked for");
+}

@@ -203,6 +203,81 @@ mod tests {
         assert!(!metric.truncated);
     }
 
+    /// Each kind of point that is no figure, alone in its series.
+    #[test]
+    fn what_is_no_figure_is_a_gap() {
+        for (what, point) in [
+            ("no value", r#"{"timeStamp":"2026-01-01T00:10:00Z"}"#),
+            (
+                "null",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","total":null}"#,
+            ),
+            (
+                "empty text",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","total":""}"#,
+            ),
+            (
+                "NaN",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","total":"NaN"}"#,
+            ),
+            (
+                "infinite",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","total":"Infinity"}"#,
+            ),
+            (
+                "percent as text",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","total":"85 %"}"#,
+            ),
+            (
+                "a list",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","total":[3]}"#,
+            ),
+            (
+                "true",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","total":true}"#,
+            ),
+            (
+                "another aggregation",
+                r#"{"timeStamp":"2026-01-01T00:10:00Z","average":3}"#,
+            ),
+            ("no time", r#"{"total":3}"#),
+            ("a time that is none", r#"{"timeStamp":"now","total":3}"#),
+            (
+                "the future",
+                r#"{"timeStamp":"2026-01-01T01:00:01Z","total":3}"#,
+            ),
+            (
+                "before the window",
+                r#"{"timeStamp":"2025-12-31T23:00:00Z","total":3}"#,
+            ),
+            ("nothing", "{}"),
+        ] {
+            let metric = only(&LB_CONNECTIONS, &format!(r#"[{{"data":[{point}]}}]"#));
+            let metric = metric.as_known().unwrap();
+            assert_eq!(metric.series[0].points, [], "{what}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_a_figure_however_it_is_written() {
+        for (written, value) in [
+            ("3", 3.0),
+            ("3.0", 3.0),
+            ("\"3\"", 3.0),
+            ("3e2", 300.0),
+            ("0", 0.0),
+            // Whoever reads it counts it as none; it is not a gap.
+            ("-1", -1.0),
+        ] {
+            let data = format!(
+                r#"[{{"data":[{{"timeStamp":"2026-01-01T00:10:00Z","total":{written}}}]}}]"#
+            );
+            let metric = only(&LB_CONNECTIONS, &data);
+            let point = metric.as_known().unwrap().series[0].points[0];
+            assert!((point.value - value).abs() < f64::EPSILON, "{written}");
+        }
+    }
+
     #[test]
     fn r6_8_no_series_is_known_and_empty() {
         assert!(

@@ -3,6 +3,7 @@
 //! A conversion gives `None` when the answer is not fit to reason with: without `properties`, or with a part missing
 //! from a list that decides (a route, a security rule). That becomes *malformed*, never a shorter list.
 
+mod activity;
 mod cluster;
 mod compute;
 mod firewall;
@@ -18,6 +19,7 @@ use egress_arm::model::Reference;
 use egress_arm::read::{Field, List};
 use egress_diagnosis::facts::Id;
 
+pub(crate) use activity::resource_write;
 pub(crate) use cluster::{agent_pool, agent_pool_profiles, cluster, egress_endpoints};
 pub(crate) use compute::{
     hop_nic, machine_nic, power_state, resource_group, scale_set, scale_set_nic,

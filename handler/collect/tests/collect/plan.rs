@@ -117,8 +117,11 @@ async fn run(azure: Azure) -> Run {
         deadline,
         progress: Some(Arc::new(move |progress: Progress| {
             assert!(progress.wave <= progress.waves && progress.done <= progress.total);
-            let mut deepest = seen.lock().unwrap();
-            *deepest = progress.wave.max(*deepest);
+            // The activity log comes after the plan, where something was found.
+            if progress.what != "ACTIVITY_LOG_LIST" {
+                let mut deepest = seen.lock().unwrap();
+                *deepest = progress.wave.max(*deepest);
+            }
         })),
     };
     let collected = collect(&server.client(), &request).await;

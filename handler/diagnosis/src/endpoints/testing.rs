@@ -93,6 +93,7 @@ pub(super) fn facts() -> Facts {
         ip_groups: BTreeMap::new(),
         hops: BTreeMap::new(),
         service_tags: Datum::not_asked("no rule names a service tag"),
+        activity_logs: BTreeMap::new(),
         features: crate::facts::Features::default(),
     }
 }

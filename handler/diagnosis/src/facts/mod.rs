@@ -3,6 +3,7 @@
 //! A field of type [`Datum`] says how it was obtained; an `Option` inside a known value means that Azure's answer did
 //! not carry the field. Neither is ever replaced by a default here: rules decide what absence means.
 
+mod activity;
 mod cluster;
 mod compute;
 mod datum;
@@ -21,6 +22,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+pub use activity::{ActivityLog, ResourceWrite};
 pub use cluster::{
     AgentPool, ApiServerAccess, Cluster, Count, LoadBalancerProfile, MaxSurge, NatGatewayProfile,
     NetworkPlugin, NetworkProfile, OutboundType, PoolMode, PowerState,
@@ -116,6 +118,9 @@ pub struct Facts {
     pub hops: BTreeMap<IpAddr, Datum<HopOwner>>,
     /// Service tags that rules name and whose addresses decide something; not asked for when there are none.
     pub service_tags: Datum<ServiceTagList>,
+    /// The activity log of each resource group that holds something which a finding is about, by the group's id; empty
+    /// while there is nothing to explain.
+    pub activity_logs: BTreeMap<Id, Datum<ActivityLog>>,
     /// The cloud that was asked, and features that the cluster's body does not tell of.
     pub features: Features,
 }

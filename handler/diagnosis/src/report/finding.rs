@@ -1,5 +1,6 @@
 //! A finding: what is wrong, how that is known, and the exact way to mend it.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -49,6 +50,9 @@ pub struct Finding {
     pub title: String,
     /// What happens and why.
     pub explanation: String,
+    /// When it showed: the first failure, else the moment at which it was worst; null for what is so at any time.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub seen_at: Option<Timestamp>,
     /// What it was read from.
     pub evidence: Vec<Evidence>,
     /// Who suffers.

@@ -148,9 +148,9 @@ pub enum Status {
 pub enum Pattern {
     /// The same failure on each try: a blocker on the path.
     Persistent,
-    /// Failures in some minutes only.
+    /// Failures, or the pressure that leads to them, in a part of the window only.
     Intermittent,
-    /// No sign of a fault.
+    /// No sign of a fault, and nothing left open.
     None,
     /// Not enough is known to tell.
     Unknown,

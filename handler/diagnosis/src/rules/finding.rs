@@ -1,5 +1,7 @@
 //! Building a finding step by step, so that checks read like what they say.
 
+use jiff::Timestamp;
+
 use super::{Rule, blocks_egress};
 use crate::facts::Id;
 use crate::report::{Affected, Confidence, Evidence, Finding, Remediation, Severity};
@@ -14,6 +16,7 @@ impl Rule {
             confidence: Confidence::Certain,
             title: title.into(),
             explanation: String::new(),
+            seen_at: None,
             evidence: Vec::new(),
             affected: Affected::default(),
             remediation: Vec::new(),
@@ -42,6 +45,11 @@ impl Finding {
 
     pub(crate) fn explain(mut self, explanation: impl Into<String>) -> Self {
         self.explanation = explanation.into();
+        self
+    }
+
+    pub(crate) fn seen(mut self, at: Timestamp) -> Self {
+        self.seen_at = Some(at);
         self
     }
 

@@ -31,7 +31,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// Percent (R5.33).
-const HIGH: f64 = 80.0;
+pub(crate) const HIGH: f64 = 80.0;
 /// Percent from which the firewall is degraded (R5.33).
 pub(super) const DEGRADED: f64 = 95.0;
 
@@ -67,6 +67,7 @@ fn judge(ctx: &Context<'_>, firewall: &FirewallUse) -> Outcome {
             id.name()
         ))
         .severity(severity)
+        .seen(at)
         .explain(if value > DEGRADED {
             "The firewall calls itself degraded from here on: new connections through it begin to fail for want of a port, from every network behind it."
         } else {

@@ -34,7 +34,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// Percent (R5.33).
-const LOWEST: f64 = 90.0;
+pub(crate) const LOWEST: f64 = 90.0;
 
 fn check(ctx: &Context<'_>) -> Outcome {
     let outcome = each(ctx, |firewall| judge(ctx, firewall));
@@ -96,6 +96,7 @@ fn judge(ctx: &Context<'_>, firewall: &FirewallUse) -> Outcome {
             "Azure Firewall {} was down to {value:.0} % health",
             id.name()
         ))
+        .seen(*at)
         .explain("The firewall says itself that it is degraded. Connections of everything behind it can fail meanwhile.")
         .evidence(
             format!("{HEALTH}, lowest 5-minute average, from {at}"),

@@ -1,5 +1,6 @@
 //! One file per finding: its documentation, its metadata, its check, its tests.
 
+mod bearing;
 mod consequence;
 mod finding;
 mod outcome;
@@ -34,8 +35,8 @@ mod fwl111;
 mod fwl112;
 mod fwl113;
 mod fwl114;
-mod fwl115;
-mod fwl116;
+pub(crate) mod fwl115;
+pub(crate) mod fwl116;
 mod fwl117;
 pub(crate) mod fwl_metrics;
 pub(crate) mod inspection;
@@ -115,6 +116,7 @@ mod udr111;
 mod udr112;
 mod udr113;
 
+pub(crate) use bearing::{Bearing, place};
 pub(crate) use consequence::{DEAD_HOPS, dead_hop, suppress};
 pub use outcome::Outcome;
 pub use page::{index, page};

@@ -69,6 +69,7 @@ fn judge(device: &Device, datapath: &Datapath) -> Outcome {
             "The data path of NAT gateway {name} was down to {worst:.0} % over a quarter of an hour"
         ))
         .confidence(Confidence::Likely)
+        .seen(at)
         .explain("Packets are lost inside the gateway. More addresses or ports do not help against that.")
         .evidence(
             format!("{NAT_DATAPATH}, lowest 15-minute average, from {at}"),

@@ -59,6 +59,7 @@ fn judge(device: &Device, drops: &Drops) -> Outcome {
             drops.total, drops.worst
         ))
         .confidence(Confidence::Possible)
+        .seen(drops.at)
         .explain("Some of this is normal: ICMP, fragments, and packets of connections that timed out are never translated. Drops at the time of failures are not.")
         .evidence(
             format!("{NAT_DROPS}, most in 5 minutes, at {}", drops.at),

@@ -79,6 +79,7 @@ fn finding(ctx: &Context<'_>, device: &Device, peak: &Connections, short: &Short
             addresses(short.now)
         ))
         .confidence(confidence)
+        .seen(peak.at)
         .explain("Each address holds 50,000 connections to one destination at most. If most of these go to one place, new ones to it fail.")
         .evidence(
             format!("{NAT_TOTAL}, most at a time, at {}", peak.at),

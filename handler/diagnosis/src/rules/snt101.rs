@@ -83,7 +83,7 @@ fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
         .evidence(format!("{metric}, state failed"), Some(device.id()), Some(failures.total.to_string()))
         .resource(device.id());
     if let Some((first, last)) = failures.span {
-        found = found.evidence(
+        found = found.seen(first).evidence(
             "first and last failure",
             Some(device.id()),
             Some(format!("{first} to {last}")),

@@ -48,6 +48,7 @@ pub(super) fn check(
                     let label = ctx.nodes.label(&worst.1.address);
                     let found = rule
                         .finding(title(&label, *worst, nodes.len()))
+                        .seen(worst.1.used_peak_at)
                         .explain(explanation);
                     let nodes: Vec<&BackendPorts> = nodes.iter().map(|(_, node)| *node).collect();
                     outcome.findings.push(fill(ctx, found, device, &nodes));

@@ -71,7 +71,7 @@ pub(super) fn hidden(cloud: &Cloud, group: &str) -> bool {
 fn group_of(target: &Target) -> Option<&str> {
     match target {
         Target::Group(group) => Some(group),
-        Target::Resources { group } => group.as_deref(),
+        Target::Resources { group } | Target::ActivityLog(group) => group.as_deref(),
         Target::Typed(typed) => typed.group.as_deref(),
         _ => None,
     }

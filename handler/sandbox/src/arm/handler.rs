@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
+    activity,
     answer::Answer,
     faults::Struck,
     path::{Insights, Target, known_type, target},
@@ -147,7 +148,10 @@ async fn reply(
             format!("The method '{method}' is not simulated; the sandbox can only be read.");
         return Answer::error(405, "MethodNotAllowed", message).into();
     }
-    let target = target(path);
+    let mut target = target(path);
+    if let Target::ActivityLog(group) = &mut target {
+        *group = activity::group(query);
+    }
     let in_subscription = path
         .split('/')
         .nth(2)
@@ -194,6 +198,10 @@ fn denied(target: &Target) -> (String, String) {
         Target::Group(group) => (
             "Microsoft.Resources/subscriptions/resourceGroups/read".into(),
             format!("{subscription}/resourceGroups/{group}"),
+        ),
+        Target::ActivityLog(_) => (
+            "Microsoft.Insights/eventtypes/values/Read".into(),
+            subscription,
         ),
         Target::Resources { group: Some(group) } => (
             "Microsoft.Resources/subscriptions/resourceGroups/resources/read".into(),

@@ -1,5 +1,6 @@
 //! The ARM surface: from a request to an answer.
 
+mod activity;
 mod answer;
 mod faults;
 mod handler;

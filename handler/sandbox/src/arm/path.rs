@@ -68,6 +68,8 @@ pub(super) enum Target {
     Resources {
         group: Option<String>,
     },
+    /// The activity log, and the resource group that the query asks for: it is not in the path.
+    ActivityLog(Option<String>),
     /// A type or one resource, with its metrics or without.
     Typed(Typed),
     Unknown,
@@ -138,6 +140,15 @@ pub(super) fn target(path: &str) -> Target {
             "providers",
             rest @ ..,
         ] => typed(&segments, 5, Some(name(3)), rest),
+        [
+            "subscriptions",
+            _,
+            "providers",
+            "microsoft.insights",
+            "eventtypes",
+            "management",
+            "values",
+        ] => Target::ActivityLog(None),
         ["subscriptions", _, "providers", rest @ ..] => typed(&segments, 3, None, rest),
         _ => Target::Unknown,
     }

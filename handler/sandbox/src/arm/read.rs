@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
+    activity,
     answer::Answer,
     faults::hidden,
     path::{Insights, SERVICE_TAGS, Target, Typed, known_type},
@@ -55,6 +56,10 @@ impl Read<'_> {
                 None => Answer::group_not_found(name),
             },
             Target::Resources { group } => self.resources(group.as_deref()),
+            Target::ActivityLog(_) => {
+                let url = format!("{}{}", self.endpoint, self.path);
+                activity::answer(self.cloud, &url, self.query).into()
+            }
             Target::Typed(typed) => self.typed(typed),
             Target::Unknown => Answer::error(
                 404,

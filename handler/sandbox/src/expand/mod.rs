@@ -1,6 +1,7 @@
 //! From a scenario to the ARM resources it stands for.
 
 mod appliance;
+mod changes;
 mod cluster;
 mod compute;
 mod edit;
@@ -17,6 +18,7 @@ mod series;
 
 use serde_json::{Value, json};
 
+pub(crate) use changes::Event;
 pub(crate) use names::{SUBSCRIPTION, TENANT, guid};
 pub(crate) use series::{Series, Shape};
 
@@ -56,6 +58,8 @@ pub(crate) struct Expanded {
     /// GET answers that are no resources: path and body.
     pub(crate) documents: Vec<(String, Value)>,
     pub(crate) faults: Vec<Fault>,
+    /// Entries of the activity log.
+    pub(crate) events: Vec<Event>,
 }
 
 /// Expands one scenario. `file` is its file name without the extension and names the scenario.
@@ -75,6 +79,7 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
     for edit in &plan.scenario.edits {
         edit::apply(file, edit, &mut resources)?;
     }
+    let events = changes::expand(file, &plan.scenario, &resources)?;
     for gone in plan.deleted_ids()? {
         resources.retain(|resource| !resource.id.eq_ignore_ascii_case(&gone));
     }
@@ -99,6 +104,7 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
         resources,
         documents,
         faults: plan.scenario.faults.clone(),
+        events,
     })
 }
 

@@ -1,6 +1,6 @@
 //! `handler report`: one report on the terminal or into a pipe.
 
-use egress_diagnosis::next_steps_for;
+use egress_diagnosis::rank_for;
 use egress_diagnosis::report::Report;
 
 use super::ask::{Shown, ask, written};
@@ -13,7 +13,7 @@ pub(crate) fn report(options: &cli::Report, terminal: Terminal) -> Exit {
     ask(&options.ask, terminal, |made, format| {
         let mut report = Report::clone(&made.report);
         if let Some(pattern) = options.pattern {
-            report.next_steps = next_steps_for(&report, pattern.into());
+            rank_for(&mut report, pattern.into());
         }
         let text = written(format, &report, |report| {
             egress_render::text(report, &terminal.text_options())

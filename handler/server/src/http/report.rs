@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use egress_diagnosis::next_steps_for;
+use egress_diagnosis::rank_for;
 use egress_diagnosis::report::Report;
 use egress_diagnosis::trace::{Trace, trace};
 use egress_render::TextOptions;
@@ -109,8 +109,7 @@ impl Asked {
             )
             .await?;
         if let Some(pattern) = parameters.pattern {
-            let steps = next_steps_for(&made.report, pattern);
-            Arc::make_mut(&mut made.report).next_steps = steps;
+            rank_for(Arc::make_mut(&mut made.report), pattern);
         }
         Ok(made)
     }
