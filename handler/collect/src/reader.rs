@@ -47,17 +47,20 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// The reader of the wave after the last one of which anything was heard.
+    /// The reader of the wave after the last one of which anything was heard, if the plan still has one.
     pub(crate) fn after_all(&'a self) -> Reader<'a> {
         Reader {
             shared: self,
             wave: self.waves.load(Ordering::Relaxed) + 1,
+            last: MOST_WAVES,
         }
     }
 }
 
 /// Dependent waves of a plan in which everything is where AKS puts it.
 const USUAL_WAVES: usize = 3;
+/// Dependent waves that no plan exceeds.
+const MOST_WAVES: usize = 5;
 
 /// Reads for one wave of the plan.
 #[derive(Clone, Copy)]

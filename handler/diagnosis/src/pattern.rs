@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(pattern, Pattern::Intermittent);
         assert_eq!(
             evidence,
-            ["SNT101: 49 SNAT connections failed in 1 of 72 5-minute windows"]
+            ["SNT101: 49 SNAT connections failed in 1 of 72 windows of 5 minutes"]
         );
     }
 
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(pattern, Pattern::Persistent);
         assert_eq!(
             evidence,
-            ["SNT101: 1080 SNAT connections failed in 72 of 72 5-minute windows"]
+            ["SNT101: 1080 SNAT connections failed in 72 of 72 windows of 5 minutes"]
         );
     }
 
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(pattern, Pattern::Intermittent);
         assert_eq!(
             evidence,
-            ["FWL116: Azure Firewall fw was down to 40 % health, in 2 of 4 5-minute windows"]
+            ["FWL116: Azure Firewall fw was down to 40 % health, in 2 of 4 windows of 5 minutes"]
         );
         health(&mut facts, &[40.0; 20]);
         assert_eq!(of(&facts).0, Pattern::Persistent);
