@@ -1,5 +1,7 @@
 // AKS Egress Diagnostics: a Flex Consumption function app that may read what its reports need, and nothing else.
 //
+//   azd up
+// or
 //   az deployment sub create --location westeurope --template-file infra/main.bicep --parameters name=egress
 targetScope = 'subscription'
 
@@ -14,8 +16,7 @@ param location string = deployment().location
 @description('Resource group to create or reuse.')
 param resourceGroupName string = 'rg-${name}'
 
-@description('Subscriptions whose clusters are diagnosed. The identity gets its read role on each, and every other subscription is refused by the app.')
-@minLength(1)
+@description('Subscriptions whose clusters are diagnosed: the identity gets its read role on each, and the app refuses every other. Empty: no role is given here (management-group.bicep gives it), and the app answers for all its identity can read.')
 param subscriptionIds array = [
   subscription().subscriptionId
 ]
@@ -26,6 +27,9 @@ param subscriptionIds array = [
   'wildcard'
 ])
 param clusterRead string = 'exact'
+
+@description('Also grants the role for live probes, which run a command inside a cluster. A role of its own: reading needs none of it.')
+param probeRole bool = false
 
 @description('Memory of one instance in MB.')
 @allowed([
@@ -40,6 +44,11 @@ param instanceMemoryMB int = 512
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
+@description('Instances kept warm for HTTP calls, so that an alert is acknowledged without a cold start. 0 scales to zero and costs nothing at rest.')
+@minValue(0)
+@maxValue(40)
+param alwaysReadyInstances int = 1
+
 @description('Seconds one report may take; the caller gets what is known by then.')
 @minValue(10)
 @maxValue(200)
@@ -50,7 +59,29 @@ param deadlineSeconds int = 100
 @maxValue(3600)
 param cacheSeconds int = 30
 
-@description('Days that logs and telemetry are kept.')
+@description('Client id of an Entra app registration. When given, callers need one of its tokens as well as a function key; only health stays open.')
+param entraClientId string = ''
+
+@description('Client ids of the applications and managed identities that may call; empty lets every application of the tenant that gets a token. Used with entraClientId only.')
+param entraAllowedClientIds array = []
+
+@description('Address ranges that may call, such as 203.0.113.0/24. Empty, and no service tags either: everybody with a key.')
+param allowedAddresses array = []
+
+@description('Service tags that may call: ActionGroup for alerts, LogicApps, a region\'s AzureCloud.')
+param allowedServiceTags array = []
+
+@description('true: storage is reached through private endpoints only, and the app sends from a virtual network of its own.')
+param privateNetworking bool = false
+
+@description('Address spaces of that virtual network and of its two subnets. The app\'s subnet needs one address for each instance.')
+param addressPrefixes object = {
+  network: '10.114.0.0/24'
+  app: '10.114.0.0/25'
+  endpoints: '10.114.0.128/27'
+}
+
+@description('Days that logs, telemetry and stored results are kept.')
 @minValue(30)
 @maxValue(730)
 param retentionInDays int = 30
@@ -94,6 +125,20 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     principalId: identity.outputs.principalId
+    privateOnly: privateNetworking
+    retentionInDays: retentionInDays
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetworking) {
+  scope: group
+  name: '${name}-network'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    addressPrefixes: addressPrefixes
+    storageAccountName: storage.outputs.accountName
   }
 }
 
@@ -111,19 +156,34 @@ module app 'modules/function-app.bicep' = {
     insightsConnectionString: monitoring.outputs.connectionString
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
+    alwaysReadyInstances: alwaysReadyInstances
     subscriptionIds: subscriptionIds
     deadlineSeconds: deadlineSeconds
     cacheSeconds: cacheSeconds
+    allowedAddresses: allowedAddresses
+    allowedServiceTags: allowedServiceTags
+    subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
   }
 }
 
-module reader 'modules/reader-role.bicep' = [for subscriptionId in subscriptionIds: {
+module entra 'modules/entra.bicep' = if (!empty(entraClientId)) {
+  scope: group
+  name: '${name}-entra'
+  params: {
+    functionAppName: app.outputs.name
+    clientId: entraClientId
+    allowedClientIds: entraAllowedClientIds
+  }
+}
+
+module subscriptionRoles 'modules/roles-on-subscription.bicep' = [for subscriptionId in subscriptionIds: {
   scope: subscription(subscriptionId)
-  name: '${name}-reader'
+  name: '${name}-roles'
   params: {
     name: name
     principalId: identity.outputs.principalId
     clusterRead: clusterRead
+    probeRole: probeRole
   }
 }]
 
@@ -135,6 +195,9 @@ output apiUrl string = 'https://${app.outputs.hostName}/api'
 
 @description('Resource group of the installation.')
 output resourceGroupName string = group.name
+
+@description('The same, as azd looks for it.')
+output AZURE_RESOURCE_GROUP string = group.name
 
 @description('Principal that holds the read role, for granting it on further scopes.')
 output principalId string = identity.outputs.principalId

@@ -30,7 +30,10 @@ param instanceMemoryMB int
 @description('Most instances that may run at once.')
 param maximumInstanceCount int
 
-@description('Subscriptions whose clusters are diagnosed.')
+@description('Instances kept warm for HTTP calls.')
+param alwaysReadyInstances int
+
+@description('Subscriptions whose clusters are diagnosed; empty for all the identity can read.')
 param subscriptionIds array
 
 @description('Seconds one report may take.')
@@ -39,11 +42,36 @@ param deadlineSeconds int
 @description('Seconds one report is shared.')
 param cacheSeconds int
 
+@description('Address ranges that may call.')
+param allowedAddresses array
+
+@description('Service tags that may call.')
+param allowedServiceTags array
+
+@description('Subnet the app sends from; empty for none.')
+param subnetId string
+
 var clouds = {
   AzureCloud: 'public'
   AzureChinaCloud: 'china'
   AzureUSGovernment: 'usgov'
 }
+
+var addressRules = [for (address, index) in allowedAddresses: {
+  name: 'address-${index}'
+  action: 'Allow'
+  priority: 100 + index
+  tag: 'Default'
+  ipAddress: address
+}]
+
+var tagRules = [for (serviceTag, index) in allowedServiceTags: {
+  name: 'tag-${index}'
+  action: 'Allow'
+  priority: 500 + index
+  tag: 'ServiceTag'
+  ipAddress: serviceTag
+}]
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   name: 'plan-${name}'
@@ -62,7 +90,10 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   name: 'func-${name}-${uniqueString(resourceGroup().id)}'
   location: location
-  tags: tags
+  // azd finds the app by this tag.
+  tags: union(tags, {
+    'azd-service-name': 'api'
+  })
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
@@ -74,6 +105,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     functionAppConfig: {
       deployment: {
         storage: {
@@ -92,6 +124,13 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
+        alwaysReady: alwaysReadyInstances == 0 ? [] : [
+          {
+            // All HTTP functions together.
+            name: 'http'
+            instanceCount: alwaysReadyInstances
+          }
+        ]
       }
     }
     siteConfig: {
@@ -99,6 +138,10 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       http20Enabled: true
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
+      ipSecurityRestrictions: concat(addressRules, tagRules)
+      ipSecurityRestrictionsDefaultAction: empty(allowedAddresses) && empty(allowedServiceTags) ? 'Allow' : 'Deny'
+      // Deploying is guarded by identity; callers' addresses are none of its business.
+      scmIpSecurityRestrictionsUseMain: false
       appSettings: [
         {
           name: 'AzureWebJobsStorage__accountName'

@@ -1,4 +1,5 @@
-// Storage of the Functions host (function keys, leases) and of the deployment package. No shared key: identities only.
+// Storage of the Functions host (function keys, leases), the deployment package, the work queue and its results.
+// No shared key: identities only.
 
 @description('Short name of the installation.')
 param name string
@@ -12,10 +13,30 @@ param tags object
 @description('Principal that runs the app.')
 param principalId string
 
-var packageContainerName = 'packages'
+@description('Whether the account is reached through private endpoints only.')
+param privateOnly bool
 
-// Built-in role Storage Blob Data Owner: what the Functions host needs for its own state and the package.
-var blobDataOwner = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
+@description('Days that stored results are kept.')
+param retentionInDays int
+
+// packages: the deployment package. results: finished diagnoses.
+var containerNames = [
+  'packages'
+  'results'
+]
+
+// Diagnoses waiting, and those that failed for good, under the name the Functions host gives them.
+var queueNames = [
+  'diagnoses'
+  'diagnoses-poison'
+]
+
+var builtInRoles = [
+  // Storage Blob Data Owner: the Functions host's own state, the package, results.
+  'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  // Storage Queue Data Contributor: waiting work.
+  '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+]
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   name: take('st${toLower(replace(name, '-', ''))}${uniqueString(resourceGroup().id)}', 24)
@@ -33,10 +54,11 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
+    publicNetworkAccess: privateOnly ? 'Disabled' : 'Enabled'
     networkAcls: {
       bypass: 'AzureServices'
-      // The app has no virtual network to come from; without a key, access still needs an identity with a role.
-      defaultAction: 'Allow'
+      // Without private networking the app has no fixed address to come from; access needs an identity with a role.
+      defaultAction: privateOnly ? 'Deny' : 'Allow'
     }
   }
 }
@@ -56,23 +78,66 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
   }
 }
 
-resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = {
+resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = [for containerName in containerNames: {
   parent: blobs
-  name: packageContainerName
+  name: containerName
   properties: {
     publicAccess: 'None'
   }
+}]
+
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2024-01-01' = {
+  parent: account
+  name: 'default'
 }
 
-resource owner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: account
-  name: guid(account.id, principalId, blobDataOwner)
+resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2024-01-01' = [for queueName in queueNames: {
+  parent: queueService
+  name: queueName
+}]
+
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01-01' = {
+  parent: account
+  name: 'default'
   properties: {
-    roleDefinitionId: blobDataOwner
-    principalId: principalId
-    principalType: 'ServicePrincipal'
+    policy: {
+      rules: [
+        {
+          name: 'old-results'
+          enabled: true
+          type: 'Lifecycle'
+          definition: {
+            filters: {
+              blobTypes: [
+                'blockBlob'
+              ]
+              prefixMatch: [
+                'results/'
+              ]
+            }
+            actions: {
+              baseBlob: {
+                delete: {
+                  daysAfterModificationGreaterThan: retentionInDays
+                }
+              }
+            }
+          }
+        }
+      ]
+    }
   }
 }
 
+resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for roleId in builtInRoles: {
+  scope: account
+  name: guid(account.id, principalId, roleId)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleId)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}]
+
 output accountName string = account.name
-output packageContainerUrl string = '${account.properties.primaryEndpoints.blob}${packages.name}'
+output packageContainerUrl string = '${account.properties.primaryEndpoints.blob}${containers[0].name}'

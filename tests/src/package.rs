@@ -27,6 +27,42 @@ pub fn lay_out(repository: &Path, handler: &Path, root: &Path) {
     }
 }
 
+/// Makes the deployment package of the source tree at `source` with the project's own packer.
+///
+/// # Panics
+/// When the packer fails.
+pub fn pack(source: &Path, handler: &Path, folder: &Path, zip: &Path) {
+    python(
+        &source.join("infra/package/pack.py"),
+        &[handler, folder, zip],
+    );
+}
+
+/// Unpacks a deployment package with each file's mode.
+///
+/// # Panics
+/// When it cannot be unpacked.
+pub fn unpack(repository: &Path, zip: &Path, root: &Path) {
+    let _ = std::fs::remove_dir_all(root);
+    std::fs::create_dir_all(root).expect("the application's root");
+    python(&repository.join("infra/package/unpack.py"), &[zip, root]);
+}
+
+fn python(script: &Path, arguments: &[&Path]) {
+    let output = std::process::Command::new("python3")
+        .arg("-B") // no compiled files beside the sources
+        .arg(script)
+        .args(arguments)
+        .output()
+        .expect("python3 is installed");
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        script.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 fn files_of(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     entries

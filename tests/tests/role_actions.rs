@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use egress_arm::operations::ALL;
 
 const ROLE: &str = include_str!("../../infra/role-actions.json");
-const ROLE_MODULE: &str = include_str!("../../infra/modules/reader-role.bicep");
+const ROLE_TEMPLATES: [&str; 2] = [
+    include_str!("../../infra/modules/roles-on-subscription.bicep"),
+    include_str!("../../infra/management-group.bicep"),
+];
 
 fn granted() -> Vec<String> {
     serde_json::from_str(ROLE).expect("the role's actions are a JSON list of strings")
@@ -28,16 +31,18 @@ fn the_role_only_reads() {
     }
 }
 
-/// The Bicep file replaces one action by a wildcard on request: the text it looks for must be in the list.
+/// The Bicep files replace one action by a wildcard on request: the text they look for must be in the list.
 #[test]
 fn the_wildcard_replaces_an_action_that_is_granted() {
-    let line = ROLE_MODULE
-        .lines()
-        .find_map(|line| line.strip_prefix("var endpointsRead = '"))
-        .expect("the module names the action");
-    let action = line.trim_end_matches('\'');
-    assert!(
-        granted().iter().any(|granted| granted == action),
-        "{action}"
-    );
+    for template in ROLE_TEMPLATES {
+        let line = template
+            .lines()
+            .find_map(|line| line.strip_prefix("var endpointsRead = '"))
+            .expect("the template names the action");
+        let action = line.trim_end_matches('\'');
+        assert!(
+            granted().iter().any(|granted| granted == action),
+            "{action}"
+        );
+    }
 }
