@@ -37,6 +37,9 @@ const COMPUTE: &str = "2026-04-01";
 const SCALE_SET_NETWORK: &str = "2018-10-01";
 const INSIGHTS_METRICS: &str = "2024-02-01";
 const RESOURCES: &str = "2021-04-01";
+const SKUS: &str = "2021-07-01";
+const ADVISOR: &str = "2020-01-01";
+const RESOURCE_HEALTH: &str = "2025-05-01";
 
 const CLUSTER: Option<&str> = Some("Microsoft.ContainerService/managedClusters");
 const GROUP: Option<&str> = Some("Microsoft.Resources/resourceGroups");
@@ -144,6 +147,18 @@ table! {
     /// Metric values of any resource.
     METRICS_GET: Get "Microsoft.Insights" INSIGHTS_METRICS, None, "/providers/Microsoft.Insights/metrics",
         "Microsoft.Insights/Metrics/Read";
+    /// The virtual machines of a resource group.
+    VIRTUAL_MACHINES_LIST: Get "Microsoft.Compute" COMPUTE, GROUP, "/providers/Microsoft.Compute/virtualMachines",
+        "Microsoft.Compute/virtualMachines/read";
+    /// What VM sizes can do; filtered by location still some megabytes.
+    SKUS_LIST: Get "Microsoft.Compute" SKUS, SUBSCRIPTION, "/providers/Microsoft.Compute/skus",
+        "Microsoft.Compute/skus/read";
+    /// Azure Advisor's recommendations.
+    RECOMMENDATIONS_LIST: Get "Microsoft.Advisor" ADVISOR, SUBSCRIPTION, "/providers/Microsoft.Advisor/recommendations",
+        "Microsoft.Advisor/recommendations/read";
+    /// What Resource Health says of any resource now.
+    AVAILABILITY_STATUS_GET: Get "Microsoft.ResourceHealth" RESOURCE_HEALTH, None, "/providers/Microsoft.ResourceHealth/availabilityStatuses/current",
+        "Microsoft.ResourceHealth/availabilityStatuses/read";
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub(crate) async fn read(
         .map(|name| name.to_ascii_lowercase())
         .collect();
     let answer = reader
-        .get_part(&operations::SERVICE_TAGS_LIST, &id, move |body| {
+        .get_part(&operations::SERVICE_TAGS_LIST, &id, &[], move |body| {
             model::ServiceTags::read(body, &wanted)
         })
         .await;

@@ -10,6 +10,7 @@ mod firewall;
 mod load_balancer;
 mod metrics;
 mod network;
+mod pressure;
 mod resource;
 mod service_tags;
 #[cfg(test)]
@@ -49,6 +50,11 @@ pub use network::{
     PublicIpPrefix, PublicIpPrefixProperties, PublicIpProperties, Route, RouteProperties,
     RouteTable, RouteTableProperties, SecurityRule, SecurityRuleProperties, ServiceEndpoint,
     Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
+};
+pub use pressure::{
+    AvailabilityStatus, AvailabilityStatusProperties, Recommendation, RecommendationProperties,
+    ResourceMetadata, ShortDescription, SkuCapability, SkuItem, VirtualMachine,
+    VirtualMachineProperties, VmSizes,
 };
 pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};
 pub use service_tags::{ServiceTag, ServiceTags, TagProperties};

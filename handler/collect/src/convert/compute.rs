@@ -38,19 +38,21 @@ pub(crate) fn scale_set(answer: &model::ScaleSet) -> Option<ScaleSet> {
             instance_public_ip |= ip.public_ip_address_configuration.is_some();
         }
     }
-    let pool_tag = answer
-        .tags
-        .iter()
-        .flatten()
-        .find(|(key, _)| key.eq_ignore_ascii_case("aks-managed-poolName"));
     Some(ScaleSet {
         id: id(&answer.id)?,
-        pool_name: pool_tag.map(|(_, pool)| pool.clone()),
+        pool_name: pool_tag(answer),
         capacity: *answer.sku.capacity,
         nsg_ids,
         subnet_ids,
         instance_public_ip,
     })
+}
+
+/// The agent pool that a resource in the node resource group belongs to.
+pub(super) fn pool_tag<P>(answer: &model::Resource<P>) -> Option<String> {
+    let mut tags = answer.tags.iter().flatten();
+    let tag = tags.find(|(key, _)| key.eq_ignore_ascii_case("aks-managed-poolName"));
+    tag.map(|(_, pool)| pool.clone())
 }
 
 /// A NIC of a scale set instance.
