@@ -15,6 +15,7 @@ pub mod network;
 mod next_steps;
 pub mod outcome;
 mod path;
+pub mod pressure;
 pub mod report;
 pub mod rules;
 mod sections;

@@ -92,6 +92,7 @@ pub(super) fn facts() -> Facts {
         hops: BTreeMap::new(),
         service_tags: Datum::not_asked("no rule names a service tag"),
         features: crate::facts::Features::default(),
+        pressure: crate::facts::Pressure::not_taken(),
     }
 }
 

@@ -13,6 +13,7 @@ mod id;
 mod load_balancer;
 mod metrics;
 mod network;
+mod pressure;
 mod tags;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use network::{
     Access, Direction, NatGateway, NextHopType, Nsg, Peering, PublicIp, PublicIpPrefix, Route,
     RouteTable, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork,
 };
+pub use pressure::{CloserLook, Health, Machine, NO_CLOSER_LOOK, Pressure, Recommendation, VmSize};
 pub use tags::ServiceTagList;
 
 /// A required outbound endpoint as ARM lists it (`outboundNetworkDependenciesEndpoints`, R1.9).
@@ -111,6 +113,8 @@ pub struct Facts {
     pub service_tags: Datum<ServiceTagList>,
     /// The cloud that was asked, and features that the cluster's body does not tell of.
     pub features: Features,
+    /// What a closer look at the nodes found.
+    pub pressure: Pressure,
 }
 
 /// The subnets one agent pool uses.
