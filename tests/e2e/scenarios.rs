@@ -33,7 +33,8 @@ async fn sandboxes() -> [Sandbox; 2] {
 async fn diagnosed(sandbox: &Sandbox) -> Vec<(Cluster, Report)> {
     let client = client(sandbox);
     let reports = sandbox.clusters().iter().map(async |cluster| {
-        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
+        let collected = ask(&client, &cluster.id, cluster.pressure).await;
+        let report = egress_diagnosis::diagnose(&collected.facts);
         (cluster.clone(), report)
     });
     // A read that Azure keeps failing waits between its tries: others go on meanwhile.
@@ -52,6 +53,11 @@ fn client(sandbox: &Sandbox) -> Client {
 
 /// A fixed time, so that the same scenario always gives the same report.
 async fn read(client: &Client, id: &str) -> Collected {
+    ask(client, id, false).await
+}
+
+/// The same, with a close look at the nodes when it is asked for.
+async fn ask(client: &Client, id: &str, pressure: bool) -> Collected {
     let asked_at: Timestamp = "2026-11-01T12:00:00Z".parse().expect("a time");
     let window = Window {
         start: asked_at - SignedDuration::from_hours(6),
@@ -61,6 +67,7 @@ async fn read(client: &Client, id: &str) -> Collected {
         cluster: ResourceId::parse(id).expect("an id"),
         window,
         asked_at,
+        pressure,
         deadline: Instant::now() + Duration::from_mins(1),
         progress: None,
     };

@@ -1,5 +1,6 @@
 //! From a scenario to the ARM resources it stands for.
 
+mod advice;
 mod appliance;
 mod cluster;
 mod compute;
@@ -17,6 +18,7 @@ mod series;
 
 use serde_json::{Value, json};
 
+pub(crate) use advice::availability;
 pub(crate) use names::{SUBSCRIPTION, TENANT, guid};
 pub(crate) use series::{Series, Shape};
 
@@ -48,6 +50,9 @@ pub(crate) struct Expanded {
     pub(crate) findings: Vec<String>,
     pub(crate) near_misses: Vec<String>,
     pub(crate) cannot_tell: Vec<String>,
+    pub(crate) pressure: bool,
+    pub(crate) health: Vec<(String, Value)>,
+    pub(crate) advice: Vec<(String, Value)>,
     pub(crate) cluster_id: String,
     pub(crate) node_group: String,
     /// Name and body.
@@ -93,6 +98,9 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
         findings: plan.scenario.findings.clone(),
         near_misses: plan.scenario.near_misses.clone(),
         cannot_tell: plan.scenario.cannot_tell.clone(),
+        pressure: plan.scenario.pressure,
+        health: advice::health(&plan)?,
+        advice: advice::advice(&plan)?,
         cluster_id: plan.cluster_id(),
         node_group: plan.node_group.clone(),
         groups,
