@@ -18,7 +18,7 @@ pub(crate) struct NodeLoad {
     pub(crate) resource: Id,
     /// Averages over 5 minutes, or over the grain where that is longer, by their start (R7.2).
     pub(crate) windows: BTreeMap<Timestamp, f64>,
-    /// As Azure gave it, for plotting.
+    /// As Azure gave it; of several series the highest.
     pub(crate) points: BTreeMap<Timestamp, f64>,
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
-use super::snat_series::{corners, line, threshold};
+use super::snat_series::{line, threshold};
 use crate::context::Context;
 use crate::facts;
 use crate::pressure::{
@@ -209,19 +207,22 @@ fn hottest(figures: &[Figure<'_>]) -> Vec<HotNode> {
 }
 
 /// The hottest node of each figure, further ones where they count as pressure, and the limits that something is drawn
-/// against.
+/// against. The 5-minute averages that are judged are drawn too.
 fn series(ctx: &Context<'_>, figures: &[Figure<'_>]) -> Vec<SeriesPoints> {
     let mut all = Vec::new();
+    // Without a closer look no figure is at its limit: there is nothing to draw.
+    if matches!(ctx.facts.pressure.look, facts::CloserLook::NotTaken(_)) {
+        return all;
+    }
     let mut limits: BTreeMap<(&str, String), f64> = BTreeMap::new();
     for figure in figures {
         for (index, load) in figure.loads.nodes.iter().take(HOTTEST).enumerate() {
             if index > 0 && !figure.counts(load.peak()) {
                 continue;
             }
-            let points: Vec<(Timestamp, f64)> =
-                load.points.iter().map(|(at, v)| (*at, *v)).collect();
             let name = format!("{} {}", figure.name, load.node);
-            let mut drawn = line(name, SeriesKind::Used, figure.unit, corners(&points));
+            let windows = load.windows.iter().map(|(at, value)| (*at, *value));
+            let mut drawn = line(name, SeriesKind::Used, figure.unit, windows);
             drawn.node = Some(load.node.clone());
             all.push(drawn);
             limits.insert((figure.unit, figure.limit.to_string()), figure.limit);
@@ -236,7 +237,7 @@ fn series(ctx: &Context<'_>, figures: &[Figure<'_>]) -> Vec<SeriesPoints> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{closer_look, disk_percent, load_balancer, node_percent};
+    use crate::testing::{closer_look, denied, disk_percent, lb_id, load_balancer, node_percent};
 
     #[test]
     fn peaks_carry_their_node_and_time() {
@@ -259,6 +260,18 @@ mod tests {
         assert_eq!(report.nodes.hottest[1].windows_above, 0);
         // Not looked at is not zero.
         assert_eq!(report.disks.os_disk_iops_peak_percent, None);
+    }
+
+    #[test]
+    fn health_that_may_not_be_read_is_a_gap() {
+        let mut facts = load_balancer();
+        closer_look(&mut facts);
+        let refused = denied("Microsoft.ResourceHealth/availabilityStatuses/read");
+        facts.pressure.health.insert(lb_id(), refused);
+        let report = crate::diagnose(&facts);
+        assert_eq!(report.nodes.health[0].state, None);
+        assert_eq!(report.gaps.len(), 1, "{:?}", report.gaps);
+        assert!(report.gaps[0].what.contains("kubernetes"));
     }
 
     #[test]

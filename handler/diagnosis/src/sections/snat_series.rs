@@ -89,7 +89,7 @@ fn of_node(ctx: &Context<'_>, node: &NodeSeries) -> Vec<SeriesPoints> {
 }
 
 /// The points of a step line that a plot needs: the first and last of each level.
-pub(super) fn corners(points: &[(Timestamp, f64)]) -> Vec<(Timestamp, f64)> {
+fn corners(points: &[(Timestamp, f64)]) -> Vec<(Timestamp, f64)> {
     let level = |index: Option<usize>| index.and_then(|i| points.get(i)).map(|p| p.1);
     points
         .iter()
