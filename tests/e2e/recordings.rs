@@ -50,6 +50,7 @@ async fn collected(replay: &Replay, cluster: ResourceId) -> Result<Collected, Ar
             cluster,
             window,
             asked_at,
+            pressure: false,
             deadline,
             progress: None,
         },

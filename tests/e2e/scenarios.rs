@@ -7,7 +7,7 @@ use std::time::Duration;
 use egress_diagnosis::report::{CheckStatus, Report};
 use egress_diagnosis::rules::RULES;
 use egress_sandbox::{Call, Cluster, Options, Sandbox, Scenarios, waves};
-use egress_tests::reading::{client, read};
+use egress_tests::reading::{client, read, read_closely};
 use futures::stream::{self, StreamExt};
 
 async fn sandbox(options: Options) -> Sandbox {
@@ -29,7 +29,12 @@ async fn sandboxes() -> [Sandbox; 2] {
 async fn diagnosed(sandbox: &Sandbox) -> Vec<(Cluster, Report)> {
     let client = client(sandbox);
     let reports = sandbox.clusters().iter().map(async |cluster| {
-        let report = egress_diagnosis::diagnose(&read(&client, &cluster.id).await.facts);
+        let collected = if cluster.pressure {
+            read_closely(&client, &cluster.id).await
+        } else {
+            read(&client, &cluster.id).await
+        };
+        let report = egress_diagnosis::diagnose(&collected.facts);
         (cluster.clone(), report)
     });
     // A read that Azure keeps failing waits between its tries: others go on meanwhile.

@@ -22,11 +22,20 @@ pub fn client(sandbox: &Sandbox) -> Client {
 
 /// Reads a cluster and the six hours before a fixed time, so that the same scenario always gives the same report.
 pub async fn read(client: &Client, id: &str) -> Collected {
-    read_window(client, id, SignedDuration::from_hours(6)).await
+    ask(client, id, SignedDuration::from_hours(6), false).await
+}
+
+/// The same, with a close look at the nodes.
+pub async fn read_closely(client: &Client, id: &str) -> Collected {
+    ask(client, id, SignedDuration::from_hours(6), true).await
 }
 
 /// Reads a cluster and so much time before the same fixed time.
 pub async fn read_window(client: &Client, id: &str, length: SignedDuration) -> Collected {
+    ask(client, id, length, false).await
+}
+
+async fn ask(client: &Client, id: &str, length: SignedDuration, pressure: bool) -> Collected {
     let asked_at: Timestamp = "2026-11-01T12:00:00Z".parse().expect("a time");
     let window = Window {
         start: asked_at - length,
@@ -36,6 +45,7 @@ pub async fn read_window(client: &Client, id: &str, length: SignedDuration) -> C
         cluster: ResourceId::parse(id).expect("an id"),
         window,
         asked_at,
+        pressure,
         // Long enough that a busy machine cuts no answer off.
         deadline: Instant::now() + Duration::from_mins(5),
         progress: None,

@@ -34,6 +34,7 @@ async fn read(scenario: &str, text: &str) -> (Facts, Vec<Call>) {
             end: asked_at,
         },
         asked_at,
+        pressure: false,
         deadline: Instant::now() + Duration::from_mins(1),
         progress: None,
     };

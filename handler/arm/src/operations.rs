@@ -38,6 +38,9 @@ const SCALE_SET_NETWORK: &str = "2018-10-01";
 const INSIGHTS_METRICS: &str = "2024-02-01";
 const INSIGHTS_EVENTS: &str = "2015-04-01";
 const RESOURCES: &str = "2021-04-01";
+const SKUS: &str = "2021-07-01";
+const ADVISOR: &str = "2020-01-01";
+const RESOURCE_HEALTH: &str = "2025-05-01";
 
 const CLUSTER: Option<&str> = Some("Microsoft.ContainerService/managedClusters");
 const GROUP: Option<&str> = Some("Microsoft.Resources/resourceGroups");
@@ -160,6 +163,18 @@ table! {
     /// The activity log of a subscription, newest first; a filter on time is required.
     ACTIVITY_LOG_LIST: Get "Microsoft.Insights" INSIGHTS_EVENTS, SUBSCRIPTION, "/providers/Microsoft.Insights/eventtypes/management/values",
         "Microsoft.Insights/eventtypes/values/Read";
+    /// The virtual machines of a resource group.
+    VIRTUAL_MACHINES_LIST: Get "Microsoft.Compute" COMPUTE, GROUP, "/providers/Microsoft.Compute/virtualMachines",
+        "Microsoft.Compute/virtualMachines/read";
+    /// What VM sizes can do; filtered by location still some megabytes.
+    SKUS_LIST: Get "Microsoft.Compute" SKUS, SUBSCRIPTION, "/providers/Microsoft.Compute/skus",
+        "Microsoft.Compute/skus/read";
+    /// Azure Advisor's recommendations.
+    RECOMMENDATIONS_LIST: Get "Microsoft.Advisor" ADVISOR, SUBSCRIPTION, "/providers/Microsoft.Advisor/recommendations",
+        "Microsoft.Advisor/recommendations/read";
+    /// What Resource Health says of any resource now.
+    AVAILABILITY_STATUS_GET: Get "Microsoft.ResourceHealth" RESOURCE_HEALTH, None, "/providers/Microsoft.ResourceHealth/availabilityStatuses/current",
+        "Microsoft.ResourceHealth/availabilityStatuses/read";
 }
 
 #[cfg(test)]

@@ -157,9 +157,10 @@ impl Session {
         &self,
         operation: &'static Operation,
         id: &ResourceId,
+        query: &[(&str, &str)],
         read: impl FnOnce(&[u8]) -> serde_json::Result<T> + Send,
     ) -> Result<T, ArmError> {
-        let url = self.url(operation, id, &[])?;
+        let url = self.url(operation, id, query)?;
         let answer = self.send(operation, id, url, None).await?;
         answer.read_by(operation, read)
     }

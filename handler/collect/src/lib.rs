@@ -11,6 +11,7 @@ mod metrics;
 mod networks;
 mod outcome;
 mod plan;
+mod pressure;
 mod reader;
 mod tags;
 
@@ -31,6 +32,8 @@ pub struct Request {
     pub window: Window,
     /// The time of asking, for the facts; metric points after it are left out.
     pub asked_at: Timestamp,
+    /// Whether the nodes are to be looked at closely whatever their metrics say.
+    pub pressure: bool,
     /// When collecting ends: what is not there by then has timed out.
     pub deadline: Instant,
     /// Told before and after every call.
@@ -85,6 +88,7 @@ impl fmt::Debug for Request {
             .field("cluster", &self.cluster)
             .field("window", &self.window)
             .field("asked_at", &self.asked_at)
+            .field("pressure", &self.pressure)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }

@@ -7,6 +7,7 @@ use egress_diagnosis::facts::{
     Cause, Cluster, Datum, Id, LoadBalancer, Metric, MetricAggregation, OutboundType, PowerState,
     ResourceMetrics, Window,
 };
+use egress_diagnosis::pressure::{CONDITION, DISK_METRICS, NODE_METRICS};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
@@ -76,6 +77,33 @@ pub(crate) static FIREWALL_HEALTH: MetricQuery = MetricQuery {
 pub(crate) static LB_HEALTH: MetricQuery = MetricQuery {
     metrics: &[("DipAvailability", MetricAggregation::Average)],
     filter: Some("BackendIPAddress eq '*' and FrontendIPAddress eq '*'"),
+};
+
+/// R7.1, R7.3: CPU, memory and disk space per node. Unsplit they would be the cluster's average.
+pub(crate) static NODE_LOADS: MetricQuery = MetricQuery {
+    metrics: &NODE_METRICS,
+    filter: Some("node eq '*' and nodepool eq '*'"),
+};
+
+/// R7.10: conditions per node. A call of their own: their dimensions are others, and a filter on one that a metric lacks is
+/// refused. Only the conditions that are looked at: a node has many.
+pub(crate) static NODE_CONDITIONS: MetricQuery = MetricQuery {
+    metrics: &[(CONDITION, MetricAggregation::Average)],
+    filter: Some(
+        "(condition eq 'Ready' or condition eq 'MemoryPressure' or condition eq 'DiskPressure' or condition eq 'PIDPressure' or condition eq 'NetworkUnavailable') and status eq '*' and node eq '*'",
+    ),
+};
+
+/// R7.3: OS disks and VM limits per instance of a scale set.
+pub(crate) static SCALE_SET_DISKS: MetricQuery = MetricQuery {
+    metrics: &DISK_METRICS,
+    filter: Some("VMName eq '*'"),
+};
+
+/// R7.3: the same of a single machine, which has no such dimension.
+pub(crate) static MACHINE_DISKS: MetricQuery = MetricQuery {
+    metrics: &DISK_METRICS,
+    filter: None,
 };
 
 /// A grain that Azure Monitor offers.
@@ -193,9 +221,9 @@ pub(crate) async fn probe_health(reader: Reader<'_>, balancer: &LoadBalancer) ->
     ResourceMetrics::from([(balancer.id.clone(), metrics)])
 }
 
-const STOPPED: &str = "the cluster is stopped";
+pub(crate) const STOPPED: &str = "the cluster is stopped";
 
-fn is_stopped(cluster: &Cluster) -> bool {
+pub(crate) fn is_stopped(cluster: &Cluster) -> bool {
     cluster.power_state == Some(PowerState::Stopped)
 }
 
@@ -238,7 +266,7 @@ pub(crate) fn top(expected: usize) -> usize {
     expected.saturating_mul(2).clamp(1_000, 100_000)
 }
 
-fn not_asked(
+pub(crate) fn not_asked(
     queries: &[&'static MetricQuery],
     why: &'static str,
 ) -> BTreeMap<String, Datum<Metric>> {
@@ -250,7 +278,7 @@ fn not_asked(
 }
 
 /// Asks several queries of one resource at a time, each with the number of series it is expected to have.
-async fn ask(
+pub(crate) async fn ask(
     reader: Reader<'_>,
     id: &Id,
     queries: &[(&'static MetricQuery, usize)],

@@ -3,12 +3,15 @@
 //! | wave | needs | reads |
 //! |---|---|---|
 //! | 1 | the request | the cluster; the endpoints it requires |
-//! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups; the node resource group's NICs where a pool has no scale set |
+//! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups; the node resource group's NICs where a pool has no scale set; CPU, memory and disk space of the nodes |
 //! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
 //!
 //! Where a default route leads to an appliance, its owner is looked for as described in `hops`, from wave 3 on: where a
 //! pool's subnet has a route table, or the outbound type is `userDefinedRouting`, or a pool's network is connected to a
 //! virtual hub.
+//!
+//! The nodes are looked at closely where the caller asks for it or where their figures give a reason: conditions and Advisor
+//! in wave 2 or 3, disks, VM sizes and Resource Health in wave 3 or 4. Nothing else waits for that.
 //!
 //! Service tags are read in the wave after the rules that name one whose addresses decide something: wave 4, or 5 with a
 //! firewall's rules.
@@ -24,9 +27,9 @@ use std::sync::Arc;
 
 use egress_arm::{ArmError, model, operations};
 use egress_diagnosis::facts::{
-    AgentPool, Cluster, Datum, EgressEndpoint, Facts, Id, LoadBalancer, MachineNic, NatGateway,
-    Nsg, OutboundType, PublicIp, ResourceGroup, ResourceMetrics, RouteTable, ScaleSet, ScaleSetNic,
-    ServiceTagList,
+    AgentPool, CloserLook, Cluster, Datum, EgressEndpoint, Facts, Health, Id, LoadBalancer,
+    MachineNic, NatGateway, Nsg, OutboundType, PublicIp, ResourceGroup, ResourceMetrics,
+    RouteTable, ScaleSet, ScaleSetNic, ServiceTagList,
 };
 use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt, try_join};
@@ -39,6 +42,7 @@ use crate::hops::{self, Hops, Search};
 use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
 use crate::networks::{self, Networks};
 use crate::outcome::{Listing, converted, converted_list, unknown};
+use crate::pressure::{self, Around, Nodes};
 use crate::reader::Reader;
 use crate::tags::{self, Announced, Wanted};
 
@@ -74,11 +78,15 @@ async fn egress_endpoints(reader: Reader<'_>, request: &Request) -> Datum<Vec<Eg
 /// A read whose answer more than one other read waits for.
 pub(crate) type Once<'a, T> = Shared<BoxFuture<'a, Arc<T>>>;
 
-fn once<'a, T: 'a>(read: impl Future<Output = T> + Send + 'a) -> Once<'a, T> {
+pub(crate) fn once<'a, T: 'a>(read: impl Future<Output = T> + Send + 'a) -> Once<'a, T> {
     read.map(Arc::new).boxed().shared()
 }
 
 /// The second wave and what follows from each of its answers.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the plan, read from top to bottom; every read is a function of its own"
+)]
 async fn of_cluster(
     reader: Reader<'_>,
     request: &Request,
@@ -112,6 +120,8 @@ async fn of_cluster(
         machine_nics.clone(),
     ));
     let (announce, firewall_tags) = oneshot::channel();
+    let nodes = Nodes::of(reader, request.pressure, &cluster, &answer.properties);
+    let look = nodes.look.clone();
 
     // Needs one of these, each as soon as it is there.
     let next = reader.next_wave();
@@ -127,9 +137,23 @@ async fn of_cluster(
             metrics_of_load_balancer(next, &cluster, load_balancer.clone()),
         )
     };
+    let around = Around {
+        group,
+        pools: pools_and_gateways(pools.clone()),
+        scale_sets: scale_sets.clone(),
+        load_balancer: load_balancer.clone(),
+    };
+    let of_nodes = nodes.seen(reader, around);
     let of_subnets = async {
         futures::join!(
-            hops(&cluster, pools.clone(), tables.clone(), group, announce),
+            hops_and_health(
+                &cluster,
+                pools.clone(),
+                tables.clone(),
+                group,
+                announce,
+                look.clone()
+            ),
             service_tags(
                 &cluster,
                 pools.clone(),
@@ -141,11 +165,15 @@ async fn of_cluster(
             metrics_of_gateways(&cluster, pools.clone()),
         )
     };
-    let (of_group, of_subnets) = futures::join!(of_group.boxed(), of_subnets.boxed());
+    let (of_group, of_subnets, seen) =
+        futures::join!(of_group.boxed(), of_subnets.boxed(), of_nodes.boxed());
     let (node_resource_group, node_ips, own_addresses, _, scale_set_nics, frontends, mut metrics) =
         of_group;
-    let (hops, service_tags, gateways, gateway_metrics) = of_subnets;
+    let ((hops, firewall_health), service_tags, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
+    metrics.extend(seen.metrics);
+    let mut pressure = seen.pressure;
+    pressure.health.extend(firewall_health);
 
     // All of these have ended by now.
     let (pools, scale_sets, load_balancer) = futures::join!(pools, scale_sets, load_balancer);
@@ -190,7 +218,8 @@ async fn of_cluster(
         service_tags: tags::reduced(service_tags, &cluster, &nsgs, &tables, hops.tags),
         activity_logs: BTreeMap::new(),
         features: reader.features(),
-        cluster,
+        pressure,
+        cluster: cluster.clone(),
     }
 }
 
@@ -245,6 +274,14 @@ async fn machine_nics(pools: Once<'_, Pools<'_>>, group: Option<&Id>) -> Datum<V
     let operation = &operations::NETWORK_INTERFACES_LIST;
     let answer = pools.next.list(operation, group).await;
     converted_list(answer, convert::machine_nic)
+}
+
+async fn pools_and_gateways(
+    pools: Once<'_, PoolNetworks<'_>>,
+) -> (Datum<Vec<AgentPool>>, BTreeSet<Id>) {
+    let pools = pools.await;
+    let gateways = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
+    (pools.agent_pools.clone(), gateways)
 }
 
 /// The pools, their networks, and the reader for what hangs on them.
@@ -388,6 +425,21 @@ async fn route_tables(pools: Once<'_, PoolNetworks<'_>>) -> BTreeMap<Id, Datum<R
         (id, converted(answer, convert::route_table))
     });
     join_all(each).await.into_iter().collect()
+}
+
+/// The owners of the addresses that default routes lead to, and Resource Health of the firewalls among them.
+async fn hops_and_health<'a>(
+    cluster: &Cluster,
+    pools: Once<'a, PoolNetworks<'a>>,
+    tables: Once<'_, BTreeMap<Id, Datum<RouteTable>>>,
+    group: Option<&Id>,
+    announce: oneshot::Sender<Announced<'a>>,
+    look: Once<'_, CloserLook>,
+) -> (Hops, BTreeMap<Id, Datum<Health>>) {
+    let hops = hops(cluster, pools.clone(), tables, group, announce).await;
+    let reader = pools.await.next.next_wave();
+    let health = pressure::firewall_health(reader, look, hops.owners.values()).await;
+    (hops, health)
 }
 
 /// The owners of the addresses that default routes lead to.

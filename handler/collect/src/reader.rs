@@ -145,12 +145,13 @@ impl Reader<'_> {
         self,
         operation: &'static Operation,
         id: &Id,
+        query: &[(&str, &str)],
         read: impl FnOnce(&[u8]) -> serde_json::Result<T> + Send,
     ) -> Datum<T> {
         let Some(asked) = resource_id(operation, id) else {
             return malformed();
         };
-        let call = self.shared.session.get_part(operation, &asked, read);
+        let call = self.shared.session.get_part(operation, &asked, query, read);
         self.datum(operation, &asked, call).await
     }
 
@@ -160,10 +161,20 @@ impl Reader<'_> {
         operation: &'static Operation,
         id: &Id,
     ) -> Datum<Vec<Field<T>>> {
+        self.list_where(operation, id, &[]).await
+    }
+
+    /// Reads the part of a list that `query` asks for, to its end.
+    pub(crate) async fn list_where<T: Tolerant>(
+        self,
+        operation: &'static Operation,
+        id: &Id,
+        query: &[(&str, &str)],
+    ) -> Datum<Vec<Field<T>>> {
         let Some(asked) = resource_id(operation, id) else {
             return malformed();
         };
-        let call = self.shared.session.list(operation, &asked, &[]);
+        let call = self.shared.session.list(operation, &asked, query);
         self.datum(operation, &asked, call).await
     }
 

@@ -65,7 +65,7 @@ pub(crate) async fn read(
         Wanted::Everything => None,
     };
     let answer = reader
-        .get_part(&operations::SERVICE_TAGS_LIST, &id, move |body| {
+        .get_part(&operations::SERVICE_TAGS_LIST, &id, &[], move |body| {
             model::ServiceTags::read(body, |name| {
                 only.as_ref().is_none_or(|only| only.contains(name))
             })

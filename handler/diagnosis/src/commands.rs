@@ -59,6 +59,12 @@ impl Az {
         Self(format!("{} {name} {value}", self.0))
     }
 
+    /// An option without a value.
+    #[must_use]
+    pub(crate) fn flag(self, name: &str) -> Self {
+        Self(format!("{} {name}", self.0))
+    }
+
     /// The command line.
     pub(crate) fn build(self) -> String {
         self.0

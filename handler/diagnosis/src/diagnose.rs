@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::facts::Facts;
 use crate::gaps::Gaps;
 use crate::next_steps::next_steps;
-use crate::report::{Check, Finding, Nodes, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats};
+use crate::report::{Check, Finding, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats};
 use crate::rules::{Outcome, RULES, Step, interim, suppress};
 use crate::sections;
 use crate::verdict::{Judged, verdict};
@@ -76,7 +76,7 @@ pub fn diagnose(facts: &Facts) -> Report {
         egress_endpoints,
         nat_gateway: sections::nat_gateway(&ctx),
         snat,
-        nodes: Nodes::default(),
+        nodes: sections::nodes(&ctx),
         disks: sections::disks(&ctx),
         findings,
         checks: checks(&ran, judged),

@@ -32,11 +32,15 @@ impl Gaps {
 
     /// Data that no check reads but a section of the report shows.
     pub(crate) fn add_sections(&mut self, ctx: &Context<'_>) {
-        let shown = ctx.facts.egress_endpoints.known(ENDPOINT_LIST);
-        if let Err(missing) = shown
-            && matches!(missing.how, Datum::Denied { .. } | Datum::Failed { .. })
-        {
-            self.add(&missing, None);
+        let endpoints = ctx.facts.egress_endpoints.known(ENDPOINT_LIST).err();
+        let health = ctx.facts.pressure.health.iter().filter_map(|(id, datum)| {
+            let what = || format!("Resource Health of {}", id.name());
+            datum.known(what).err()
+        });
+        for missing in endpoints.into_iter().chain(health) {
+            if matches!(missing.how, Datum::Denied { .. } | Datum::Failed { .. }) {
+                self.add(&missing, None);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ mod next_steps;
 pub mod outcome;
 mod path;
 mod pattern;
+pub mod pressure;
 pub mod report;
 pub mod rules;
 mod sections;

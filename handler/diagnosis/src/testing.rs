@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Context;
 use crate::facts::*;
+use crate::pressure::{CONDITION, CPU, DISK_METRICS, DISK_SPACE, MEMORY, OS_DISK_QUEUE};
 use crate::rules::{Outcome, Rule};
 use crate::snat::firewall::{HEALTH, UTILIZATION};
 use crate::snat::gateway::{NAT_DATAPATH, NAT_DROPS, NAT_TOTAL};
@@ -199,6 +200,7 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         service_tags: Datum::not_asked("no rule names a service tag"),
         activity_logs: BTreeMap::new(),
         features: Features::default(),
+        pressure: Pressure::not_taken(),
     };
     facts.window.start = START
         .saturating_sub(SignedDuration::from_hours(6))
@@ -228,15 +230,89 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
     facts
         .virtual_networks
         .insert(vnet_id(), Datum::Known(network));
+    let first = format!("aks-{}-vmss000000", pools.first().map_or("", |pool| pool.0));
+    for name in [CPU, MEMORY, DISK_SPACE] {
+        node_percent(&mut facts, name, &[(&first, "system", 20.0)]);
+    }
+    let cluster = facts.cluster.id.clone();
+    let not_asked = Datum::not_asked(NO_CLOSER_LOOK);
+    set_metric(&mut facts, &cluster, CONDITION, not_asked);
     facts
+}
+
+/// Id of a pool's scale set.
+pub fn scale_set_id(pool: &str) -> Id {
+    id(
+        NODE_GROUP,
+        &format!("Microsoft.Compute/virtualMachineScaleSets/aks-{pool}-vmss"),
+    )
+}
+
+/// A percentage of the cluster's nodes (name, pool, value), the same for ten minutes.
+pub fn node_percent(facts: &mut Facts, name: &str, nodes: &[(&str, &str, f64)]) {
+    let split = nodes
+        .iter()
+        .map(|(node, pool, value)| series(&[("node", node), ("nodepool", pool)], &[*value; 10]))
+        .collect();
+    let mut metric = metric(MetricAggregation::Average, split);
+    known(&mut metric).unit = String::from("Percent");
+    let id = facts.cluster.id.clone();
+    set_metric(facts, &id, name, metric);
+}
+
+/// A disk metric of the first node of a pool, the same for ten minutes.
+pub fn disk_percent(facts: &mut Facts, pool: &str, name: &str, value: f64) {
+    disk_metric(facts, pool, name, "Percent", value);
+}
+
+/// Requests that wait at the OS disk of the first node of a pool, the same for ten minutes.
+pub fn disk_queue(facts: &mut Facts, pool: &str, depth: f64) {
+    disk_metric(facts, pool, OS_DISK_QUEUE, "Count", depth);
+}
+
+fn disk_metric(facts: &mut Facts, pool: &str, name: &str, unit: &str, value: f64) {
+    let vm = format!("aks-{pool}-vmss_0");
+    let split = vec![series(&[("vmname", &vm)], &[value; 10])];
+    let mut metric = metric(MetricAggregation::Average, split);
+    known(&mut metric).unit = String::from(unit);
+    set_metric(facts, &scale_set_id(pool), name, metric);
+}
+
+/// Takes the closer look at the nodes: everything is quiet.
+pub fn closer_look(facts: &mut Facts) {
+    facts.pressure = Pressure {
+        look: CloserLook::Asked,
+        machines: Datum::Known(Vec::new()),
+        vm_sizes: Datum::Known(BTreeMap::new()),
+        advisor: Datum::Known(Vec::new()),
+        health: BTreeMap::new(),
+    };
+    let ready = [
+        ("node", "aks-user-vmss000000"),
+        ("condition", "Ready"),
+        ("status", "true"),
+    ];
+    let cluster = facts.cluster.id.clone();
+    let ready = metric(MetricAggregation::Average, vec![series(&ready, &[1.0; 10])]);
+    set_metric(facts, &cluster, CONDITION, ready);
+    let pools: Vec<String> = known(&mut facts.scale_sets)
+        .iter()
+        .filter_map(|set| set.pool_name.clone())
+        .collect();
+    for pool in pools {
+        for (name, _) in DISK_METRICS {
+            if name == OS_DISK_QUEUE {
+                disk_queue(facts, &pool, 0.1);
+            } else {
+                disk_percent(facts, &pool, name, 5.0);
+            }
+        }
+    }
 }
 
 fn scale_set(pool: &str, used: &str) -> ScaleSet {
     ScaleSet {
-        id: id(
-            NODE_GROUP,
-            &format!("Microsoft.Compute/virtualMachineScaleSets/aks-{pool}-vmss"),
-        ),
+        id: scale_set_id(pool),
         pool_name: Some(pool.to_owned()),
         capacity: Some(2),
         nsg_ids: Vec::new(),

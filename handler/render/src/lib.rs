@@ -3,4 +3,4 @@
 mod clean;
 mod text;
 
-pub use text::{TextOptions, bypass_plan, outcome, paths, text, traces};
+pub use text::{TextOptions, bypass_plan, outcome, paths, pressure, text, traces};

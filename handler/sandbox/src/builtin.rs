@@ -8,6 +8,7 @@ macro_rules! scenarios {
 
 /// Name and text of every file in `scenarios/`.
 pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
+    "advisor-recommendation",
     "authorized-ranges-exclude-egress",
     "basic-load-balancer",
     "bypass-test-on-private-subnet",
@@ -58,6 +59,8 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "next-hop-without-owner",
     "no-rights-on-node-rg",
     "no-traffic-seen",
+    "node-cpu-peak",
+    "node-not-ready",
     "node-public-ips",
     "nsg-allow-list-incomplete",
     "nsg-denies-custom-dns",
@@ -66,6 +69,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "nsg-denies-platform-dns",
     "nva-forwarding-off",
     "nva-not-running",
+    "os-disk-throttled",
     "outbound-ip-deleted",
     "outbound-rule-drift",
     "outbound-rule-missing",
@@ -88,6 +92,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = scenarios![
     "udr-without-default-route",
     "udr-without-route-table",
     "unknown-outbound-type",
+    "vm-disk-cap",
     "wrong-next-hop-ip",
 ];
 

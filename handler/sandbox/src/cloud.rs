@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    expand::{Event, Expanded, Resource, SUBSCRIPTION, expand},
+    expand::{Event, Expanded, Resource, SUBSCRIPTION, availability, expand},
     scenario::{Fault, Scenario},
 };
 
@@ -27,6 +27,8 @@ pub struct Cluster {
     pub near_misses: Vec<String>,
     /// Codes of findings of which a correct diagnosis says that it cannot tell.
     pub cannot_tell: Vec<String>,
+    /// Whether the diagnosis is asked to look at the nodes closely.
+    pub pressure: bool,
 }
 
 /// A resource group with the faults that lie on it.
@@ -44,6 +46,10 @@ pub(crate) struct Cloud {
     groups: BTreeMap<String, Group>,
     /// By lower-case path.
     documents: BTreeMap<String, Value>,
+    /// What Resource Health says, by lower-case id; else `Available`.
+    health: BTreeMap<String, Value>,
+    /// What Advisor recommends: the resource's id and the body.
+    advice: Vec<(String, Value)>,
     clusters: Vec<Cluster>,
     /// Faults of reads outside any resource group, of all scenarios.
     subscription_faults: Vec<Fault>,
@@ -106,6 +112,13 @@ impl Cloud {
                 .map(|(path, body)| (path.to_ascii_lowercase(), body)),
         );
         self.events.extend(expanded.events);
+        self.health.extend(
+            expanded
+                .health
+                .into_iter()
+                .map(|(id, body)| (id.to_ascii_lowercase(), body)),
+        );
+        self.advice.extend(expanded.advice);
         self.clusters.push(Cluster {
             scenario: expanded.name,
             id: expanded.cluster_id,
@@ -114,6 +127,7 @@ impl Cloud {
             expected_findings: expanded.findings,
             near_misses: expanded.near_misses,
             cannot_tell: expanded.cannot_tell,
+            pressure: expanded.pressure,
         });
         Ok(())
     }
@@ -128,6 +142,24 @@ impl Cloud {
 
     pub(crate) fn document(&self, path: &str) -> Option<&Value> {
         self.documents.get(&path.to_ascii_lowercase())
+    }
+
+    /// What Resource Health says of a resource.
+    pub(crate) fn health(&self, id: &str) -> Value {
+        let known = self.health.get(&id.to_ascii_lowercase()).cloned();
+        known.unwrap_or_else(|| {
+            availability(
+                id,
+                "Available",
+                "There aren't any known Azure platform problems affecting this resource.",
+                "2026-01-01T00:00:00Z",
+            )
+        })
+    }
+
+    /// What Advisor recommends, with the id of the resource.
+    pub(crate) fn advice(&self) -> impl Iterator<Item = &(String, Value)> {
+        self.advice.iter()
     }
 
     pub(crate) fn group(&self, name: &str) -> Option<&Group> {

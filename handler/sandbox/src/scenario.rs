@@ -26,6 +26,9 @@ pub(crate) struct Scenario {
     /// Codes whose check has to stay open, because what decides it cannot be read or is not said.
     #[serde(default)]
     pub(crate) cannot_tell: Vec<String>,
+    /// The scenario is about pressure: a diagnosis is asked to look at the nodes closely.
+    #[serde(default)]
+    pub(crate) pressure: bool,
     /// The managed cluster.
     #[serde(default)]
     pub(crate) cluster: Cluster,
@@ -71,6 +74,12 @@ pub(crate) struct Scenario {
     /// Metric series that differ from the quiet defaults.
     #[serde(default)]
     pub(crate) metrics: Vec<Metric>,
+    /// What Azure Advisor recommends.
+    #[serde(default)]
+    pub(crate) advice: Vec<Advice>,
+    /// What Resource Health says otherwise than `Available`.
+    #[serde(default)]
+    pub(crate) health: Vec<Health>,
     /// How answers go wrong.
     #[serde(default)]
     pub(crate) faults: Vec<Fault>,
@@ -639,6 +648,44 @@ pub(crate) struct Metric {
     pub(crate) gap: Option<Minutes>,
 }
 
+/// `[[advice]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Advice {
+    /// `cluster`, `load_balancer` or `<section>/<name>`.
+    pub(crate) of: String,
+    pub(crate) problem: String,
+    pub(crate) solution: String,
+    #[serde(default = "performance")]
+    pub(crate) category: String,
+    #[serde(default = "medium")]
+    pub(crate) impact: String,
+    /// Somebody has put it aside.
+    #[serde(default)]
+    pub(crate) suppressed: bool,
+}
+
+fn performance() -> String {
+    "Performance".into()
+}
+
+fn medium() -> String {
+    "Medium".into()
+}
+
+/// `[[health]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Health {
+    /// `cluster`, `load_balancer` or `<section>/<name>`.
+    pub(crate) of: String,
+    /// `availabilityState`.
+    pub(crate) state: String,
+    pub(crate) summary: String,
+    /// `occuredTime`, RFC 3339.
+    pub(crate) since: String,
+}
+
 /// `ramp = { from = 0, to = 100 }`
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -666,7 +713,7 @@ pub(crate) struct Minutes {
     pub(crate) minutes: i64,
 }
 
-/// `[[faults]]`: which requests go wrong (`group`, `path` and `ends`), and how (exactly one of the others).
+/// `[[faults]]`: which requests go wrong (`group`, `path`, `ends` and `query`), and how (exactly one of the others).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
@@ -677,6 +724,8 @@ pub(crate) struct Fault {
     pub(crate) path: Option<String>,
     /// The end of the path, in any case, e.g. `/virtualNetworks/vnet-shop`: without what lies below it.
     pub(crate) ends: Option<String>,
+    /// A part of a query parameter's value, in any case, e.g. a metric's name or a region: requests that share a path.
+    pub(crate) query: Option<String>,
     /// 403 `AuthorizationFailed`.
     #[serde(default)]
     pub(crate) deny: bool,

@@ -46,6 +46,7 @@ impl Azure {
             cluster: request.cluster,
             window,
             asked_at: window.end,
+            pressure: request.pressure,
             deadline: started + self.deadline,
             progress: Some(steps(progress)),
         };

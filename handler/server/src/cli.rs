@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Paths(Paths),
     /// Read a curl exit code or HTTP status in the light of the analysis.
     Outcome(Outcome),
+    /// Look at the nodes closely: CPU, memory, disks, conditions.
+    Pressure(Pressure),
     /// Plan how to go past the egress appliance for a moment, and back; nothing is executed.
     BypassPlan(BypassPlan),
     /// Serve only the simulated Azure, for other clients such as az, and print the settings they need.
@@ -166,8 +168,17 @@ pub(crate) struct BypassPlan {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  handler pressure os-disk-throttled --sandbox
+  handler pressure /subscriptions/…/managedClusters/shop --window P1D")]
+pub(crate) struct Pressure {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Schema {
-    /// report, paths, outcome or bypass-plan.
+    /// report, paths, outcome, pressure or bypass-plan.
     #[arg(value_name = "NAME", default_value = "report")]
     pub(crate) name: String,
 }

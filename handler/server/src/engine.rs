@@ -16,6 +16,8 @@ pub(crate) struct DiagnosisRequest {
     pub(crate) cluster: ClusterId,
     /// Length of the metrics window that ends now.
     pub(crate) window: SignedDuration,
+    /// Whether the nodes are looked at closely whatever their metrics say.
+    pub(crate) pressure: bool,
 }
 
 /// What one run gives. The facts stay with the report, so that a question about one destination needs no second

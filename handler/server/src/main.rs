@@ -59,6 +59,7 @@ fn run(cli: Cli, process: &Process, terminal: Terminal) -> Exit {
         Some(Command::Report(report)) => commands::report(&report, terminal),
         Some(Command::Paths(paths)) => commands::paths(&paths, terminal),
         Some(Command::Outcome(outcome)) => commands::outcome(&outcome, terminal),
+        Some(Command::Pressure(pressure)) => commands::pressure(&pressure, terminal),
         Some(Command::BypassPlan(plan)) => commands::bypass_plan(&plan, terminal),
         Some(Command::Sandbox(sandbox)) => commands::sandbox(&sandbox),
         Some(Command::Findings(findings)) => commands::findings(findings.code.as_deref()),

@@ -34,6 +34,7 @@ pub(crate) struct Policy {
 struct Key {
     cluster: String,
     window: SignedDuration,
+    pressure: bool,
 }
 
 type Outcome = Result<Diagnosis, DiagnosisError>;
@@ -96,6 +97,7 @@ impl Reports {
         let key = Key {
             cluster: request.cluster.as_str().to_ascii_lowercase(),
             window: request.window,
+            pressure: request.pressure,
         };
         let entry = self
             .cache

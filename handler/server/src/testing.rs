@@ -8,9 +8,9 @@ use std::time::Duration;
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::{Facts, Id};
 use egress_diagnosis::report::{
-    Affected, ClusterSummary, Confidence, Disks, EgressEndpoints, Finding, Gap, GapCause,
-    NatGatewaySection, Nodes, Outbound, Pattern, Report, ReportWindow, SCHEMA_VERSION, Severity,
-    Snat, SnatDevice, Stats, Status, Verdict,
+    Affected, CloserLook, ClusterSummary, Confidence, Disks, EgressEndpoints, Finding, Gap,
+    GapCause, NatGatewaySection, Nodes, Outbound, Pattern, Report, ReportWindow, SCHEMA_VERSION,
+    Severity, Snat, SnatDevice, Stats, Status, Verdict,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -173,7 +173,20 @@ pub(crate) fn report(cluster: &str) -> Report {
             capacity: None,
             recommendation: None,
         },
-        nodes: Nodes::default(),
+        nodes: Nodes {
+            closer_look: CloserLook {
+                taken: false,
+                why: "not asked for".to_owned(),
+            },
+            cpu_peak_percent: None,
+            memory_peak_percent: None,
+            disk_peak_percent: None,
+            not_ready: Vec::new(),
+            hottest: Vec::new(),
+            conditions: Vec::new(),
+            health: Vec::new(),
+            series: Vec::new(),
+        },
         disks: Disks::default(),
         findings: ["CLS101", "NSG101", "NAT101", "SNT101"].map(finding).into(),
         checks: Vec::new(),

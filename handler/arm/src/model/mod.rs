@@ -11,6 +11,7 @@ mod firewall;
 mod load_balancer;
 mod metrics;
 mod network;
+mod pressure;
 mod resource;
 mod service_tags;
 #[cfg(test)]
@@ -53,6 +54,11 @@ pub use network::{
     PublicIpPrefix, PublicIpPrefixProperties, PublicIpProperties, Route, RouteProperties,
     RouteTable, RouteTableProperties, SecurityRule, SecurityRuleProperties, ServiceEndpoint,
     Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
+};
+pub use pressure::{
+    AvailabilityStatus, AvailabilityStatusProperties, Recommendation, RecommendationProperties,
+    ResourceMetadata, ShortDescription, SkuCapability, SkuItem, VirtualMachine,
+    VirtualMachineProperties, VmSizes,
 };
 pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};
 pub use service_tags::{ServiceTag, ServiceTags, TagProperties};

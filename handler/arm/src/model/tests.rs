@@ -141,6 +141,17 @@ fn bodies() -> Vec<(Value, Read)> {
                                 "data": [{"timeStamp": "2026-01-01T00:00:00Z", "average": 1.5}]}]}]}),
             read::<Metrics>,
         ),
+        (
+            json!({"id": "/subscriptions/s/x/recommendations/r", "properties": {"category": "Performance", "impact": "High",
+                "lastUpdated": "2026-01-01T00:00:00Z", "shortDescription": {"problem": "p", "solution": "s"},
+                "resourceMetadata": {"resourceId": "/subscriptions/s/x"}, "suppressionIds": ["a"]}}),
+            read::<Recommendation>,
+        ),
+        (
+            json!({"id": "/x/availabilityStatuses/current", "properties": {"availabilityState": "Available", "title": "Available",
+                "summary": "fine", "reasonType": "Unplanned", "occuredTime": "2026-01-01T00:00:00Z"}}),
+            read::<AvailabilityStatus>,
+        ),
     ]
 }
 
@@ -171,7 +182,7 @@ fn cluster_body() -> Value {
 proptest! {
     /// No damage to any one field, nor to several, makes the whole unreadable.
     #[test]
-    fn damaged_bodies_are_read(which in 0usize..14, spoils in prop::collection::vec((0usize..90, damage()), 1..4)) {
+    fn damaged_bodies_are_read(which in 0usize..16, spoils in prop::collection::vec((0usize..90, damage()), 1..4)) {
         let (mut body, read) = bodies().swap_remove(which);
         for (mut n, damage) in spoils {
             spoil(&mut body, &mut n, &damage);
@@ -183,7 +194,7 @@ proptest! {
 
 #[test]
 fn every_type_is_under_the_damage_test() {
-    assert_eq!(bodies().len(), 14);
+    assert_eq!(bodies().len(), 16);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! The node resource group and the scale sets in it.
 
-use std::collections::BTreeMap;
-
 use egress_arm::model;
-use egress_arm::read::{Field, List};
+use egress_arm::read::List;
 use egress_diagnosis::facts::{
     Datum, HopNic, Id, MachineNic, ResourceGroup, ScaleSet, ScaleSetNic,
 };
@@ -45,7 +43,7 @@ pub(crate) fn scale_set(answer: &model::ScaleSet) -> Option<ScaleSet> {
     }
     Some(ScaleSet {
         id: id(&answer.id)?,
-        pool_name: tagged_pool(&answer.tags),
+        pool_name: pool_tag(answer),
         capacity: *answer.sku.capacity,
         nsg_ids,
         subnet_ids,
@@ -53,11 +51,11 @@ pub(crate) fn scale_set(answer: &model::ScaleSet) -> Option<ScaleSet> {
     })
 }
 
-/// The agent pool that AKS's tag names.
-fn tagged_pool(tags: &Field<BTreeMap<String, String>>) -> Option<String> {
-    let mut tags = tags.iter().flatten();
-    tags.find(|(key, _)| key.eq_ignore_ascii_case("aks-managed-poolName"))
-        .map(|(_, pool)| pool.clone())
+/// The agent pool that a resource in the node resource group belongs to.
+pub(super) fn pool_tag<P>(answer: &model::Resource<P>) -> Option<String> {
+    let mut tags = answer.tags.iter().flatten();
+    let tag = tags.find(|(key, _)| key.eq_ignore_ascii_case("aks-managed-poolName"));
+    tag.map(|(_, pool)| pool.clone())
 }
 
 /// The agent pool that a machine's name begins with: `aks-{pool}-…`. Names of pools have no hyphens.
@@ -75,7 +73,7 @@ pub(crate) fn machine_nic(answer: &model::NetworkInterface) -> Option<MachineNic
     let machine_id = id(&p.virtual_machine.id);
     Some(MachineNic {
         id: id(&answer.id)?,
-        pool_name: tagged_pool(&answer.tags).or_else(|| pool_of_machine(machine_id.as_ref()?)),
+        pool_name: pool_tag(answer).or_else(|| pool_of_machine(machine_id.as_ref()?)),
         machine_id,
         private_ips,
         subnet_ids,

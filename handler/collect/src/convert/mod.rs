@@ -11,6 +11,7 @@ mod hub;
 mod load_balancer;
 mod metrics;
 mod network;
+mod pressure;
 #[cfg(test)]
 mod recordings;
 mod scrub;
@@ -31,6 +32,7 @@ pub(crate) use metrics::{Asked, metrics};
 pub(crate) use network::{
     nat_gateway, nsg, public_ip, public_ip_prefix, route_table, subnet, virtual_network,
 };
+pub(crate) use pressure::{health, machine, recommendation, vm_sizes};
 
 /// An id in a body.
 pub(crate) fn id(text: &Field<String>) -> Option<Id> {

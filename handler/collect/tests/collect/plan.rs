@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use egress_arm::{Failure, ResourceId};
 use egress_collect::{Collected, Progress, Request, collect};
-use egress_diagnosis::facts::{Cause, Datum, Facts, Id, Window};
+use egress_diagnosis::facts::{Cause, CloserLook, Datum, Facts, Id, Window};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -114,6 +114,7 @@ async fn run(azure: Azure) -> Run {
             end: asked_at,
         },
         asked_at,
+        pressure: false,
         deadline,
         progress: Some(Arc::new(move |progress: Progress| {
             assert!(progress.wave <= progress.waves && progress.done <= progress.total);
@@ -262,7 +263,8 @@ async fn metrics_are_asked_by_the_documented_parameters() {
         .iter()
         .filter(|p| p.contains("/metrics?"))
         .collect();
-    assert_eq!(metrics.len(), 2);
+    // The load balancer's connections and ports, and the nodes' figures in one call.
+    assert_eq!(metrics.len(), 3);
     for path in metrics {
         for part in [
             "interval=PT1M",
@@ -281,7 +283,8 @@ async fn a_refused_call_is_asked_again_metric_by_metric_and_then_unsupported() {
     let metrics = format!("{lb}/providers/Microsoft.Insights/metrics");
     let refusal = json!({"code": "BadRequest", "message": "Failed to find metric configuration"});
     let run = run(load_balancer_cluster().with(&metrics, (400, refusal))).await;
-    let asked = run.asked.iter().filter(|path| path.contains("/metrics?"));
+    let of_balancer = |path: &&String| path.contains("/metrics?") && path.contains("kubernetes");
+    let asked = run.asked.iter().filter(of_balancer);
     // One call for connections; one for both port metrics, then each of them alone.
     assert_eq!(asked.count(), 4);
     let read = &run.facts().metrics[&Id::new(lb)];
@@ -293,6 +296,47 @@ async fn a_refused_call_is_asked_again_metric_by_metric_and_then_unsupported() {
             ..
         }
     )));
+}
+
+/// The cluster's metrics with one node at this share of its CPU.
+fn node_cpu(percent: f64) -> Value {
+    let point = |minute: usize| json!({"timeStamp": format!("2026-01-01T05:{minute:02}:00Z"), "average": percent});
+    let points: Vec<Value> = (0..30).map(point).collect();
+    json!({"interval": "PT1M", "value": [{"name": {"value": "node_cpu_usage_percentage"}, "unit": "Percent", "errorCode": "Success",
+        "timeseries": [{"metadatavalues": [{"name": {"value": "node"}, "value": "aks-one-vmss000000"},
+            {"name": {"value": "nodepool"}, "value": "one"}], "data": points}]}]})
+}
+
+#[tokio::test]
+async fn r7_1_the_nodes_are_looked_at_closely_only_where_their_figures_give_a_reason() {
+    let metrics = format!("{}/providers/Microsoft.Insights/metrics", cluster_id());
+    for (percent, closely) in [(90.0, false), (91.0, true)] {
+        let run = run(load_balancer_cluster().with(&metrics, (200, node_cpu(percent)))).await;
+        let asked = |part: &str| run.asked.iter().any(|path| path.contains(part));
+        for part in [
+            "kube_node_status_condition",
+            "/virtualMachineScaleSets/",
+            "/Microsoft.Advisor/recommendations",
+            "/availabilityStatuses/current",
+        ] {
+            let of_disks = part == "/virtualMachineScaleSets/";
+            let seen = if of_disks {
+                run.asked
+                    .iter()
+                    .any(|path| path.contains(part) && path.contains("/metrics?"))
+            } else {
+                asked(part)
+            };
+            assert_eq!(seen, closely, "{percent} {part}");
+        }
+        assert!(run.waves <= 4, "{} waves", run.waves);
+        let taken = !matches!(run.facts().pressure.look, CloserLook::NotTaken(_));
+        assert_eq!(taken, closely);
+        assert_eq!(
+            matches!(run.facts().pressure.advisor, Datum::NotAsked { .. }),
+            !closely
+        );
+    }
 }
 
 #[tokio::test]
@@ -482,6 +526,7 @@ async fn one_answer_that_never_ends_costs_itself_only() {
     );
     assert!(facts.load_balancer.as_known().is_some());
     assert!(facts.egress_endpoints.as_known().is_some());
-    assert_eq!(facts.metrics.len(), 1);
+    let balancer = Id::new(network(NODE_GROUP, "loadBalancers/kubernetes"));
+    assert!(facts.metrics.contains_key(&balancer));
     assert_eq!(facts.scale_set_nics.len(), 2);
 }

@@ -1,6 +1,8 @@
 //! The answers that a report alone does not give: the path of one destination, a reading of what somebody saw, a plan to
 //! go past the appliance. Each is a function of the facts and their report, so none needs another reading of Azure.
 
+mod pressure;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +16,8 @@ use crate::report::{
     schema_of,
 };
 use crate::trace::{Destination, Trace, TracedDestination, trace, trace_required};
+
+pub use pressure::{PressureAnswer, pressure_schema};
 
 /// The paths of the required endpoints, or of one destination.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

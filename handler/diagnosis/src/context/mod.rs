@@ -7,7 +7,7 @@ mod snat;
 mod subnets;
 
 pub(crate) use balancer::{Address, Balancer, texts, translates_tcp};
-pub(crate) use nodes::Nodes;
+pub(crate) use nodes::{Nodes, node_name};
 pub(crate) use snat::{Carriers, Device, FirewallUse, owning_firewall};
 pub(crate) use subnets::{SubnetUse, Subnets, listed, pools_label};
 
@@ -15,6 +15,7 @@ use crate::commands::Az;
 use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};
 use crate::network::ServiceTags;
 use crate::path::{Carrier, Path};
+use crate::pressure::PressureView;
 use crate::rules::inspection::Inspection;
 use crate::snat::Demand;
 
@@ -36,6 +37,8 @@ pub struct Context<'f> {
     pub(crate) tags: ServiceTags,
     /// Node names by address.
     pub(crate) nodes: Nodes,
+    /// How much the nodes and their disks have to do.
+    pub(crate) pressure: PressureView,
 }
 
 impl<'f> Context<'f> {
@@ -59,6 +62,7 @@ impl<'f> Context<'f> {
             inspections: Vec::new(),
             tags,
             nodes: Nodes::of(facts),
+            pressure: PressureView::of(facts),
         };
         ctx.inspections = Inspection::all(&ctx);
         ctx

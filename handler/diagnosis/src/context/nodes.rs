@@ -69,7 +69,7 @@ impl Nodes {
 
 /// A scale set names the computers of its instances after itself and the instance number in six digits of base 36; AKS
 /// names nodes after computers. An instance without a number keeps its own name.
-fn node_name(set: &Id, instance: &Id) -> String {
+pub(crate) fn node_name(set: &Id, instance: &Id) -> String {
     match instance.name().parse::<u32>() {
         Ok(number) => format!("{}{:0>6}", set.name().to_lowercase(), base36(number)),
         Err(_) => instance.name().to_owned(),

@@ -95,6 +95,7 @@ pub(super) fn facts() -> Facts {
         service_tags: Datum::not_asked("no rule names a service tag"),
         activity_logs: BTreeMap::new(),
         features: crate::facts::Features::default(),
+        pressure: crate::facts::Pressure::not_taken(),
     }
 }
 

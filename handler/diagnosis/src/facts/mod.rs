@@ -15,6 +15,7 @@ mod id;
 mod load_balancer;
 mod metrics;
 mod network;
+mod pressure;
 mod tags;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub use network::{
     Access, Direction, NatGateway, NextHopType, Nsg, Peering, PublicIp, PublicIpPrefix, Route,
     RouteTable, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork,
 };
+pub use pressure::{CloserLook, Health, Machine, NO_CLOSER_LOOK, Pressure, Recommendation, VmSize};
 pub use tags::ServiceTagList;
 
 /// A required outbound endpoint as ARM lists it (`outboundNetworkDependenciesEndpoints`, R1.9).
@@ -123,6 +125,8 @@ pub struct Facts {
     pub activity_logs: BTreeMap<Id, Datum<ActivityLog>>,
     /// The cloud that was asked, and features that the cluster's body does not tell of.
     pub features: Features,
+    /// What a closer look at the nodes found.
+    pub pressure: Pressure,
 }
 
 /// The subnets one agent pool uses.

@@ -14,11 +14,11 @@ pub use finding::{Affected, Confidence, Evidence, Finding, Remediation, Severity
 pub use schema::schema;
 pub(crate) use schema::schema_of;
 pub use sections::{
-    Allocation, Alternative, Backend, Capacity, DecidedBy, Device, Disks, EgressEndpointItem,
-    EgressEndpoints, EndpointSource, FinalState, HotNode, Method, NatAssociation, NatGatewayItem,
-    NatGatewaySection, Need, NextHop, NodePool, Nodes, Outbound, Path, PoolDisk, PoolVerdict,
-    Recommendation, RouteSource, Scope, SeriesKind, SeriesPoints, Snat, SnatDevice, Step, StepKind,
-    TrafficVerdict,
+    Allocation, Alternative, Backend, Capacity, CloserLook, DecidedBy, Device, Disks,
+    EgressEndpointItem, EgressEndpoints, EndpointSource, FinalState, HotNode, Method,
+    NatAssociation, NatGatewayItem, NatGatewaySection, Need, NextHop, NodeCondition, NodePool,
+    Nodes, Outbound, Path, PoolDisk, PoolVerdict, Recommendation, ResourceHealth, RouteSource,
+    Scope, SeriesKind, SeriesPoints, Snat, SnatDevice, Step, StepKind, TrafficVerdict,
 };
 
 use crate::facts::Id;

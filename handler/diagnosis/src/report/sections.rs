@@ -422,6 +422,8 @@ pub struct SeriesPoints {
     pub kind: SeriesKind,
     /// The node's address; null where it is not about one node.
     pub ip_address: Option<String>,
+    /// The node's name; null where it is not about one node, or not known.
+    pub node: Option<String>,
     /// Unit of the values.
     pub unit: String,
     /// `[time, value]` pairs; a gap is a missing pair.
@@ -514,46 +516,123 @@ pub struct Alternative {
 }
 
 /// Node pressure.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Nodes {
-    /// Highest CPU usage of a node, percent.
+    /// Whether conditions, disks, Advisor and Resource Health were looked at.
+    pub closer_look: CloserLook,
+    /// Highest CPU usage of a node over 5 minutes, percent.
     pub cpu_peak_percent: Option<f64>,
-    /// Highest memory working set of a node, percent.
+    /// Highest memory working set of a node over 5 minutes, percent.
     pub memory_peak_percent: Option<f64>,
-    /// Highest disk space usage of a node, percent.
+    /// Highest disk space usage of a node over 5 minutes, percent.
     pub disk_peak_percent: Option<f64>,
     /// Nodes that were not ready.
     pub not_ready: Vec<String>,
-    /// The hottest nodes.
+    /// The hottest nodes of each figure.
     pub hottest: Vec<HotNode>,
+    /// Times in which nodes were not ready, without network, or under memory, disk or process pressure; longest first.
+    pub conditions: Vec<NodeCondition>,
+    /// What Azure Resource Health says of the cluster and of the devices that may carry its egress.
+    pub health: Vec<ResourceHealth>,
+    /// Compact series for plotting: the hottest node of each figure, and the lines above which it counts as pressure.
+    pub series: Vec<SeriesPoints>,
+}
+
+/// Whether the nodes were looked at closely.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CloserLook {
+    /// Whether conditions, disks, Advisor and Resource Health were read.
+    pub taken: bool,
+    /// Why, or why not.
+    pub why: String,
 }
 
 /// A hot node.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct HotNode {
     /// Name.
     pub node: String,
+    /// Its agent pool; null when Azure does not say.
+    pub node_pool: Option<String>,
     /// Metric.
     pub metric: String,
-    /// Peak.
+    /// Highest average over 5 minutes, or over the metric's grain where that is longer.
     pub peak: f64,
+    /// When that began.
+    #[schema(value_type = String, format = DateTime)]
+    pub peak_at: Timestamp,
+    /// The value from which it counts as pressure.
+    pub limit: f64,
+    /// Windows in which it was.
+    pub windows_above: u32,
+    /// Length of a window.
+    pub window_minutes: u32,
+    /// The first of them; null without any.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub first_above: Option<Timestamp>,
+    /// The last of them; null without any.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_above: Option<Timestamp>,
+}
+
+/// A time in which a node was in a bad state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeCondition {
+    /// Name.
+    pub node: String,
+    /// Its agent pool; null when it is not known.
+    pub node_pool: Option<String>,
+    /// `NotReady`, `NetworkUnavailable`, `MemoryPressure`, `DiskPressure`, `PIDPressure`.
+    pub condition: String,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// Until when; null when it lasts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+}
+
+/// What Resource Health says of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceHealth {
+    /// The resource.
+    pub resource_id: Id,
+    /// `Available`, `Unavailable`, `Degraded`, `Unknown` (no signal, not a fault); null when it could not be read.
+    pub state: Option<String>,
+    /// What it says.
+    pub summary: Option<String>,
+    /// Since when.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// e.g. `Unplanned`, `UserInitiated`.
+    pub reason: Option<String>,
 }
 
 /// Disk pressure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Disks {
-    /// Highest share of the OS disk's IOPS, percent.
+    /// Highest share of the OS disk's IOPS over 5 minutes, percent.
     pub os_disk_iops_peak_percent: Option<f64>,
-    /// Highest share of the OS disk's bandwidth, percent.
+    /// Highest share of the OS disk's bandwidth over 5 minutes, percent.
     pub os_disk_bandwidth_peak_percent: Option<f64>,
-    /// Longest OS disk queue.
+    /// Longest OS disk queue over 5 minutes.
     pub os_disk_queue_depth_peak: Option<f64>,
+    /// Highest share of what a VM's size allows for all its disks over 5 minutes, percent.
+    pub vm_limit_peak_percent: Option<f64>,
+    /// The nodes that came closest to each limit.
+    pub hottest: Vec<HotNode>,
     /// OS disks per pool.
     pub pools: Vec<PoolDisk>,
-    /// Advisor recommendations about disks.
+    /// Advisor recommendations about disks or outbound traffic.
     pub advisor: Vec<String>,
+    /// Compact series for plotting, as in `nodes`.
+    pub series: Vec<SeriesPoints>,
 }
 
 /// A pool's OS disk.
@@ -567,4 +646,9 @@ pub struct PoolDisk {
     /// Size.
     #[serde(rename = "osDiskSizeGB")]
     pub os_disk_size_gb: Option<u32>,
+    /// VM size.
+    pub vm_size: Option<String>,
+    /// The largest ephemeral OS disk that the VM size can have, 0 when none; null when it is not known.
+    #[serde(rename = "ephemeralUpToGB")]
+    pub ephemeral_up_to_gb: Option<u32>,
 }

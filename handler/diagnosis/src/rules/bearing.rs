@@ -24,11 +24,12 @@ const EACH_TIME: &[&str] = &[
 ];
 
 const NOW_AND_THEN: &[&str] = &[
-    "FWL115", "FWL116", "NAT108", "NAT109", "NAT110", "SNT101", "SNT102", "SNT103",
+    "FWL115", "FWL116", "NAT108", "NAT109", "NAT110", "NOD101", "NOD102", "NOD103", "NOD104",
+    "NOD105", "NOD107", "SNT101", "SNT102", "SNT103",
 ];
 
 const UNDER_LOAD: &[&str] = &[
-    "FWL117", "SNT104", "SNT105", "SNT106", "SNT107", "SNT109", "SNT110",
+    "FWL117", "NOD106", "SNT104", "SNT105", "SNT106", "SNT107", "SNT109", "SNT110",
 ];
 
 const NEITHER: &[&str] = &[
@@ -36,7 +37,7 @@ const NEITHER: &[&str] = &[
     "OUT104", "OUT105", "OUT107", "OUT108", "OUT109", "OUT110", "OUT111", "OUT113", "OUT115",
     "OUT117", "UDR101", "UDR102", "UDR103", "UDR105", "UDR106", "UDR107", "UDR108", "UDR110",
     "UDR111", "FWL105", "FWL107", "FWL110", "FWL112", "FWL114", "NAT101", "NAT103", "NAT104",
-    "NAT105", "NAT106", "NAT107", "SNT108", "API101", "API102",
+    "NAT105", "NAT106", "NAT107", "NOD108", "SNT108", "API101", "API102",
 ];
 
 impl Bearing {

@@ -53,6 +53,16 @@ mod nat109;
 mod nat110;
 mod nat_gateways;
 pub(crate) mod nat_pressure;
+mod nod101;
+mod nod102;
+mod nod103;
+mod nod104;
+mod nod105;
+mod nod106;
+mod nod107;
+mod nod108;
+pub(crate) mod nod_fix;
+mod nod_nodes;
 mod nsg101;
 mod nsg102;
 mod nsg103;
@@ -142,6 +152,8 @@ pub enum Step {
     OutboundMethod,
     /// SNAT ports, used against allocated.
     SnatPorts,
+    /// CPU, memory, disks and conditions of the nodes.
+    NodePressure,
     /// The API server's own access list.
     ApiServer,
 }
@@ -157,6 +169,7 @@ impl Step {
             Self::Appliance => "egress appliance",
             Self::OutboundMethod => "outbound method",
             Self::SnatPorts => "SNAT ports",
+            Self::NodePressure => "node pressure",
             Self::ApiServer => "API server access",
         }
     }

@@ -4,11 +4,11 @@ use super::{
     Rule, api101, api102, cls101, cls102, cls103, cls104, dns101, dns102, fwl101, fwl102, fwl103,
     fwl104, fwl105, fwl106, fwl107, fwl108, fwl109, fwl110, fwl111, fwl112, fwl113, fwl114, fwl115,
     fwl116, fwl117, nat101, nat102, nat103, nat104, nat105, nat106, nat107, nat108, nat109, nat110,
-    nsg101, nsg102, nsg103, nsg104, nsg105, nsg106, nsg107, nsg108, nsg109, nsg110, nsg111, out101,
-    out102, out103, out104, out105, out106, out107, out108, out109, out110, out111, out112, out113,
-    out114, out115, out116, out117, snt101, snt102, snt103, snt104, snt105, snt106, snt107, snt108,
-    snt109, snt110, udr101, udr102, udr103, udr104, udr105, udr106, udr107, udr108, udr109, udr110,
-    udr111, udr112, udr113,
+    nod101, nod102, nod103, nod104, nod105, nod106, nod107, nod108, nsg101, nsg102, nsg103, nsg104,
+    nsg105, nsg106, nsg107, nsg108, nsg109, nsg110, nsg111, out101, out102, out103, out104, out105,
+    out106, out107, out108, out109, out110, out111, out112, out113, out114, out115, out116, out117,
+    snt101, snt102, snt103, snt104, snt105, snt106, snt107, snt108, snt109, snt110, udr101, udr102,
+    udr103, udr104, udr105, udr106, udr107, udr108, udr109, udr110, udr111, udr112, udr113,
 };
 
 /// Every rule.
@@ -98,6 +98,14 @@ pub const RULES: &[Rule] = &[
     snt108::RULE,
     snt109::RULE,
     snt110::RULE,
+    nod107::RULE,
+    nod101::RULE,
+    nod102::RULE,
+    nod103::RULE,
+    nod104::RULE,
+    nod105::RULE,
+    nod106::RULE,
+    nod108::RULE,
     api101::RULE,
     api102::RULE,
 ];

@@ -1,8 +1,8 @@
-//! `cluster` and `disks`.
+//! `cluster`.
 
 use crate::context::Context;
 use crate::facts::{NetworkPlugin, PoolMode, PowerState};
-use crate::report::{ClusterSummary, Disks, NodePool, PoolDisk};
+use crate::report::{ClusterSummary, NodePool};
 
 /// The cluster as ARM describes it.
 pub(crate) fn summary(ctx: &Context<'_>) -> ClusterSummary {
@@ -53,20 +53,4 @@ fn node_pools(ctx: &Context<'_>) -> Option<Vec<NodePool>> {
             })
             .collect(),
     )
-}
-
-/// OS disks per pool; usage is not read by this version.
-pub(crate) fn disks(ctx: &Context<'_>) -> Disks {
-    let pools = ctx.pools().unwrap_or_default();
-    Disks {
-        pools: pools
-            .iter()
-            .map(|pool| PoolDisk {
-                name: pool.name.clone(),
-                os_disk_type: pool.os_disk_type.clone(),
-                os_disk_size_gb: pool.os_disk_size_gb,
-            })
-            .collect(),
-        ..Disks::default()
-    }
 }

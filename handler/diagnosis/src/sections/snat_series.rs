@@ -19,7 +19,7 @@ pub(super) fn series(
         match device {
             Device::LoadBalancer { ports, .. } => {
                 for node in ports.known().into_iter().flat_map(|p| &p.hottest) {
-                    all.extend(of_node(node));
+                    all.extend(of_node(ctx, node));
                 }
             }
             Device::NatGateway {
@@ -61,10 +61,11 @@ pub(super) fn series(
 }
 
 /// Used and allocated ports; the allocation only where it changes, and at both ends.
-fn of_node(node: &NodeSeries) -> Vec<SeriesPoints> {
+fn of_node(ctx: &Context<'_>, node: &NodeSeries) -> Vec<SeriesPoints> {
     let address = &node.address;
     let with = |mut line: SeriesPoints| {
         line.ip_address = Some(address.clone());
+        line.node = ctx.nodes.at(address).map(|node| node.name.clone());
         line
     };
     let used = format!("used ports {address}");
@@ -118,13 +119,13 @@ fn firewalls(ctx: &Context<'_>) -> Vec<SeriesPoints> {
     lines
 }
 
-fn threshold(ctx: &Context<'_>, name: &str, unit: &str, value: f64) -> SeriesPoints {
+pub(super) fn threshold(ctx: &Context<'_>, name: &str, unit: &str, value: f64) -> SeriesPoints {
     let window = ctx.facts.window;
     let points = [(window.start, value), (window.end, value)];
     line(name.to_owned(), SeriesKind::Threshold, unit, points)
 }
 
-fn line(
+pub(super) fn line(
     name: String,
     kind: SeriesKind,
     unit: &str,
@@ -134,6 +135,7 @@ fn line(
         name,
         kind,
         ip_address: None,
+        node: None,
         unit: unit.to_owned(),
         // Two decimals are enough for eyes.
         points: points

@@ -1,19 +1,19 @@
 //! Findings with their evidence and the commands that mend them.
 
-use egress_diagnosis::report::{Confidence, Finding, Remediation, Report, Severity};
+use egress_diagnosis::report::{Confidence, Finding, Remediation, Severity};
 
 use super::page::{Page, Tone};
 
-pub(super) fn findings(page: &mut Page, report: &Report) {
-    if report.findings.is_empty() {
+pub(super) fn list(page: &mut Page, findings: &[Finding]) {
+    if findings.is_empty() {
         return;
     }
     page.heading("Findings");
-    for (index, finding) in report.findings.iter().enumerate() {
+    for (index, finding) in findings.iter().enumerate() {
         if index > 0 {
             page.blank();
         }
-        let earlier = report.findings.iter().take(index);
+        let earlier = findings.iter().take(index);
         let same = |f: &&Finding| !f.remediation.is_empty() && f.remediation == finding.remediation;
         one(page, finding, earlier.into_iter().find(same));
     }

@@ -5,6 +5,7 @@ mod findings;
 mod outcome;
 mod page;
 mod paths;
+mod pressure;
 mod sections;
 mod sparkline;
 
@@ -14,6 +15,7 @@ use egress_diagnosis::trace::Trace;
 pub use bypass::bypass_plan;
 pub use outcome::outcome;
 pub use paths::paths;
+pub use pressure::pressure;
 
 use page::{Page, Tone};
 
@@ -40,11 +42,14 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
     let mut page = Page::new(*options);
     head(&mut page, report);
     sections::carriers(&mut page, report);
-    findings::findings(&mut page, report);
+    findings::list(&mut page, &report.findings);
     sections::snat(&mut page, report);
+    if pressure::matters(&report.nodes, &report.disks) {
+        pressure::nodes(&mut page, report.window, &report.nodes, &report.disks);
+    }
     sections::endpoint_notes(&mut page, report);
     sections::gaps(&mut page, report);
-    sections::open_checks(&mut page, report);
+    sections::open_list(&mut page, &report.checks, &report.gaps);
     sections::next_steps(&mut page, report);
     sections::stats(&mut page, report);
     page.finish()

@@ -1,7 +1,8 @@
 //! What carries the traffic, SNAT, gaps, next steps and cost.
 
 use egress_diagnosis::report::{
-    Allocation, Capacity, CheckStatus, Gap, GapCause, Method, Path, Report, Scope, Snat, SnatDevice,
+    Allocation, Capacity, Check, CheckStatus, Gap, GapCause, Method, Path, Report, Scope, Snat,
+    SnatDevice,
 };
 
 use super::page::{Page, Tone};
@@ -257,10 +258,9 @@ pub(super) fn gap_list(page: &mut Page, gaps: &[Gap]) {
 }
 
 /// Open checks that no gap explains.
-pub(super) fn open_checks(page: &mut Page, report: &Report) {
-    let explained = |id: &String| report.gaps.iter().any(|gap| gap.checks.contains(id));
-    let open: Vec<_> = report
-        .checks
+pub(super) fn open_list(page: &mut Page, checks: &[Check], gaps: &[Gap]) {
+    let explained = |id: &String| gaps.iter().any(|gap| gap.checks.contains(id));
+    let open: Vec<_> = checks
         .iter()
         .filter(|c| c.status == CheckStatus::Unknown && !explained(&c.id))
         .collect();

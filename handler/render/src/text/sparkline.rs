@@ -1,6 +1,6 @@
 //! The decisive series as one line of blocks.
 
-use egress_diagnosis::report::{Report, SeriesKind, SeriesPoints};
+use egress_diagnosis::report::{Report, ReportWindow, SeriesKind, SeriesPoints};
 
 /// Levels from lowest to highest.
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -23,7 +23,6 @@ pub(super) fn decisive(report: &Report) -> Option<Sparkline> {
     let all = &report.snat.series;
     let of = |kind| all.iter().find(|s| s.kind == kind && !s.points.is_empty());
     let shown = of(SeriesKind::Failed).or_else(|| of(SeriesKind::Used))?;
-    let peak = highest(&shown.points)?;
     let limit = if shown.kind == SeriesKind::Failed {
         None
     } else {
@@ -37,15 +36,29 @@ pub(super) fn decisive(report: &Report) -> Option<Sparkline> {
         });
         line.and_then(|s| highest(&s.points)).map(|limit| limit.1)
     };
+    let drawn = drawn(report.window, shown, limit)?;
+    Some(Sparkline {
+        bad: drawn.bad || shown.kind == SeriesKind::Failed,
+        ..drawn
+    })
+}
+
+/// One series against its limit, if it has one.
+pub(super) fn drawn(
+    window: ReportWindow,
+    shown: &SeriesPoints,
+    limit: Option<f64>,
+) -> Option<Sparkline> {
+    let peak = highest(&shown.points)?;
     let top = limit.unwrap_or(peak.1).max(peak.1);
     let against = match limit {
         Some(limit) => format!(" of {limit:.0}"),
         None => String::new(),
     };
     Some(Sparkline {
-        blocks: blocks(report, shown, top),
+        blocks: blocks(window, shown, top),
         caption: format!("{}, most {:.0}{against} at {}", shown.name, peak.1, peak.0),
-        bad: shown.kind == SeriesKind::Failed || limit.is_some_and(|limit| peak.1 >= limit),
+        bad: limit.is_some_and(|limit| peak.1 >= limit),
     })
 }
 
@@ -55,9 +68,9 @@ fn highest<T: Copy>(points: &[(T, f64)]) -> Option<(T, f64)> {
 }
 
 /// The highest value of each column's time.
-fn blocks(report: &Report, series: &SeriesPoints, top: f64) -> String {
-    let start = report.window.start.as_second();
-    let length = report.window.end.as_second().saturating_sub(start).max(1);
+fn blocks(window: ReportWindow, series: &SeriesPoints, top: f64) -> String {
+    let start = window.start.as_second();
+    let length = window.end.as_second().saturating_sub(start).max(1);
     let mut columns: [Option<f64>; COLUMNS] = [None; COLUMNS];
     let count = i64::try_from(COLUMNS).unwrap_or(1);
     for (at, value) in series.points.iter().filter(|p| p.1.is_finite()) {

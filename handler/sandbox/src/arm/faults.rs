@@ -19,6 +19,7 @@ impl Struck {
         cloud: &'a Cloud,
         target: &Target,
         path: &str,
+        query: &BTreeMap<String, String>,
     ) -> Option<&'a Fault> {
         let (group, faults) = match group_of(target) {
             Some(group) => (
@@ -37,7 +38,12 @@ impl Struck {
                 && fault
                     .ends
                     .as_ref()
-                    .is_none_or(|end| path.ends_with(&end.to_ascii_lowercase()));
+                    .is_none_or(|end| path.ends_with(&end.to_ascii_lowercase()))
+                && fault.query.as_ref().is_none_or(|part| {
+                    let part = part.to_ascii_lowercase();
+                    let mut values = query.values();
+                    values.any(|value| value.to_ascii_lowercase().contains(&part))
+                });
             let once = fault.retry_after.map(|_| 1);
             let count = struck
                 .entry((group.clone(), index, path.clone()))

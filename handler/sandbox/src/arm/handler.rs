@@ -24,7 +24,7 @@ use super::{
     activity,
     answer::Answer,
     faults::Struck,
-    path::{Insights, Target, known_type, target},
+    path::{Extension, Target, known_type, target},
     read::Read,
 };
 use crate::{
@@ -162,7 +162,7 @@ async fn reply(
         return Answer::error(404, "SubscriptionNotFound", message).into();
     }
     let mut truncate = false;
-    if let Some(fault) = arm.struck.fault(&arm.cloud, &target, path) {
+    if let Some(fault) = arm.struck.fault(&arm.cloud, &target, path, query) {
         if fault.deny {
             let (action, scope) = denied(&target);
             return Answer::forbidden(&Tokens::object_id(), &action, &scope).into();
@@ -208,10 +208,13 @@ fn denied(target: &Target) -> (String, String) {
             format!("{subscription}/resourceGroups/{group}"),
         ),
         Target::Typed(typed) => {
-            let action = match typed.insights {
-                Some(Insights::Metrics) => "Microsoft.Insights/metrics/read".to_owned(),
-                Some(Insights::Definitions) => {
+            let action = match typed.extension {
+                Some(Extension::Metrics) => "Microsoft.Insights/metrics/read".to_owned(),
+                Some(Extension::Definitions) => {
                     "Microsoft.Insights/metricDefinitions/read".to_owned()
+                }
+                Some(Extension::Health) => {
+                    "Microsoft.ResourceHealth/availabilityStatuses/read".to_owned()
                 }
                 None => format!("{}/read", known_type(&typed.kind).unwrap_or(&typed.kind)),
             };

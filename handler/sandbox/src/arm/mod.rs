@@ -7,5 +7,6 @@ mod handler;
 mod path;
 mod read;
 mod service_tags;
+mod skus;
 
 pub(crate) use handler::{Arm, handle, paced};

@@ -2,6 +2,8 @@
 
 /// Types the sandbox knows, with Azure's casing.
 const TYPES: &[&str] = &[
+    RECOMMENDATIONS,
+    SKUS,
     "Microsoft.Compute/virtualMachines",
     "Microsoft.Compute/virtualMachines/instanceView",
     "Microsoft.Compute/virtualMachineScaleSets",
@@ -38,6 +40,10 @@ const TYPES: &[&str] = &[
     "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
 ];
 
+/// Azure Advisor's recommendations, of a subscription.
+pub(super) const RECOMMENDATIONS: &str = "Microsoft.Advisor/recommendations";
+/// What VM sizes can do, of a subscription.
+pub(super) const SKUS: &str = "Microsoft.Compute/skus";
 /// The list of a cloud's service tags, asked of any region.
 pub(super) const SERVICE_TAGS: &str = "Microsoft.Network/locations/serviceTags";
 
@@ -49,11 +55,13 @@ pub(super) fn known_type(kind: &str) -> Option<&'static str> {
         .copied()
 }
 
-/// The part of Microsoft.Insights below a resource.
+/// What another provider has below a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Insights {
+pub(super) enum Extension {
     Metrics,
     Definitions,
+    /// Resource Health, now.
+    Health,
 }
 
 /// A path, taken apart.
@@ -84,9 +92,9 @@ pub(super) struct Typed {
     pub(super) kind: String,
     /// The names, one per part of the type but, for a list, the last.
     pub(super) names: Vec<String>,
-    /// The path without anything of Microsoft.Insights.
+    /// The path without the extension.
     pub(super) path: String,
-    pub(super) insights: Option<Insights>,
+    pub(super) extension: Option<Extension>,
 }
 
 impl Typed {
@@ -155,16 +163,23 @@ pub(super) fn target(path: &str) -> Target {
 }
 
 fn typed(segments: &[&str], start: usize, group: Option<String>, lower: &[&str]) -> Target {
-    let (length, insights) = match lower {
+    let (length, extension) = match lower {
         [own @ .., "providers", "microsoft.insights", "metrics"] => {
-            (own.len(), Some(Insights::Metrics))
+            (own.len(), Some(Extension::Metrics))
         }
         [
             own @ ..,
             "providers",
             "microsoft.insights",
             "metricdefinitions",
-        ] => (own.len(), Some(Insights::Definitions)),
+        ] => (own.len(), Some(Extension::Definitions)),
+        [
+            own @ ..,
+            "providers",
+            "microsoft.resourcehealth",
+            "availabilitystatuses",
+            "current",
+        ] => (own.len(), Some(Extension::Health)),
         own => (own.len(), None),
     };
     let own: Vec<&str> = segments.iter().skip(start).take(length).copied().collect();
@@ -194,7 +209,7 @@ fn typed(segments: &[&str], start: usize, group: Option<String>, lower: &[&str])
                 .collect::<Vec<_>>()
                 .join("/")
         ),
-        insights,
+        extension,
     })
 }
 
@@ -241,7 +256,7 @@ mod tests {
         let metrics = read(
             "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/natGateways/n/providers/MICROSOFT.insights/metrics",
         );
-        assert_eq!(metrics.insights, Some(Insights::Metrics));
+        assert_eq!(metrics.extension, Some(Extension::Metrics));
         assert!(metrics.path.ends_with("/natGateways/n"));
     }
 }

@@ -9,8 +9,8 @@ use super::{
     activity,
     answer::Answer,
     faults::hidden,
-    path::{Insights, SERVICE_TAGS, Target, Typed, known_type},
-    service_tags,
+    path::{Extension, RECOMMENDATIONS, SERVICE_TAGS, SKUS, Target, Typed, known_type},
+    service_tags, skus,
 };
 use crate::{
     cloud::Cloud,
@@ -89,6 +89,15 @@ impl Read<'_> {
             let (_, tail) = kind.split_once('/').unwrap_or_default();
             return Answer::unknown_type(tail, &typed.provider, version);
         }
+        if kind == SKUS {
+            return skus::list(self.query.get("$filter")).map_or_else(
+                |message| Answer::error(400, "InvalidParameter", message),
+                Answer::ok,
+            );
+        }
+        if kind == RECOMMENDATIONS {
+            return self.recommendations();
+        }
         if kind == SERVICE_TAGS {
             return Answer::ok(service_tags::list());
         }
@@ -104,10 +113,11 @@ impl Read<'_> {
             return self.list(typed, kind);
         }
         if let Some(resource) = self.cloud.resource(&typed.path) {
-            return match typed.insights {
+            return match typed.extension {
                 None => Answer::ok(resource.body.clone()),
-                Some(Insights::Definitions) => Answer::ok(metrics::definitions(resource)),
-                Some(Insights::Metrics) => metrics::answer(resource, self.query, Timestamp::now())
+                Some(Extension::Health) => Answer::ok(self.cloud.health(&resource.id)),
+                Some(Extension::Definitions) => Answer::ok(metrics::definitions(resource)),
+                Some(Extension::Metrics) => metrics::answer(resource, self.query, Timestamp::now())
                     .map_or_else(Answer::flat_bad_request, Answer::ok),
             };
         }
@@ -132,6 +142,25 @@ impl Read<'_> {
             &format!("{provider}/{}", pairs.join("/")),
             typed.group.as_deref().unwrap_or_default(),
         )
+    }
+
+    /// What Advisor recommends in the groups that the filter names, with the ids in lower case as Azure has them.
+    fn recommendations(&self) -> Answer {
+        let filter = self
+            .query
+            .get("$filter")
+            .map(|filter| filter.to_lowercase());
+        let wanted = |group: &str| {
+            filter.as_ref().is_none_or(|filter| {
+                filter.contains(&format!("resourcegroup eq '{}'", group.to_lowercase()))
+            })
+        };
+        let bodies = self.cloud.advice().filter(|(id, _)| {
+            let group = id.split('/').nth(4).unwrap_or_default();
+            wanted(group) && !hidden(self.cloud, group)
+        });
+        let value: Vec<Value> = bodies.map(|(_, body)| body.clone()).collect();
+        Answer::ok(json!({ "value": value }))
     }
 
     /// The parts of a parent's body that are listed under its own path too, e.g. a table's routes.

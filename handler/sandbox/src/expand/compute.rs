@@ -73,17 +73,17 @@ fn subnet_base(plan: &Plan, path: &str) -> Result<Ipv4Addr, Error> {
 }
 
 /// A node of a pool of single machines.
-fn is_machine(plan: &Plan, node: &Node) -> bool {
+pub(super) fn is_machine(plan: &Plan, node: &Node) -> bool {
     let pool = plan.scenario.pools.get(&node.pool);
     pool.is_some_and(|pool| pool.kind == MACHINES)
 }
 
-fn machine_name(plan: &Plan, node: &Node) -> String {
+pub(super) fn machine_name(plan: &Plan, node: &Node) -> String {
     format!("aks-{}-{}-vms{}", node.pool, plan.suffix, node.index)
 }
 
 /// The virtual machine, or the instance of the scale set.
-fn machine_id(plan: &Plan, node: &Node) -> String {
+pub(super) fn machine_id(plan: &Plan, node: &Node) -> String {
     if is_machine(plan, node) {
         id(
             &plan.node_group,

@@ -1,5 +1,6 @@
 //! From a scenario to the ARM resources it stands for.
 
+mod advice;
 mod appliance;
 mod changes;
 mod cluster;
@@ -18,6 +19,7 @@ mod series;
 
 use serde_json::{Value, json};
 
+pub(crate) use advice::availability;
 pub(crate) use changes::Event;
 pub(crate) use names::{SUBSCRIPTION, TENANT, guid};
 pub(crate) use series::{Series, Shape};
@@ -50,6 +52,9 @@ pub(crate) struct Expanded {
     pub(crate) findings: Vec<String>,
     pub(crate) near_misses: Vec<String>,
     pub(crate) cannot_tell: Vec<String>,
+    pub(crate) pressure: bool,
+    pub(crate) health: Vec<(String, Value)>,
+    pub(crate) advice: Vec<(String, Value)>,
     pub(crate) cluster_id: String,
     pub(crate) node_group: String,
     /// Name and body.
@@ -98,6 +103,9 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
         findings: plan.scenario.findings.clone(),
         near_misses: plan.scenario.near_misses.clone(),
         cannot_tell: plan.scenario.cannot_tell.clone(),
+        pressure: plan.scenario.pressure,
+        health: advice::health(&plan)?,
+        advice: advice::advice(&plan)?,
         cluster_id: plan.cluster_id(),
         node_group: plan.node_group.clone(),
         groups,

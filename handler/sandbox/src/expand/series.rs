@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Resource, appliance, plan::Plan};
+use super::{
+    Resource, appliance, compute,
+    plan::{Node, Plan},
+};
 use crate::{
     Error,
     metrics::catalogue,
@@ -37,7 +40,10 @@ pub(super) fn attach(plan: &Plan, resources: &mut [Resource]) -> Result<(), Erro
     }
     for (index, entry) in plan.scenario.metrics.iter().enumerate() {
         let key = format!("metrics[{index}]");
-        let target = plan.reference(&format!("{key}.of"), &entry.of)?;
+        let target = match machine_of(plan, entry) {
+            Some(machine) => machine,
+            None => plan.reference(&format!("{key}.of"), &entry.of)?,
+        };
         let found = resources
             .iter_mut()
             .find(|resource| resource.id.eq_ignore_ascii_case(&target));
@@ -46,6 +52,17 @@ pub(super) fn attach(plan: &Plan, resources: &mut [Resource]) -> Result<(), Erro
         change(plan, &key, entry, resource)?;
     }
     Ok(())
+}
+
+/// The machine that an entry is about, where its pool has no scale set.
+fn machine_of(plan: &Plan, entry: &Metric) -> Option<String> {
+    let (pool, index) = entry.node.as_deref()?.split_once('/')?;
+    if entry.of != format!("pools/{pool}") {
+        return None;
+    }
+    let mut nodes = plan.nodes.iter();
+    let node = nodes.find(|node| node.pool == pool && node.index.to_string() == index)?;
+    compute::is_machine(plan, node).then(|| compute::machine_id(plan, node))
 }
 
 fn series(metric: &'static str, dimensions: &[(&str, &str)], value: f64) -> Series {
@@ -84,6 +101,7 @@ fn defaults(plan: &Plan, resource: &Resource) -> Vec<Series> {
             series("Throughput", &[], 200_000.0),
         ],
         "Microsoft.Compute/virtualMachineScaleSets" => scale_set(plan, resource),
+        "Microsoft.Compute/virtualMachines" => machine(plan, resource),
         "Microsoft.ContainerService/managedClusters" => cluster(plan),
         _ => Vec::new(),
     }
@@ -245,6 +263,14 @@ fn nat_gateway(resource: &Resource) -> Vec<Series> {
     all
 }
 
+/// What every size with premium storage tells of its limits.
+const VM_LIMITS: [&str; 4] = [
+    "VM Cached IOPS Consumed Percentage",
+    "VM Cached Bandwidth Consumed Percentage",
+    "VM Uncached IOPS Consumed Percentage",
+    "VM Uncached Bandwidth Consumed Percentage",
+];
+
 fn scale_set(plan: &Plan, resource: &Resource) -> Vec<Series> {
     let pool = resource.body["tags"]["aks-managed-poolName"].as_str();
     let managed_disk = resource.body["properties"]["virtualMachineProfile"]["storageProfile"]["osDisk"]["diffDiskSettings"].is_null();
@@ -259,20 +285,57 @@ fn scale_set(plan: &Plan, resource: &Resource) -> Vec<Series> {
         all.push(series("Percentage CPU", &[vm], 18.0));
         all.push(series("Available Memory Bytes", &[vm], 8_000_000_000.0));
         all.push(series("Network Out Total", &[vm], 2_000_000.0));
-        all.push(series("OS Disk Queue Depth", &[vm], 0.1));
-        // An ephemeral OS disk reports no share of a disk's limits.
-        if managed_disk {
-            all.push(series("OS Disk IOPS Consumed Percentage", &[vm], 6.0));
-            all.push(series("OS Disk Bandwidth Consumed Percentage", &[vm], 4.0));
-        }
+        all.extend(disks(&[vm], managed_disk));
     }
     all
+}
+
+fn disks(dimensions: &[(&str, &str)], managed_disk: bool) -> Vec<Series> {
+    let mut all = vec![series("OS Disk Queue Depth", dimensions, 0.1)];
+    // An ephemeral OS disk reports no share of a disk's limits.
+    if managed_disk {
+        all.push(series("OS Disk IOPS Consumed Percentage", dimensions, 6.0));
+        all.push(series(
+            "OS Disk Bandwidth Consumed Percentage",
+            dimensions,
+            4.0,
+        ));
+    }
+    all.extend(VM_LIMITS.map(|name| series(name, dimensions, 3.0)));
+    all
+}
+
+fn machine(plan: &Plan, resource: &Resource) -> Vec<Series> {
+    let pool = resource.body["tags"]["aks-managed-poolName"]
+        .as_str()
+        .and_then(|pool| plan.scenario.pools.get(pool));
+    let Some(pool) = pool else {
+        return Vec::new();
+    };
+    let mut all = vec![series("Percentage CPU", &[], 18.0)];
+    all.extend(disks(&[], pool.os_disk_type != "Ephemeral"));
+    all
+}
+
+/// What Kubernetes calls a node: a scale set numbers its computers in base 36.
+fn node_name(plan: &Plan, node: &Node) -> String {
+    if compute::is_machine(plan, node) {
+        return compute::machine_name(plan, node);
+    }
+    let mut digits = Vec::new();
+    let mut rest = node.index;
+    while rest > 0 {
+        digits.extend(char::from_digit(rest % 36, 36));
+        rest /= 36;
+    }
+    let digits: String = digits.into_iter().rev().collect();
+    format!("{}{digits:0>6}", plan.scale_set_name(&node.pool))
 }
 
 fn cluster(plan: &Plan) -> Vec<Series> {
     let mut all = Vec::new();
     for node in &plan.nodes {
-        let name = format!("{}{:06}", plan.scale_set_name(&node.pool), node.index);
+        let name = node_name(plan, node);
         let dimensions = [("node", name.as_str()), ("nodepool", node.pool.as_str())];
         all.push(series("node_cpu_usage_percentage", &dimensions, 18.0));
         all.push(series(
@@ -286,13 +349,20 @@ fn cluster(plan: &Plan) -> Vec<Series> {
             ("device", "/dev/sda1"),
         ];
         all.push(series("node_disk_usage_percentage", &disk, 27.0));
-        let ready = [
-            ("condition", "Ready"),
-            ("status", "true"),
-            ("status2", "Ready"),
-            ("node", name.as_str()),
-        ];
-        all.push(series("kube_node_status_condition", &ready, 1.0));
+        for (condition, status, status2) in [
+            ("Ready", "true", "Ready"),
+            ("MemoryPressure", "false", "NotInfra"),
+            ("DiskPressure", "false", "NotInfra"),
+            ("PIDPressure", "false", "NotInfra"),
+        ] {
+            let dimensions = [
+                ("condition", condition),
+                ("status", status),
+                ("status2", status2),
+                ("node", name.as_str()),
+            ];
+            all.push(series("kube_node_status_condition", &dimensions, 1.0));
+        }
     }
     all
 }
@@ -310,7 +380,9 @@ fn change(plan: &Plan, key: &str, entry: &Metric, resource: &mut Resource) -> Re
         )));
     };
     let mut dimensions = entry.dimensions.clone();
-    if let Some(node) = &entry.node {
+    // A machine's own series have no dimension for it.
+    let machine = resource.kind == "Microsoft.Compute/virtualMachines";
+    if let Some(node) = entry.node.as_ref().filter(|_| !machine) {
         let (name, value) = node_dimension(plan, key, node, &resource.kind)?;
         dimensions.insert(name.to_owned(), value);
     }
@@ -393,9 +465,7 @@ fn node_dimension(
         "Microsoft.Compute/virtualMachineScaleSets" => {
             Ok(("VMName", format!("{scale_set}_{}", found.index)))
         }
-        "Microsoft.ContainerService/managedClusters" => {
-            Ok(("node", format!("{scale_set}{:06}", found.index)))
-        }
+        "Microsoft.ContainerService/managedClusters" => Ok(("node", node_name(plan, found))),
         _ => Err(plan.error(format!(
             "`{key}.node`: {kind} has no series per node; leave `node` out"
         ))),

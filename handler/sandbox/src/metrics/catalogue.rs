@@ -120,6 +120,18 @@ const SCALE_SETS: &[Definition] = &[
         &["LUN", "VMName"],
     ),
     metric(
+        "VM Cached IOPS Consumed Percentage",
+        "Percent",
+        "Average",
+        &["VMName"],
+    ),
+    metric(
+        "VM Cached Bandwidth Consumed Percentage",
+        "Percent",
+        "Average",
+        &["VMName"],
+    ),
+    metric(
         "VM Uncached IOPS Consumed Percentage",
         "Percent",
         "Average",
@@ -133,6 +145,49 @@ const SCALE_SETS: &[Definition] = &[
     ),
     metric("Network In Total", "Bytes", "Total", &["VMName"]),
     metric("Network Out Total", "Bytes", "Total", &["VMName"]),
+];
+
+/// The same of a single machine, without a dimension for it.
+const MACHINES: &[Definition] = &[
+    metric("Percentage CPU", "Percent", "Average", &[]),
+    metric("Available Memory Bytes", "Bytes", "Average", &[]),
+    metric(
+        "OS Disk Bandwidth Consumed Percentage",
+        "Percent",
+        "Average",
+        &["LUN"],
+    ),
+    metric(
+        "OS Disk IOPS Consumed Percentage",
+        "Percent",
+        "Average",
+        &["LUN"],
+    ),
+    metric("OS Disk Queue Depth", "Count", "Average", &["LUN"]),
+    metric(
+        "VM Cached IOPS Consumed Percentage",
+        "Percent",
+        "Average",
+        &[],
+    ),
+    metric(
+        "VM Cached Bandwidth Consumed Percentage",
+        "Percent",
+        "Average",
+        &[],
+    ),
+    metric(
+        "VM Uncached IOPS Consumed Percentage",
+        "Percent",
+        "Average",
+        &[],
+    ),
+    metric(
+        "VM Uncached Bandwidth Consumed Percentage",
+        "Percent",
+        "Average",
+        &[],
+    ),
 ];
 
 const CLUSTERS: &[Definition] = &[
@@ -181,6 +236,7 @@ pub(crate) fn definitions(kind: &str) -> &'static [Definition] {
         "microsoft.network/natgateways" => NAT_GATEWAYS,
         "microsoft.network/azurefirewalls" => FIREWALLS,
         "microsoft.compute/virtualmachinescalesets" => SCALE_SETS,
+        "microsoft.compute/virtualmachines" => MACHINES,
         "microsoft.containerservice/managedclusters" => CLUSTERS,
         _ => &[],
     }

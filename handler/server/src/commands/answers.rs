@@ -1,10 +1,10 @@
-//! `handler paths`, `handler outcome` and `handler bypass-plan`.
+//! `handler paths`, `handler outcome`, `handler pressure` and `handler bypass-plan`.
 
-use egress_diagnosis::answers::{BypassAnswer, OutcomeAnswer, PathsAnswer};
+use egress_diagnosis::answers::{BypassAnswer, OutcomeAnswer, PathsAnswer, PressureAnswer};
 use egress_diagnosis::outcome::Observation;
 use egress_diagnosis::report::{FinalState, Pattern};
 
-use super::ask::{Shown, ask, written};
+use super::ask::{Shown, ask, ask_closely, written};
 use crate::cli;
 use crate::exit::Exit;
 use crate::output::{self, Terminal};
@@ -70,6 +70,18 @@ pub(crate) fn outcome(options: &cli::Outcome, terminal: Terminal) -> Exit {
                 exit: Exit::Usage,
             }),
         }
+    })
+}
+
+/// Prints how much the nodes and their disks have to do.
+pub(crate) fn pressure(options: &cli::Pressure, terminal: Terminal) -> Exit {
+    ask_closely(&options.ask, terminal, |made, format| {
+        let answer = PressureAnswer::of(&made.facts, &made.report, None);
+        let text = written(format, &answer, |answer| {
+            egress_render::pressure(answer, &terminal.text_options())
+        })?;
+        let exit = Exit::from(made.report.verdict.status);
+        Ok(Shown { text, exit })
     })
 }
 

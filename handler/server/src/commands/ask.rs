@@ -29,12 +29,22 @@ pub(super) fn ask(
     terminal: Terminal,
     show: impl FnOnce(&Diagnosis, OutputFormat) -> Result<Shown, serde_json::Error>,
 ) -> Exit {
-    commands::block_on(run(options, terminal, show))
+    commands::block_on(run(options, terminal, false, show))
+}
+
+/// The same with a close look at the nodes.
+pub(super) fn ask_closely(
+    options: &Ask,
+    terminal: Terminal,
+    show: impl FnOnce(&Diagnosis, OutputFormat) -> Result<Shown, serde_json::Error>,
+) -> Exit {
+    commands::block_on(run(options, terminal, true, show))
 }
 
 async fn run(
     options: &Ask,
     terminal: Terminal,
+    pressure: bool,
     show: impl FnOnce(&Diagnosis, OutputFormat) -> Result<Shown, serde_json::Error>,
 ) -> Exit {
     let settings = match Settings::read(&settings::environment) {
@@ -67,6 +77,7 @@ async fn run(
     let request = DiagnosisRequest {
         cluster,
         window: options.window(),
+        pressure,
     };
     let bar = progress_bar(terminal);
     let made = reports.get(request, false, progress(&bar)).await;

@@ -11,7 +11,7 @@ mod stop;
 
 use tokio::runtime::{Builder, Runtime};
 
-pub(crate) use answers::{bypass_plan, outcome, paths};
+pub(crate) use answers::{bypass_plan, outcome, paths, pressure};
 pub(crate) use findings::findings;
 pub(crate) use report::report;
 pub(crate) use sandbox::sandbox;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use egress_diagnosis::answers::{BypassAnswer, OutcomeAnswer, PathsAnswer};
+use egress_diagnosis::answers::{BypassAnswer, OutcomeAnswer, PathsAnswer, PressureAnswer};
 use egress_render::TextOptions;
 use serde::Serialize;
 
@@ -58,6 +58,20 @@ pub(super) async fn bypass_plan(
     let destination = asked.parameters.destination.as_ref();
     let plan = BypassAnswer::of(&made.facts, &made.report, destination);
     Ok(written(format, &plan, egress_render::bypass_plan))
+}
+
+/// How much the nodes and their disks have to do.
+pub(super) async fn pressure(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let mut asked = Asked::read(request, &[]).await?;
+    asked.parameters.request.pressure = true;
+    let format = asked.format(&FORMATS)?;
+    let made = asked.diagnosis(&app).await?;
+    let destination = asked.parameters.destination.as_ref();
+    let pressure = PressureAnswer::of(&made.facts, &made.report, destination);
+    Ok(written(format, &pressure, egress_render::pressure))
 }
 
 fn written<T: Serialize>(

@@ -67,11 +67,12 @@ pub(super) async fn page(Path(code): Path<String>) -> Result<Response, Problem> 
 type NamedSchema = (&'static str, fn() -> Value);
 
 /// The JSON Schemas of the answers.
-pub(crate) const SCHEMAS: [NamedSchema; 4] = [
+pub(crate) const SCHEMAS: [NamedSchema; 5] = [
     ("report", report::schema),
     ("paths", answers::paths_schema),
     ("outcome", answers::outcome_schema),
     ("bypass-plan", answers::bypass_schema),
+    ("pressure", answers::pressure_schema),
 ];
 
 pub(super) async fn schema(Path(file): Path<String>) -> Result<Response, Problem> {

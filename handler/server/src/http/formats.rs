@@ -56,7 +56,7 @@ pub(super) fn choose(
         } else {
             Err(Problem::field(
                 "format",
-                "this route gives JSON only; text is available at /api/egress/report, paths, outcome and bypass-plan",
+                "this route gives JSON only; text is available at /api/egress/report, paths, outcome, pressure and bypass-plan",
             ))
         };
     }
@@ -86,7 +86,7 @@ pub(super) fn choose(
 fn not_acceptable() -> Problem {
     Problem::new(
         Code::NotAcceptable,
-        "the Accept header allows none of application/json and, at /api/egress/report, paths, outcome and bypass-plan, text/plain",
+        "the Accept header allows none of application/json and, at /api/egress/report, paths, outcome, pressure and bypass-plan, text/plain",
     )
 }
 

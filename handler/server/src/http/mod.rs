@@ -102,6 +102,10 @@ impl App {
                 get(answers::outcome).post(answers::outcome),
             )
             .route(
+                "/api/egress/pressure",
+                get(answers::pressure).post(answers::pressure),
+            )
+            .route(
                 "/api/egress/bypass-plan",
                 get(answers::bypass_plan).post(answers::bypass_plan),
             )

@@ -68,6 +68,7 @@ impl Parameters {
             request: DiagnosisRequest {
                 cluster: cluster(value("clusterId"))?,
                 window: value("window").map_or(Ok(DEFAULT_WINDOW), window)?,
+                pressure: false,
             },
             fresh: value("fresh").map_or(Ok(false), fresh)?,
             format: value("format").map(format).transpose()?,

@@ -176,7 +176,7 @@ async fn an_outcome_without_anything_seen_is_refused_before_azure_is_asked() {
 #[tokio::test]
 async fn fields_of_an_outcome_are_unknown_elsewhere() {
     let router = router(FakeEngine::healthy());
-    for path in ["report", "paths", "bypass-plan", "snat"] {
+    for path in ["report", "paths", "bypass-plan", "snat", "pressure"] {
         let answer = get(&router, &uri(path, &[("curlExitCode", "28")])).await;
         assert!(
             answer
@@ -220,6 +220,28 @@ async fn a_bypass_plan_has_commands_and_their_undo_and_executes_nothing() {
             .unwrap()
             .contains("no appliance")
     );
+}
+
+#[tokio::test]
+async fn pressure_is_a_closer_look_and_so_a_reading_of_its_own() {
+    let engine = FakeEngine::of_facts(load_balancer());
+    let router = router(engine.clone());
+    assert_eq!(get(&router, &report_uri(&[])).await.status, 200);
+    let pressure = get(&router, &uri("pressure", &[])).await.json();
+    assert_eq!(pressure["nodes"]["cpuPeakPercent"], 20.0);
+    assert_eq!(pressure["disks"]["pools"][0]["name"], "system");
+    assert_eq!(pressure["traces"], json!([]));
+    assert!(pressure["outbound"].is_null());
+    let text = get(&router, &uri("pressure", &[("format", "text")])).await;
+    assert!(text.body.contains("Nodes and disks"), "{text:?}");
+    let asked: Vec<bool> = engine
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|a| a.pressure)
+        .collect();
+    assert_eq!(asked, [false, true]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::{get, post_json, report_uri, request, router, send};
 use crate::testing::{CLUSTER, FakeEngine, body, query};
 
 const REPORT: &str = "/api/egress/report";
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
     "/api/egress/report",
     "/api/egress/outbound-type",
     "/api/egress/endpoints",
@@ -15,6 +15,7 @@ const PATHS: [&str; 7] = [
     "/api/egress/snat",
     "/api/egress/paths",
     "/api/egress/bypass-plan",
+    "/api/egress/pressure",
 ];
 
 #[tokio::test]
