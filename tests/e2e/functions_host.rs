@@ -310,13 +310,13 @@ fn files_below(root: &Path) -> BTreeMap<PathBuf, u32> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in std::fs::read_dir(&folder).expect("the unpacked file") {
+            let path = entry.expect("the unpacked file").path();
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-                found.insert(path.strip_prefix(root).unwrap().to_path_buf(), mode);
+                let mode = std::fs::metadata(&path).expect("the unpacked file").permissions().mode() & 0o777;
+                found.insert(path.strip_prefix(root).expect("the unpacked file").to_path_buf(), mode);
             }
         }
     }
