@@ -2,5 +2,6 @@
 
 mod clean;
 mod text;
+mod words;
 
 pub use text::{TextOptions, bypass_plan, outcome, paths, text, traces};

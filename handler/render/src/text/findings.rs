@@ -1,8 +1,9 @@
 //! Findings with their evidence and the commands that mend them.
 
-use egress_diagnosis::report::{Confidence, Finding, Remediation, Report, Severity};
+use egress_diagnosis::report::{Finding, Remediation, Report, Severity};
 
 use super::page::{Page, Tone};
+use crate::words;
 
 pub(super) fn findings(page: &mut Page, report: &Report) {
     if report.findings.is_empty() {
@@ -26,11 +27,7 @@ fn one(page: &mut Page, finding: &Finding, like: Option<&Finding>) {
     let painted = format!("  {}", page.paint(&lead, tone));
     page.badge(&painted, lead.chars().count() + 2, &finding.title);
     page.text(4, &finding.explanation);
-    if finding.confidence != Confidence::Certain {
-        let sure = match finding.confidence {
-            Confidence::Likely => "likely",
-            _ => "possible",
-        };
+    if let Some(sure) = words::doubt(finding.confidence) {
         page.text(4, &format!("How sure: {sure}."));
     }
     for evidence in &finding.evidence {
@@ -71,11 +68,10 @@ fn remedy(page: &mut Page, fix: &Remediation) {
 }
 
 fn severity(severity: Severity) -> (&'static str, Tone) {
-    match severity {
-        Severity::Critical => ("CRITICAL", Tone::Bad),
-        Severity::High => ("HIGH", Tone::Bad),
-        Severity::Medium => ("MEDIUM", Tone::Warn),
-        Severity::Low => ("LOW", Tone::Warn),
-        Severity::Info => ("INFO", Tone::Quiet),
-    }
+    let tone = match severity {
+        Severity::Critical | Severity::High => Tone::Bad,
+        Severity::Medium | Severity::Low => Tone::Warn,
+        Severity::Info => Tone::Quiet,
+    };
+    (words::severity(severity), tone)
 }
