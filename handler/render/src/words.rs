@@ -1,8 +1,9 @@
 //! Azure's terms and the report's enums as words, the same in every format.
 
 use egress_diagnosis::report::{
-    Allocation, Capacity, CheckStatus, ClusterSummary, Confidence, FinalState, Gap, GapCause,
-    Method, Needs, Outbound, Report, Scope, Severity, Snat, SnatDevice, Status,
+    Allocation, Capacity, CheckStatus, ClusterSummary, Confidence, Evidence, FinalState, Finding,
+    Gap, GapCause, Method, Need, Needs, NodePool, Outbound, Pattern, Report, Scope, Severity, Snat,
+    SnatDevice, Status, TrafficVerdict,
 };
 
 /// The verdict's badge.
@@ -32,6 +33,79 @@ pub(crate) fn doubt(confidence: Confidence) -> Option<&'static str> {
         Confidence::Certain => None,
         Confidence::Likely => Some("likely"),
         Confidence::Possible => Some("possible"),
+    }
+}
+
+/// Each finding, with an earlier one that has the same remedies: those need not be said twice.
+pub(crate) fn with_earlier_remedy(
+    findings: &[Finding],
+) -> impl Iterator<Item = (&Finding, Option<&Finding>)> {
+    findings.iter().enumerate().map(|(index, finding)| {
+        let mut earlier = findings.iter().take(index);
+        let like =
+            earlier.find(|f| !f.remediation.is_empty() && f.remediation == finding.remediation);
+        (finding, like)
+    })
+}
+
+/// What was seen.
+pub(crate) fn evidence(evidence: &Evidence) -> String {
+    match &evidence.value {
+        Some(value) => format!("{}: {value}", evidence.text),
+        None => evidence.text.clone(),
+    }
+}
+
+/// Whether the fault is there always.
+pub(crate) fn pattern(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Persistent => "persistent: the same failure on each try",
+        Pattern::Intermittent => "intermittent: failures in some minutes only",
+        Pattern::None => "none: no sign of a fault",
+        Pattern::Unknown => "not known",
+    }
+}
+
+/// The pools with their size.
+pub(crate) fn node_pools(pools: &[NodePool]) -> String {
+    let one = |pool: &NodePool| {
+        let count = pool.count.map_or("?".to_owned(), |n| n.to_string());
+        let bounds = match (pool.min_count, pool.max_count) {
+            (Some(min), Some(max)) => format!(", {min} to {max}"),
+            _ => String::new(),
+        };
+        format!("{} ({count}{bounds})", pool.name)
+    };
+    pools.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Who needs an endpoint.
+pub(crate) fn need(need: Need) -> &'static str {
+    match need {
+        Need::Required => "every cluster",
+        Need::Feature => "a feature that is on",
+        Need::Optional => "optional",
+    }
+}
+
+/// Whether traffic passes.
+pub(crate) fn traffic(verdict: TrafficVerdict) -> &'static str {
+    match verdict {
+        TrafficVerdict::Allowed => "allowed",
+        TrafficVerdict::Blocked => "blocked",
+        TrafficVerdict::Partial => "partly blocked",
+        TrafficVerdict::Unknown => "not known",
+    }
+}
+
+/// Outcome of a check.
+pub(crate) fn check(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Passed => "passed",
+        CheckStatus::Failed => "failed",
+        CheckStatus::Warning => "warning",
+        CheckStatus::NotApplicable => "not applicable",
+        CheckStatus::Unknown => "not known",
     }
 }
 

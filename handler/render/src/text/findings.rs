@@ -10,13 +10,11 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
         return;
     }
     page.heading("Findings");
-    for (index, finding) in report.findings.iter().enumerate() {
+    for (index, (finding, like)) in words::with_earlier_remedy(&report.findings).enumerate() {
         if index > 0 {
             page.blank();
         }
-        let earlier = report.findings.iter().take(index);
-        let same = |f: &&Finding| !f.remediation.is_empty() && f.remediation == finding.remediation;
-        one(page, finding, earlier.into_iter().find(same));
+        one(page, finding, like);
     }
 }
 
@@ -31,15 +29,11 @@ fn one(page: &mut Page, finding: &Finding, like: Option<&Finding>) {
         page.text(4, &format!("How sure: {sure}."));
     }
     for evidence in &finding.evidence {
-        let value = evidence
-            .value
-            .as_ref()
-            .map_or(String::new(), |v| format!(": {v}"));
         let place = evidence
             .resource_id
             .as_ref()
             .map_or(String::new(), |id| format!(" ({})", id.name()));
-        page.item(4, "·", &format!("{}{value}{place}", evidence.text));
+        page.item(4, "·", &format!("{}{place}", words::evidence(evidence)));
     }
     match like {
         Some(like) => {
