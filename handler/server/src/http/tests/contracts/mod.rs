@@ -99,7 +99,8 @@ fn schemas_taken_from_the_contract_are_those_of_the_types() {
         of_types.each_ref().map(|(name, _)| *name)
     );
     for (name, expected) in of_types {
-        assert_eq!(contract::schema(name), Some(expected), "{name}");
+        // Not `assert_eq!`: two pages of JSON say less than the name.
+        assert!(contract::schema(name) == Some(expected), "{name}");
     }
 }
 
@@ -127,7 +128,7 @@ async fn each_route_has_the_methods_of_its_contract() {
 }
 
 #[tokio::test]
-async fn answers_have_exactly_the_keys_of_their_schema() {
+async fn answers_have_the_keys_of_their_schema_and_no_others() {
     let router = router(FakeEngine::of_facts(egress_diagnosis::testing::firewalled()));
     let document: Value = serde_json::from_str(contract::OPENAPI).unwrap();
     let cluster = crate::testing::query(&[("clusterId", crate::testing::CLUSTER)]);
@@ -150,23 +151,34 @@ async fn answers_have_exactly_the_keys_of_their_schema() {
         let operation = &document["paths"][route.path]["get"];
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         let keys: BTreeSet<String> = answer.json().as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, required(schema, &document), "{}", route.path);
+        let (required, declared) = members(schema, &document);
+        let missing: Vec<_> = required.difference(&keys).collect();
+        let undeclared: Vec<_> = keys.difference(&declared).collect();
+        assert!(
+            missing.is_empty() && undeclared.is_empty(),
+            "{}: {missing:?} {undeclared:?}",
+            route.path
+        );
     }
 }
 
-/// The members that a schema demands.
-fn required(schema: &Value, document: &Value) -> BTreeSet<String> {
+/// The members that a schema demands, and those that it knows.
+fn members(schema: &Value, document: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
     if let Some(target) = schema["$ref"].as_str() {
-        return required(
-            document.pointer(target.trim_start_matches('#')).unwrap(),
-            document,
-        );
+        let part = document.pointer(target.trim_start_matches('#'));
+        return members(part.unwrap(), document);
     }
     let own = schema["required"].as_array().into_iter().flatten();
-    let all = schema["allOf"].as_array().into_iter().flatten();
-    own.map(|name| name.as_str().unwrap().to_owned())
-        .chain(all.flat_map(|part| required(part, document)))
-        .collect()
+    let mut required: BTreeSet<String> =
+        own.map(|name| name.as_str().unwrap().to_owned()).collect();
+    let own = schema["properties"].as_object().into_iter().flatten();
+    let mut declared: BTreeSet<String> = own.map(|(name, _)| name.clone()).collect();
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        let (more_required, more_declared) = members(part, document);
+        required.extend(more_required);
+        declared.extend(more_declared);
+    }
+    (required, declared)
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::http::Health;
 use crate::http::catalogue::{Catalogue, Entry};
 use crate::http::contract::schema_names;
 use crate::http::formats::Format;
+use crate::http::parameters::KNOWN;
 use crate::http::routes::{Gives, ROUTES, Route, Takes};
 use crate::http::sections::Section;
 use crate::problem::{Code, PROBLEM_JSON, ProblemBody};
@@ -27,9 +28,10 @@ pub(super) fn document() -> Value {
         },
         "servers": [{ "url": "/api" }],
         "security": [{ "functionKey": [] }],
-        "paths": object(ROUTES.iter().map(|route| (route.path.to_owned(), path(route, &schemas)))),
+        "paths": object(ROUTES.iter().map(|route| (route.path.to_owned(), path(route)))),
         "components": {
             "schemas": schemas.clone(),
+            "parameters": object(shared_fields()),
             "responses": object(Code::ALL.map(|code| (code.status().as_str().to_owned(), problem(code)))),
             "headers": {
                 "X-Request-Id": {
@@ -58,6 +60,12 @@ fn schemas() -> Map<String, Value> {
     add::<ProblemBody<'_>>(&mut parts);
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
     parts["Problem"]["properties"]["code"]["enum"] = json!(codes);
+    for route in &ROUTES {
+        if let Gives::Section(of) = route.contract.gives {
+            let schema = section(of, &parts);
+            parts.insert(section_name(of).1.to_owned(), schema);
+        }
+    }
     parts
 }
 
@@ -75,16 +83,16 @@ fn add<T: ToSchema>(parts: &mut Map<String, Value>) {
     }
 }
 
-fn path(route: &Route, schemas: &Map<String, Value>) -> Value {
+fn path(route: &Route) -> Value {
     object(
         route
             .methods()
             .iter()
-            .map(|method| ((*method).to_owned(), operation(route, method, schemas))),
+            .map(|method| ((*method).to_owned(), operation(route, method))),
     )
 }
 
-fn operation(route: &Route, method: &str, schemas: &Map<String, Value>) -> Value {
+fn operation(route: &Route, method: &str) -> Value {
     let contract = &route.contract;
     let with_body = method == "post";
     let id = if with_body {
@@ -95,7 +103,7 @@ fn operation(route: &Route, method: &str, schemas: &Map<String, Value>) -> Value
     let mut operation = json!({
         "operationId": id,
         "summary": contract.summary,
-        "responses": responses(route, schemas),
+        "responses": responses(route),
     });
     let mut parameters: Vec<Value> = route
         .path_parameters()
@@ -141,7 +149,31 @@ pub(super) fn path_parameter(name: &str) -> Value {
     parameter(name, "path", true, schema)
 }
 
+/// The fields that every question about a cluster has, and that mean the same on each route.
+fn shared_fields() -> Vec<(String, Value)> {
+    let cluster = ROUTES
+        .iter()
+        .find(|route| matches!(route.contract.takes, Takes::Cluster(_)));
+    let fields = fields::of(cluster.unwrap()).into_iter();
+    fields
+        .filter(|(name, _)| is_shared(name))
+        .map(|(name, schema)| {
+            (
+                name.to_owned(),
+                parameter(name, "query", fields::is_required(name), schema),
+            )
+        })
+        .collect()
+}
+
+fn is_shared(name: &str) -> bool {
+    KNOWN.contains(&name) && name != "format"
+}
+
 fn query_parameter(name: &str, schema: Value) -> Value {
+    if is_shared(name) {
+        return json!({ "$ref": format!("#/components/parameters/{name}") });
+    }
     parameter(name, "query", fields::is_required(name), schema)
 }
 
@@ -186,7 +218,7 @@ fn codes(route: &Route) -> Vec<Code> {
     always.iter().chain(more).copied().collect()
 }
 
-fn responses(route: &Route, schemas: &Map<String, Value>) -> Value {
+fn responses(route: &Route) -> Value {
     let failed = codes(route).into_iter().map(|code| {
         let status = code.status().as_str().to_owned();
         let reference = json!({ "$ref": format!("#/components/responses/{status}") });
@@ -196,7 +228,7 @@ fn responses(route: &Route, schemas: &Map<String, Value>) -> Value {
     responses["200"] = json!({
         "description": route.contract.summary,
         "headers": request_id(),
-        "content": content(&route.contract.gives, schemas),
+        "content": content(&route.contract.gives),
     });
     if !is_anonymous(&route.contract.gives) {
         responses["401"] =
@@ -209,14 +241,14 @@ fn request_id() -> Value {
     json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } })
 }
 
-fn content(gives: &Gives, schemas: &Map<String, Value>) -> Value {
+fn content(gives: &Gives) -> Value {
     let formats = match gives.formats() {
         [] => &[Format::Json],
         some => some,
     };
     object(formats.iter().map(|format| {
         let schema = match format {
-            Format::Json => answer(gives, schemas),
+            Format::Json => answer(gives),
             Format::AdaptiveCard => json!({
                 "type": "object", "required": ["type", "version", "body"],
                 "properties": { "type": { "const": "AdaptiveCard" } },
@@ -232,10 +264,10 @@ fn content(gives: &Gives, schemas: &Map<String, Value>) -> Value {
 }
 
 /// The JSON of an answer.
-pub(super) fn answer(gives: &Gives, schemas: &Map<String, Value>) -> Value {
+pub(super) fn answer(gives: &Gives) -> Value {
     match gives {
         Gives::Report => json!({ "allOf": [reference("Report"), traces()] }),
-        Gives::Section(section) => self::section(*section, schemas),
+        Gives::Section(section) => reference(section_name(*section).1),
         Gives::Paths => reference("PathsAnswer"),
         Gives::Outcome => reference("OutcomeAnswer"),
         Gives::BypassPlan => reference("BypassAnswer"),
@@ -261,14 +293,19 @@ fn traces() -> Value {
     })
 }
 
+/// The report's member that a section is about, and what the contract calls the answer.
+fn section_name(section: Section) -> (&'static str, &'static str) {
+    match section {
+        Section::OutboundType => ("outbound", "OutboundTypeAnswer"),
+        Section::Endpoints => ("egressEndpoints", "EndpointsAnswer"),
+        Section::NatGateway => ("natGateway", "NatGatewayAnswer"),
+        Section::Snat => ("snat", "SnatAnswer"),
+    }
+}
+
 /// Members of the report, taken over as they are.
 fn section(section: Section, schemas: &Map<String, Value>) -> Value {
-    let part = match section {
-        Section::OutboundType => "outbound",
-        Section::Endpoints => "egressEndpoints",
-        Section::NatGateway => "natGateway",
-        Section::Snat => "snat",
-    };
+    let (part, _) = section_name(section);
     let names = [
         "schemaVersion",
         "generatedAt",

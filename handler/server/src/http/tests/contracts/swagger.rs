@@ -1,6 +1,6 @@
 //! OpenAPI 2.0 for connectors of Logic Apps and Power Platform, from the same routes and the parts of OpenAPI 3.1.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{fields, object, openapi};
 use crate::http::contract::{ANY_HOST, repoint};
@@ -25,7 +25,7 @@ pub(super) fn document(openapi: &Value) -> Value {
         },
         "security": [{ "functionKey": [] }],
         "paths": object(
-            ROUTES.iter().filter(|route| is_an_action(route)).map(|route| (route.path.to_owned(), path(route, parts)))
+            ROUTES.iter().filter(|route| is_an_action(route)).map(|route| (route.path.to_owned(), path(route)))
         ),
         "definitions": object(parts.iter().map(|(name, part)| (name.clone(), older(part)))),
     })
@@ -37,7 +37,7 @@ fn is_an_action(route: &Route) -> bool {
 }
 
 /// One operation per path, so that a designer shows each action once: with a body where there is one.
-fn path(route: &Route, parts: &Map<String, Value>) -> Value {
+fn path(route: &Route) -> Value {
     let contract = &route.contract;
     let mut parameters: Vec<Value> = route
         .path_parameters()
@@ -59,7 +59,7 @@ fn path(route: &Route, parts: &Map<String, Value>) -> Value {
         "responses": {
             "200": {
                 "description": contract.summary,
-                "schema": older(&openapi::answer(&contract.gives, parts)),
+                "schema": older(&openapi::answer(&contract.gives)),
             },
             "default": {
                 "description": "What is wrong.",
