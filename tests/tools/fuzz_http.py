@@ -70,6 +70,8 @@ def main():
             "--phases=examples,coverage,fuzzing",
             f"--max-time={SECONDS}",
             "--generation-deterministic",
+            # A busy machine is no fault; a hang is one.
+            "--request-timeout=60",
             "--suppress-health-check=all",
             "--warnings=off",
             "--no-color",

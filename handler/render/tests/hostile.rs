@@ -215,7 +215,7 @@ fn pictures_are_plain(markdown: &str) -> bool {
         !inside
             || line == "flowchart LR"
             || line.starts_with("  style n")
-            || (line.starts_with("  n0 --> n1") && !line.contains('['))
+            || (line.starts_with("  n0 -") && !line.contains('['))
             || line
                 .trim_start()
                 .strip_prefix('n')

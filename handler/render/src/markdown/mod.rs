@@ -48,7 +48,7 @@ fn head(page: &mut Page, report: &Report) {
         fact("Cluster", Cell::text(&words::cluster(&report.cluster))),
         fact("Id", Cell::name(Some(report.cluster.id.as_str()))),
         fact(
-            "Outbound type",
+            "Traffic",
             Cell::text(&words::outbound_type(&report.outbound)),
         ),
         fact("Pattern", Cell::text(words::pattern(verdict.pattern))),

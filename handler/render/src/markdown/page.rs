@@ -28,11 +28,8 @@ impl Page {
     /// A paragraph that begins with a strong word.
     pub(super) fn strong(&mut self, word: &str, text: &str) {
         self.gap();
-        self.raw(&format!(
-            "**{}** {}\n",
-            escape::plain(word),
-            escape::plain(text)
-        ));
+        let line = format!("**{}** {}", escape::plain(word), escape::plain(text));
+        self.raw(&format!("{}\n", line.trim_end()));
     }
 
     /// A list.

@@ -41,14 +41,13 @@ fn same(one: &Path, other: &Path) -> bool {
 fn picture(group: &[&Path]) -> Option<Vec<String>> {
     let first = group.first()?;
     let mut labels: Vec<String> = vec![start(group)];
-    labels.extend(first.steps.iter().filter_map(step));
+    labels.extend(first.steps.iter().filter_map(step_label));
     labels.push(end(first));
     let mut lines = vec!["flowchart LR".to_owned()];
     for (index, text) in labels.iter().enumerate() {
         lines.push(format!("  n{index}[\"{}\"]", label(text)));
     }
-    let names: Vec<String> = (0..labels.len()).map(|index| format!("n{index}")).collect();
-    lines.push(format!("  {}", names.join(" --> ")));
+    lines.push(edges(first, labels.len()));
     let color = match first.final_state {
         FinalState::Delivered => "#2e7d32",
         FinalState::Dropped => "#c62828",
@@ -59,6 +58,24 @@ fn picture(group: &[&Path]) -> Option<Vec<String>> {
         labels.len() - 1
     ));
     Some(lines)
+}
+
+/// The chain of nodes; dotted after a denial, where the packet does not come any more.
+fn edges(path: &Path, nodes: usize) -> String {
+    let denied = path
+        .steps
+        .iter()
+        .filter(|step| step_label(step).is_some())
+        .position(|step| step.kind == StepKind::Nsg && step.decision.starts_with("denied"));
+    let arrow = |to: usize| match denied {
+        // The start comes before the first step.
+        Some(at) if to > at + 1 => "-.->",
+        _ => "-->",
+    };
+    let rest: Vec<String> = (1..nodes)
+        .map(|to| format!(" {} n{to}", arrow(to)))
+        .collect();
+    format!("  n0{}", rest.concat())
 }
 
 fn start(group: &[&Path]) -> String {
@@ -79,7 +96,7 @@ fn start(group: &[&Path]) -> String {
     from.join("; ")
 }
 
-fn step(step: &Step) -> Option<String> {
+fn step_label(step: &Step) -> Option<String> {
     let kind = match step.kind {
         StepKind::Nsg => "NSG",
         StepKind::Route => "route",
