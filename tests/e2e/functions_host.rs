@@ -35,86 +35,56 @@ const STOPPED: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resou
 const CLUSTER: &str = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/\
                        Microsoft.ContainerService/managedClusters/shop";
 
+/// The paths that a route template stands for: one more without its optional parameter.
+fn paths_of(template: &str) -> Vec<String> {
+    let whole = format!("/{}", template.replace('?', ""));
+    match template
+        .strip_suffix("?}")
+        .and_then(|t| t.rsplit_once("/{"))
+    {
+        Some((without, _)) => vec![whole, format!("/{without}")],
+        None => vec![whole],
+    }
+}
+
+/// Path, method, and whether it needs no key, of each operation in the handler's own OpenAPI.
+fn operations() -> BTreeSet<(String, String, bool)> {
+    let document: Option<serde_json::Value> =
+        std::fs::read(repository().join("docs/contracts/openapi.json"))
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok());
+    let members = |value: Option<&serde_json::Value>| value.and_then(|v| v.as_object().cloned());
+    let paths = members(document.as_ref().and_then(|d| d.get("paths")));
+    let mut operations = BTreeSet::new();
+    for (path, methods) in paths.into_iter().flatten() {
+        for (method, operation) in members(Some(&methods)).into_iter().flatten() {
+            let anonymous = operation.get("security") == Some(&serde_json::json!([]));
+            operations.insert((path.clone(), method, anonymous));
+        }
+    }
+    operations
+}
+
 #[test]
-fn every_function_of_the_contract_loads_and_is_forwarded() {
+fn every_operation_of_the_contract_has_its_function_and_is_forwarded() {
     let app = App::load(&app_root("loads")).unwrap();
     assert!(app.forwarding);
     assert_eq!(app.route_prefix, "api");
-    let functions: BTreeMap<_, _> = app.functions.iter().map(|f| (f.name.as_str(), f)).collect();
-    let contract = [
-        (
-            "report",
-            "egress/report",
-            &["get", "post"][..],
-            AuthLevel::Function,
-        ),
-        (
-            "outbound-type",
-            "egress/outbound-type",
-            &["get", "post"],
-            AuthLevel::Function,
-        ),
-        (
-            "endpoints",
-            "egress/endpoints",
-            &["get", "post"],
-            AuthLevel::Function,
-        ),
-        (
-            "nat-gateway",
-            "egress/nat-gateway",
-            &["get", "post"],
-            AuthLevel::Function,
-        ),
-        ("snat", "egress/snat", &["get", "post"], AuthLevel::Function),
-        (
-            "paths",
-            "egress/paths",
-            &["get", "post"],
-            AuthLevel::Function,
-        ),
-        (
-            "outcome",
-            "egress/outcome",
-            &["get", "post"],
-            AuthLevel::Function,
-        ),
-        (
-            "bypass-plan",
-            "egress/bypass-plan",
-            &["get", "post"],
-            AuthLevel::Function,
-        ),
-        (
-            "findings",
-            "findings/{code?}",
-            &["get"],
-            AuthLevel::Function,
-        ),
-        ("schemas", "schemas/{file}", &["get"], AuthLevel::Function),
-        ("health", "health", &["get"], AuthLevel::Anonymous),
-    ];
-    assert_eq!(
-        functions.keys().copied().collect::<BTreeSet<_>>(),
-        contract.iter().map(|(name, ..)| *name).collect()
-    );
-    for (name, route, methods, auth) in contract {
-        let function = functions
-            .get(name)
-            .unwrap_or_else(|| panic!("no function {name}"));
-        assert_eq!(function.route, route, "{name}");
-        assert_eq!(
-            function
-                .methods
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>(),
-            methods,
-            "{name}"
-        );
-        assert_eq!(function.auth_level, auth, "{name}");
+    // What a function's folder says of its route, over all folders.
+    let mut folders = BTreeSet::new();
+    for function in &app.functions {
+        for path in paths_of(&function.route) {
+            for method in &function.methods {
+                folders.insert((
+                    path.clone(),
+                    method.clone(),
+                    function.auth_level == AuthLevel::Anonymous,
+                ));
+            }
+        }
     }
-    for function in functions.values() {
+    assert_eq!(folders, operations());
+    for function in &app.functions {
         assert!(
             function.forwarded,
             "{}: another binding would turn forwarding off",
@@ -315,8 +285,17 @@ fn files_below(root: &Path) -> BTreeMap<PathBuf, u32> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let mode = std::fs::metadata(&path).expect("the unpacked file").permissions().mode() & 0o777;
-                found.insert(path.strip_prefix(root).expect("the unpacked file").to_path_buf(), mode);
+                let mode = std::fs::metadata(&path)
+                    .expect("the unpacked file")
+                    .permissions()
+                    .mode()
+                    & 0o777;
+                found.insert(
+                    path.strip_prefix(root)
+                        .expect("the unpacked file")
+                        .to_path_buf(),
+                    mode,
+                );
             }
         }
     }

@@ -167,6 +167,26 @@ async fn every_scenario_gives_the_report_that_was_reviewed() {
     }
 }
 
+/// A card with one line for each of its elements: shorter than indented JSON, and as easy to compare.
+fn lines_of(card: &serde_json::Value) -> String {
+    let elements =
+        ["body", "actions"].map(|part| card[part].as_array().cloned().unwrap_or_default());
+    let lines: Vec<String> = elements.iter().flatten().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn every_built_in_scenario_gives_the_ticket_and_card_that_were_reviewed() {
+    let sandbox = sandbox(Options::default()).await;
+    for (cluster, report) in diagnosed(&sandbox).await {
+        let ticket = egress_render::markdown(&report, &[]);
+        let card = lines_of(&egress_render::adaptive_card(&report, &[]));
+        insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("{}.formats", cluster.scenario), format!("{ticket}\n----- card -----\n{card}"));
+        });
+    }
+}
+
 #[tokio::test]
 async fn healthy_clusters_raise_nothing_above_info_and_leave_nothing_open() {
     for sandbox in sandboxes().await {

@@ -89,6 +89,7 @@ impl Default for Serve {
 #[command(after_help = "Examples:
   handler report --sandbox
   handler report nat-healthy --sandbox --format json
+  handler report firewall-denies-mcr --sandbox --format markdown
   handler report /subscriptions/…/managedClusters/shop --window P1D > report.txt")]
 pub(crate) struct Report {
     #[command(flatten)]
@@ -259,6 +260,10 @@ pub(crate) struct Findings {
 pub(crate) enum OutputFormat {
     Json,
     Text,
+    /// For a ticket; reports only.
+    Markdown,
+    /// For Teams; reports only.
+    AdaptiveCard,
 }
 
 #[cfg(test)]

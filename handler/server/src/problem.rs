@@ -165,23 +165,37 @@ pub(crate) struct Problem {
 
 /// The right that is missing.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[cfg_attr(test, schema(as = MissingRight))]
 pub(crate) struct Needs {
+    /// RBAC action.
     pub(crate) action: String,
+    /// Scope it is missing on.
     pub(crate) scope: String,
 }
 
-/// The body of an error answer.
+/// The body of an error answer (RFC 9457).
 #[derive(Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[cfg_attr(test, schema(as = Problem))]
 #[serde(rename_all = "camelCase")]
-struct ProblemBody<'a> {
+pub(crate) struct ProblemBody<'a> {
+    /// A stable name, not an address to fetch.
     r#type: String,
+    /// The code in words.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong with this request.
     detail: &'a str,
+    /// Stable, for programs.
     code: &'static str,
+    /// Finds the request in the log.
     request_id: &'a str,
+    /// The field that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// The right that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     needs: Option<&'a Needs>,
 }

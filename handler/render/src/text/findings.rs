@@ -1,21 +1,20 @@
 //! Findings with their evidence and the commands that mend them.
 
-use egress_diagnosis::report::{Confidence, Finding, Remediation, Severity};
+use egress_diagnosis::report::{Finding, Remediation, Severity};
 
 use super::page::{Page, Tone};
+use crate::words;
 
 pub(super) fn list(page: &mut Page, findings: &[Finding]) {
     if findings.is_empty() {
         return;
     }
     page.heading("Findings");
-    for (index, finding) in findings.iter().enumerate() {
+    for (index, (finding, like)) in words::with_earlier_remedy(findings).enumerate() {
         if index > 0 {
             page.blank();
         }
-        let earlier = findings.iter().take(index);
-        let same = |f: &&Finding| !f.remediation.is_empty() && f.remediation == finding.remediation;
-        one(page, finding, earlier.into_iter().find(same));
+        one(page, finding, like);
     }
 }
 
@@ -26,23 +25,15 @@ fn one(page: &mut Page, finding: &Finding, like: Option<&Finding>) {
     let painted = format!("  {}", page.paint(&lead, tone));
     page.badge(&painted, lead.chars().count() + 2, &finding.title);
     page.text(4, &finding.explanation);
-    if finding.confidence != Confidence::Certain {
-        let sure = match finding.confidence {
-            Confidence::Likely => "likely",
-            _ => "possible",
-        };
+    if let Some(sure) = words::doubt(finding.confidence) {
         page.text(4, &format!("How sure: {sure}."));
     }
     for evidence in &finding.evidence {
-        let value = evidence
-            .value
-            .as_ref()
-            .map_or(String::new(), |v| format!(": {v}"));
         let place = evidence
             .resource_id
             .as_ref()
             .map_or(String::new(), |id| format!(" ({})", id.name()));
-        page.item(4, "·", &format!("{}{value}{place}", evidence.text));
+        page.item(4, "·", &format!("{}{place}", words::evidence(evidence)));
     }
     match like {
         Some(like) => {
@@ -71,11 +62,10 @@ fn remedy(page: &mut Page, fix: &Remediation) {
 }
 
 fn severity(severity: Severity) -> (&'static str, Tone) {
-    match severity {
-        Severity::Critical => ("CRITICAL", Tone::Bad),
-        Severity::High => ("HIGH", Tone::Bad),
-        Severity::Medium => ("MEDIUM", Tone::Warn),
-        Severity::Low => ("LOW", Tone::Warn),
-        Severity::Info => ("INFO", Tone::Quiet),
-    }
+    let tone = match severity {
+        Severity::Critical | Severity::High => Tone::Bad,
+        Severity::Medium | Severity::Low => Tone::Warn,
+        Severity::Info => Tone::Quiet,
+    };
+    (words::severity(severity), tone)
 }

@@ -17,6 +17,7 @@ pub use outcome::outcome;
 pub use paths::paths;
 pub use pressure::pressure;
 
+use crate::words;
 use page::{Page, Tone};
 
 /// How the text is laid out.
@@ -72,35 +73,18 @@ fn cluster_line(page: &mut Page, cluster: &ClusterSummary) {
 }
 
 fn head(page: &mut Page, report: &Report) {
-    let (word, tone) = match report.verdict.status {
-        Status::Healthy => ("HEALTHY", Tone::Good),
-        Status::AtRisk => ("AT RISK", Tone::Warn),
-        Status::Degraded => ("DEGRADED", Tone::Bad),
-        Status::Blocked => ("BLOCKED", Tone::Bad),
-        Status::Unknown => ("UNKNOWN", Tone::Unsure),
+    let tone = match report.verdict.status {
+        Status::Healthy => Tone::Good,
+        Status::AtRisk => Tone::Warn,
+        Status::Degraded | Status::Blocked => Tone::Bad,
+        Status::Unknown => Tone::Unsure,
     };
+    let word = words::status(report.verdict.status);
     let badge = page.paint(&format!(" {word} "), tone);
     page.badge(&badge, word.len() + 2, &report.verdict.headline);
     page.blank();
     let cluster = &report.cluster;
-    let mut facts = vec![format!(
-        "{} in resource group {}",
-        cluster.name, cluster.resource_group
-    )];
-    facts.extend(cluster.location.clone());
-    facts.extend(
-        cluster
-            .kubernetes_version
-            .as_ref()
-            .map(|v| format!("Kubernetes {v}")),
-    );
-    facts.extend(cluster.network_plugin.as_ref().map(
-        |plugin| match &cluster.network_plugin_mode {
-            Some(mode) => format!("{plugin} {mode}"),
-            None => plugin.clone(),
-        },
-    ));
-    page.field("cluster", &facts.join(" · "));
+    page.field("cluster", &words::cluster(cluster));
     page.field(
         "window",
         &format!("{} to {}", report.window.start, report.window.end),

@@ -1,11 +1,12 @@
 //! Traces for a terminal: what becomes of the packets to some destinations, step by step.
 
 use egress_diagnosis::answers::PathsAnswer;
-use egress_diagnosis::report::{FinalState, Scope};
+use egress_diagnosis::report::FinalState;
 use egress_diagnosis::trace::{Trace, TraceStepKind, TracedDestination, TracedPath};
 
 use super::page::{Page, Tone};
 use super::{TextOptions, cluster_line, sections};
+use crate::words;
 
 /// Width of a step's kind.
 const KIND: usize = 9;
@@ -54,10 +55,7 @@ pub(super) fn traces(page: &mut Page, traces: &[Trace]) {
 
 fn one(page: &mut Page, path: &TracedPath) {
     let (word, tone) = state(path.final_state);
-    let who = match path.scope {
-        Scope::Node => "nodes",
-        Scope::Pod => "pods",
-    };
+    let who = words::scope(path.scope);
     let why = path.steps.last().map_or("", |step| step.why.as_str());
     let cause = path
         .cause
@@ -86,10 +84,11 @@ fn one(page: &mut Page, path: &TracedPath) {
 }
 
 fn state(state: FinalState) -> (&'static str, Tone) {
-    match state {
-        FinalState::Delivered => ("DELIVERED", Tone::Good),
-        FinalState::Dropped => ("DROPPED", Tone::Bad),
-        FinalState::Forwarded => ("FORWARDED", Tone::Warn),
-        FinalState::Undetermined => ("UNDETERMINED", Tone::Unsure),
-    }
+    let tone = match state {
+        FinalState::Delivered => Tone::Good,
+        FinalState::Dropped => Tone::Bad,
+        FinalState::Forwarded => Tone::Warn,
+        FinalState::Undetermined => Tone::Unsure,
+    };
+    (words::final_state(state), tone)
 }

@@ -1,12 +1,10 @@
 //! What carries the traffic, SNAT, gaps, next steps and cost.
 
-use egress_diagnosis::report::{
-    Allocation, Capacity, Check, CheckStatus, Gap, GapCause, Method, Path, Report, Scope, Snat,
-    SnatDevice,
-};
+use egress_diagnosis::report::{Check, CheckStatus, Gap, Method, Path, Report, Snat, SnatDevice};
 
 use super::page::{Page, Tone};
 use super::sparkline;
+use crate::words;
 
 /// Width of a usage bar.
 const BAR: u32 = 20;
@@ -14,18 +12,8 @@ const BAR: u32 = 20;
 const NODES: usize = 5;
 
 pub(super) fn carriers(page: &mut Page, report: &Report) {
-    let declared = report
-        .outbound
-        .declared_type
-        .as_deref()
-        .unwrap_or("unknown");
-    let agrees = match report.outbound.agrees_with_actual {
-        Some(true) => "and that is what carries the traffic",
-        Some(false) => "but something else carries the traffic",
-        None => "whether that carries the traffic is not known",
-    };
     page.heading("What carries the traffic");
-    page.text(2, &format!("Outbound type {declared}, {agrees}."));
+    page.text(2, &words::outbound_type(&report.outbound));
     for path in &report.outbound.paths {
         page.item(2, "→", &route(path));
     }
@@ -45,10 +33,6 @@ pub(super) fn endpoint_notes(page: &mut Page, report: &Report) {
 
 fn route(path: &Path) -> String {
     let subnet = path.subnet_id.as_ref().map_or("unknown", |id| id.name());
-    let who = match path.scope {
-        Scope::Node => "nodes",
-        Scope::Pod => "pods",
-    };
     let device = path
         .device
         .as_ref()
@@ -65,50 +49,25 @@ fn route(path: &Path) -> String {
         _ => String::new(),
     };
     format!(
-        "{who} of {} in subnet {subnet}: {}{device}{ips}{why}",
+        "{} of {} in subnet {subnet}: {}{device}{ips}{why}",
+        words::scope(path.scope),
         path.node_pools.join(", "),
-        method(path.method)
+        words::method(path.method)
     )
-}
-
-fn method(method: Method) -> &'static str {
-    match method {
-        Method::LoadBalancer => "load balancer",
-        Method::NatGateway => "NAT gateway",
-        Method::InstancePublicIp => "the node's own public address",
-        Method::AzureFirewall => "Azure Firewall",
-        Method::VirtualAppliance => "virtual appliance",
-        Method::VirtualNetworkGateway => "virtual network gateway",
-        Method::DefaultOutboundAccess => "Azure's default outbound access",
-        Method::None => "nothing",
-        Method::Unknown => "not known",
-    }
 }
 
 pub(super) fn snat(page: &mut Page, report: &Report) {
     let snat = &report.snat;
-    let device = match snat.device {
-        SnatDevice::LoadBalancer => "load balancer",
-        SnatDevice::NatGateway => "NAT gateway",
-        SnatDevice::AzureFirewall => "Azure Firewall",
-        SnatDevice::None | SnatDevice::Unknown => return,
+    let Some(device) = words::snat_device(snat.device) else {
+        return;
     };
     page.heading("SNAT ports");
     page.field("device", device);
-    let failed = match (snat.failed_connections, snat.failed_windows) {
-        (Some(0), _) => "none in the window".to_owned(),
-        (Some(count), Some(windows)) => {
-            let minutes = snat.failed_window_minutes.unwrap_or(5);
-            format!("{count} in {windows} {minutes}-minute windows")
-        }
-        (Some(count), None) => count.to_string(),
-        (None, _) => "not known".to_owned(),
-    };
-    page.field("failed", &failed);
+    page.field("failed", &words::failed_connections(snat));
     trend(page, report);
     usage(page, snat);
     if let Some(capacity) = &snat.capacity {
-        page.field("capacity", &words(capacity));
+        page.field("capacity", &words::capacity(capacity));
     }
     if let Some(advice) = &snat.recommendation {
         page.field("advice", &advice.summary);
@@ -178,44 +137,6 @@ fn usage(page: &mut Page, snat: &Snat) {
     }
 }
 
-fn words(capacity: &Capacity) -> String {
-    let number = |n: Option<u32>| n.map_or("?".to_owned(), |n| n.to_string());
-    let ips = number(capacity.public_ips);
-    let total = capacity
-        .total_ports
-        .map_or("?".to_owned(), |n| n.to_string());
-    let plural = if capacity.public_ips == Some(1) {
-        ""
-    } else {
-        "es"
-    };
-    let first = format!(
-        "{ips} address{plural} × {} = {total} ports",
-        capacity.ports_per_ip
-    );
-    let per_node = match capacity.allocation {
-        Allocation::OnDemand => return format!("{first}, shared by all nodes on demand"),
-        Allocation::Automatic => {
-            format!("{} per node by pool size", number(capacity.ports_per_node))
-        }
-        Allocation::Explicit => format!("{} per node, fixed", number(capacity.ports_per_node)),
-    };
-    let fits = match capacity.fits {
-        Some(true) => ": fits",
-        Some(false) => ": does not fit, Azure will refuse to grow",
-        None => "",
-    };
-    let required = capacity
-        .required_ports
-        .map_or("?".to_owned(), |n| n.to_string());
-    format!(
-        "{first}; {per_node}; {} nodes now, {} at most and {} while upgrading need {required}{fits}",
-        number(capacity.live_nodes),
-        number(capacity.max_nodes),
-        number(capacity.surge_nodes)
-    )
-}
-
 pub(super) fn gaps(page: &mut Page, report: &Report) {
     gap_list(page, &report.gaps);
 }
@@ -226,30 +147,9 @@ pub(super) fn gap_list(page: &mut Page, gaps: &[Gap]) {
     }
     page.heading("What could not be read");
     for gap in gaps {
-        let cause = match gap.cause {
-            GapCause::Forbidden => "forbidden",
-            GapCause::NotFound => "not found",
-            GapCause::Throttled => "throttled",
-            GapCause::TimedOut => "timed out",
-            GapCause::Malformed => "malformed answer",
-            GapCause::Unsupported => "unsupported",
-            GapCause::Unreachable => "unreachable",
-            GapCause::NotAsked => "not asked for",
-        };
-        let status = gap
-            .http_status
-            .map_or(String::new(), |s| format!(", HTTP {s}"));
-        let code = gap
-            .error_code
-            .as_ref()
-            .map_or(String::new(), |c| format!(" {c}"));
-        page.item(2, "?", &format!("{}: {cause}{status}{code}", gap.what));
+        page.item(2, "?", &format!("{}: {}", gap.what, words::gap(gap)));
         if let Some(needs) = &gap.needs {
-            let scope = needs
-                .scope
-                .as_ref()
-                .map_or(String::new(), |s| format!(" on {s}"));
-            page.text(4, &format!("needs {}{scope}", needs.action));
+            page.text(4, &format!("needs {}", words::needs(needs)));
         }
         if !gap.checks.is_empty() {
             page.text(4, &format!("leaves open: {}", gap.checks.join(", ")));
@@ -285,25 +185,6 @@ pub(super) fn next_steps(page: &mut Page, report: &Report) {
 }
 
 pub(super) fn stats(page: &mut Page, report: &Report) {
-    let count = |status| report.checks.iter().filter(|c| c.status == status).count();
-    let stats = &report.stats;
-    let cached = if stats.cached {
-        ", made for an earlier caller"
-    } else {
-        ""
-    };
-    let text = format!(
-        "{} checks: {} passed, {} failed, {} warnings, {} open, {} not applicable · {} calls to Azure, {} sent again, {} ms{cached}",
-        report.checks.len(),
-        count(CheckStatus::Passed),
-        count(CheckStatus::Failed),
-        count(CheckStatus::Warning),
-        count(CheckStatus::Unknown),
-        count(CheckStatus::NotApplicable),
-        stats.arm_calls,
-        stats.retries,
-        stats.duration_ms,
-    );
     page.blank();
-    page.text(0, &text);
+    page.text(0, &words::stats(report));
 }

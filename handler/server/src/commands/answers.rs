@@ -4,14 +4,14 @@ use egress_diagnosis::answers::{BypassAnswer, OutcomeAnswer, PathsAnswer, Pressu
 use egress_diagnosis::outcome::Observation;
 use egress_diagnosis::report::{FinalState, Pattern};
 
-use super::ask::{Shown, ask, ask_closely, written};
+use super::ask::{PLAIN, Shown, ask, ask_closely, written};
 use crate::cli;
 use crate::exit::Exit;
 use crate::output::{self, Terminal};
 
 /// Prints the traces of the required endpoints, or of one destination.
 pub(crate) fn paths(options: &cli::Paths, terminal: Terminal) -> Exit {
-    ask(&options.ask, terminal, |made, format| {
+    ask(&options.ask, terminal, &PLAIN, |made, format| {
         let destination = options.destination.as_ref();
         let answer = PathsAnswer::of(&made.facts, &made.report, destination);
         let text = written(format, &answer, |answer| {
@@ -55,7 +55,7 @@ pub(crate) fn outcome(options: &cli::Outcome, terminal: Terminal) -> Exit {
     if let Err(error) = seen.check() {
         return output::failure(&error.to_string(), Exit::Usage);
     }
-    ask(&options.ask, terminal, |made, format| {
+    ask(&options.ask, terminal, &PLAIN, |made, format| {
         let destination = options.destination.as_ref();
         let exit = Exit::from(made.report.verdict.status);
         match OutcomeAnswer::of(&made.facts, &made.report, seen, destination) {
@@ -75,7 +75,7 @@ pub(crate) fn outcome(options: &cli::Outcome, terminal: Terminal) -> Exit {
 
 /// Prints how much the nodes and their disks have to do.
 pub(crate) fn pressure(options: &cli::Pressure, terminal: Terminal) -> Exit {
-    ask_closely(&options.ask, terminal, |made, format| {
+    ask_closely(&options.ask, terminal, &PLAIN, |made, format| {
         let answer = PressureAnswer::of(&made.facts, &made.report, None);
         let text = written(format, &answer, |answer| {
             egress_render::pressure(answer, &terminal.text_options())
@@ -87,7 +87,7 @@ pub(crate) fn pressure(options: &cli::Pressure, terminal: Terminal) -> Exit {
 
 /// Prints the plan to go past the appliances.
 pub(crate) fn bypass_plan(options: &cli::BypassPlan, terminal: Terminal) -> Exit {
-    ask(&options.ask, terminal, |made, format| {
+    ask(&options.ask, terminal, &PLAIN, |made, format| {
         let destination = options.destination.as_ref();
         let answer = BypassAnswer::of(&made.facts, &made.report, destination);
         let text = written(format, &answer, |answer| {

@@ -23,29 +23,48 @@ pub(super) struct Shown {
     pub(super) exit: Exit,
 }
 
-/// Reads and diagnoses the cluster, and prints what `show` makes of it.
+/// The formats of every answer but a report.
+pub(super) const PLAIN: [OutputFormat; 2] = [OutputFormat::Json, OutputFormat::Text];
+
+/// Reads and diagnoses the cluster, and prints what `show` makes of it in one of the `offered` formats.
 pub(super) fn ask(
     options: &Ask,
     terminal: Terminal,
+    offered: &[OutputFormat],
     show: impl FnOnce(&Diagnosis, OutputFormat) -> Result<Shown, serde_json::Error>,
 ) -> Exit {
-    commands::block_on(run(options, terminal, false, show))
+    asked(options, terminal, false, offered, show)
 }
 
 /// The same with a close look at the nodes.
 pub(super) fn ask_closely(
     options: &Ask,
     terminal: Terminal,
+    offered: &[OutputFormat],
     show: impl FnOnce(&Diagnosis, OutputFormat) -> Result<Shown, serde_json::Error>,
 ) -> Exit {
-    commands::block_on(run(options, terminal, true, show))
+    asked(options, terminal, true, offered, show)
+}
+
+fn asked(
+    options: &Ask,
+    terminal: Terminal,
+    pressure: bool,
+    offered: &[OutputFormat],
+    show: impl FnOnce(&Diagnosis, OutputFormat) -> Result<Shown, serde_json::Error>,
+) -> Exit {
+    let format = format(options, terminal);
+    if !offered.contains(&format) {
+        return output::failure("this command gives json or text", Exit::Usage);
+    }
+    commands::block_on(run(options, terminal, pressure, |made| show(made, format)))
 }
 
 async fn run(
     options: &Ask,
     terminal: Terminal,
     pressure: bool,
-    show: impl FnOnce(&Diagnosis, OutputFormat) -> Result<Shown, serde_json::Error>,
+    show: impl FnOnce(&Diagnosis) -> Result<Shown, serde_json::Error>,
 ) -> Exit {
     let settings = match Settings::read(&settings::environment) {
         Ok(settings) => settings,
@@ -83,7 +102,7 @@ async fn run(
     let made = reports.get(request, false, progress(&bar)).await;
     bar.finish_and_clear();
     match made {
-        Ok(made) => match show(&made, format(options, terminal)) {
+        Ok(made) => match show(&made) {
             Ok(shown) => output::result(&shown.text, shown.exit),
             Err(error) => output::failure(&error.to_string(), Exit::Internal),
         },
@@ -100,10 +119,10 @@ pub(super) fn written<T: Serialize>(
     body: &T,
     text: impl FnOnce(&T) -> String,
 ) -> Result<String, serde_json::Error> {
-    match format {
-        OutputFormat::Json => serde_json::to_string_pretty(body),
-        OutputFormat::Text => Ok(text(body)),
+    if format == OutputFormat::Json {
+        return serde_json::to_string_pretty(body);
     }
+    Ok(text(body))
 }
 
 fn real_cluster(text: Option<&str>) -> Result<ClusterId, String> {

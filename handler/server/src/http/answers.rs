@@ -16,7 +16,8 @@ use super::formats::Format;
 use super::observation;
 use super::report::{Asked, answer};
 
-const FORMATS: [Format; 2] = [Format::Json, Format::Text];
+/// The formats of these answers, best first.
+pub(super) const FORMATS: [Format; 2] = [Format::Json, Format::Text];
 
 /// The traces of the required endpoints, or of one destination.
 pub(super) async fn paths(
@@ -79,8 +80,8 @@ fn written<T: Serialize>(
     body: &T,
     text: fn(&T, &TextOptions) -> String,
 ) -> Response {
-    answer(match format {
-        Format::Json => Json(body).into_response(),
-        Format::Text => text(body, &TextOptions::default()).into_response(),
-    })
+    if format == Format::Json {
+        return answer(Json(body).into_response());
+    }
+    answer(text(body, &TextOptions::default()).into_response())
 }

@@ -1,21 +1,21 @@
-//! What can be found, and the schemas of the answers.
+//! What can be found.
 
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use egress_diagnosis::answers;
-use egress_diagnosis::report::{self, Severity};
+use egress_diagnosis::report::Severity;
 use egress_diagnosis::rules::{RULES, Rule, find, page as markdown};
-use http::header;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::problem::{Code, Problem};
 
 /// One finding of the catalogue.
 #[derive(Serialize)]
-struct Entry {
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct Entry {
+    /// Permanent code, e.g. `NAT101`.
     code: &'static str,
+    /// Permanent slug.
     slug: &'static str,
     /// The worst it can raise.
     severity: Severity,
@@ -38,8 +38,11 @@ impl Entry {
     }
 }
 
+/// Everything that can be found.
 #[derive(Serialize)]
-struct Catalogue {
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct Catalogue {
+    /// In the order of their codes.
     findings: Vec<Entry>,
 }
 
@@ -61,36 +64,4 @@ pub(super) async fn page(Path(code): Path<String>) -> Result<Response, Problem> 
         ..Entry::of(rule)
     };
     Ok(Json(entry).into_response())
-}
-
-/// A JSON Schema by its name.
-type NamedSchema = (&'static str, fn() -> Value);
-
-/// The JSON Schemas of the answers.
-pub(crate) const SCHEMAS: [NamedSchema; 5] = [
-    ("report", report::schema),
-    ("paths", answers::paths_schema),
-    ("outcome", answers::outcome_schema),
-    ("bypass-plan", answers::bypass_schema),
-    ("pressure", answers::pressure_schema),
-];
-
-pub(super) async fn schema(Path(file): Path<String>) -> Result<Response, Problem> {
-    let wanted = SCHEMAS
-        .iter()
-        .find(|(name, _)| file.strip_suffix(".json") == Some(name));
-    let Some((_, schema)) = wanted else {
-        let file: String = file.chars().take(60).collect();
-        let names: Vec<String> = SCHEMAS
-            .iter()
-            .map(|(name, _)| format!("{name}.json"))
-            .collect();
-        let text = format!(
-            "there is no schema {file:?}; there are {}",
-            names.join(", ")
-        );
-        return Err(Problem::new(Code::NotFound, text));
-    };
-    let kind = [(header::CONTENT_TYPE, "application/schema+json")];
-    Ok((kind, Json(schema())).into_response())
 }

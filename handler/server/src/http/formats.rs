@@ -11,33 +11,72 @@ use crate::problem::{Code, Problem};
 pub(crate) enum Format {
     Json,
     Text,
+    Markdown,
+    AdaptiveCard,
 }
 
-/// Formats of the contract that this version does not make yet.
-const NOT_YET: [&str; 3] = ["html", "markdown", "adaptive-card"];
+/// The format of the contract that this version does not make yet.
+const NOT_YET: &str = "html";
 
 impl FromStr for Format {
     /// Words for the caller.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "json" => Ok(Self::Json),
-            "text" => Ok(Self::Text),
-            _ if NOT_YET.contains(&text) => Err(format!(
-                "format {text} is not available in this version; use json or text"
-            )),
-            _ => Err("format must be json or text".to_owned()),
+        if let Some(format) = Self::ALL.into_iter().find(|format| format.name() == text) {
+            return Ok(format);
+        }
+        let names = names(&Self::ALL);
+        if text == NOT_YET {
+            Err(format!(
+                "format {text} is not available in this version; use {names}"
+            ))
+        } else {
+            Err(format!("format must be {names}"))
         }
     }
 }
 
 impl Format {
-    fn media_type(self) -> (&'static str, &'static str) {
+    pub(super) const ALL: [Self; 4] = [Self::Json, Self::Text, Self::Markdown, Self::AdaptiveCard];
+
+    /// The value of the `format` field.
+    pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Json => ("application", "json"),
-            Self::Text => ("text", "plain"),
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::Markdown => "markdown",
+            Self::AdaptiveCard => "adaptive-card",
         }
+    }
+
+    /// The value of an answer's `Content-Type` header.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            // As attachments of Teams messages name it.
+            Self::AdaptiveCard => "application/vnd.microsoft.card.adaptive",
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        let (essence, _) = self
+            .content_type()
+            .split_once(';')
+            .unwrap_or((self.content_type(), ""));
+        essence
+    }
+}
+
+/// `json, text or markdown`
+fn names(formats: &[Format]) -> String {
+    let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -54,10 +93,12 @@ pub(super) fn choose(
         return if offered.contains(&format) {
             Ok(format)
         } else {
-            Err(Problem::field(
-                "format",
-                "this route gives JSON only; text is available at /api/egress/report, paths, outcome, pressure and bypass-plan",
-            ))
+            let text = format!(
+                "this route gives {}; /api/egress/report gives {}",
+                names(offered),
+                names(&Format::ALL)
+            );
+            Err(Problem::field("format", text))
         };
     }
     let lines: Vec<&str> = headers
@@ -71,7 +112,10 @@ pub(super) fn choose(
         .filter_map(Range::parse)
         .collect();
     if ranges.is_empty() {
-        return offered.first().copied().ok_or_else(not_acceptable);
+        return offered
+            .first()
+            .copied()
+            .ok_or_else(|| not_acceptable(offered));
     }
     let mut best: Option<(u16, Format)> = None;
     for format in offered {
@@ -80,14 +124,14 @@ pub(super) fn choose(
             best = Some((quality, *format));
         }
     }
-    best.map(|(_, format)| format).ok_or_else(not_acceptable)
+    best.map(|(_, format)| format)
+        .ok_or_else(|| not_acceptable(offered))
 }
 
-fn not_acceptable() -> Problem {
-    Problem::new(
-        Code::NotAcceptable,
-        "the Accept header allows none of application/json and, at /api/egress/report, paths, outcome, pressure and bypass-plan, text/plain",
-    )
+fn not_acceptable(offered: &[Format]) -> Problem {
+    let types: Vec<&str> = offered.iter().map(|format| format.media_type()).collect();
+    let text = format!("the Accept header allows none of {}", types.join(", "));
+    Problem::new(Code::NotAcceptable, text)
 }
 
 /// One media range of an `Accept` header (RFC 9110 §12.5.1).
@@ -115,7 +159,7 @@ impl<'a> Range<'a> {
 
     /// How closely this range names the format: exactly 2, by its kind 1, as anything 0.
     fn closeness(&self, format: Format) -> Option<u8> {
-        let (kind, subtype) = format.media_type();
+        let (kind, subtype) = format.media_type().split_once('/')?;
         match (self.kind, self.subtype) {
             ("*", "*") => Some(0),
             (k, "*") if k.eq_ignore_ascii_case(kind) => Some(1),

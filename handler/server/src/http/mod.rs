@@ -2,12 +2,21 @@
 
 mod answers;
 mod catalogue;
+mod contract;
 mod fields;
 mod finish;
 mod formats;
 mod observation;
 mod parameters;
 mod report;
+#[cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        reason = "what the contract says of a route is read by the test that writes its files"
+    )
+)]
+mod routes;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -28,9 +37,9 @@ use tower::util::MapRequestLayer;
 use crate::problem::{Code, Problem};
 use crate::reports::Reports;
 
-pub(crate) use self::catalogue::SCHEMAS;
+pub(crate) use self::contract::{schema, schema_names};
 pub(crate) use self::parameters::{DEFAULT_WINDOW, parse_window};
-use self::sections::Section;
+use self::routes::ROUTES;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -45,6 +54,7 @@ pub(crate) struct App {
 
 /// The answer of `/api/health`; nothing in it needs Azure.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Health {
     /// `ok` or `badConfiguration`.
@@ -82,37 +92,11 @@ impl Health {
 impl App {
     /// All routes.
     pub(crate) fn router(self) -> Router {
-        let section = |section: Section| {
-            let handler = move |state, request| report::section(section, state, request);
-            get(handler).post(handler)
-        };
-        let api = Router::new()
+        let api = ROUTES.iter().fold(Router::new(), |router, route| {
+            router.route(&format!("/api{}", route.path), (route.serve)())
+        });
+        let api = api
             .route("/", get(async || "AKS Egress Diagnostics\n"))
-            .route("/api/egress/report", get(report::whole).post(report::whole))
-            .route("/api/egress/outbound-type", section(Section::OutboundType))
-            .route("/api/egress/endpoints", section(Section::Endpoints))
-            .route("/api/egress/nat-gateway", section(Section::NatGateway))
-            .route("/api/egress/snat", section(Section::Snat))
-            .route(
-                "/api/egress/paths",
-                get(answers::paths).post(answers::paths),
-            )
-            .route(
-                "/api/egress/outcome",
-                get(answers::outcome).post(answers::outcome),
-            )
-            .route(
-                "/api/egress/pressure",
-                get(answers::pressure).post(answers::pressure),
-            )
-            .route(
-                "/api/egress/bypass-plan",
-                get(answers::bypass_plan).post(answers::bypass_plan),
-            )
-            .route("/api/findings", get(catalogue::list))
-            .route("/api/findings/{code}", get(catalogue::page))
-            .route("/api/schemas/{file}", get(catalogue::schema))
-            .route("/api/health", get(health))
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(any(not_found))
             .with_state(Arc::new(self));

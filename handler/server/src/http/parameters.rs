@@ -13,7 +13,7 @@ use super::fields::Field;
 use super::formats::Format;
 
 /// Fields of every request about a cluster.
-const KNOWN: [&str; 6] = [
+pub(super) const KNOWN: [&str; 6] = [
     "clusterId",
     "window",
     "destination",

@@ -24,28 +24,43 @@ use super::sections::Section;
 /// Seconds after which a busy or throttled request is worth another try.
 const RETRY_AFTER_SECONDS: u32 = 10;
 
+/// The formats of the whole report, best first.
+pub(super) const FORMATS: [Format; 4] = Format::ALL;
+/// The formats of its parts.
+pub(super) const SECTION_FORMATS: [Format; 1] = [Format::Json];
+
 /// The whole report; with a destination also its trace.
 pub(super) async fn whole(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(request, &[]).await?;
-    let format = asked.format(&[Format::Json, Format::Text])?;
+    let format = asked.format(&FORMATS)?;
     let made = asked.diagnosis(&app).await?;
     let traces = asked.traces(&made);
     let report = &made.report;
-    Ok(answer(match (format, &traces) {
-        (Format::Json, None) => Json(&**report).into_response(),
-        (Format::Json, Some(traces)) => Json(WithTraces { report, traces }).into_response(),
-        (Format::Text, _) => {
+    let written = match format {
+        Format::Json => {
+            return Ok(answer(match &traces {
+                None => Json(&**report).into_response(),
+                Some(traces) => Json(WithTraces { report, traces }).into_response(),
+            }));
+        }
+        Format::Text => {
             let options = TextOptions::default();
             let mut text = egress_render::text(report, &options);
             if let Some(traces) = &traces {
                 text.push_str(&egress_render::traces(traces, &options));
             }
-            text.into_response()
+            text
         }
-    }))
+        Format::Markdown => egress_render::markdown(report, &traces.unwrap_or_default()),
+        Format::AdaptiveCard => {
+            egress_render::adaptive_card(report, &traces.unwrap_or_default()).to_string()
+        }
+    };
+    let kind = [(header::CONTENT_TYPE, format.content_type())];
+    Ok(answer((kind, written).into_response()))
 }
 
 /// One part of the report; with a destination also its trace.
@@ -55,7 +70,7 @@ pub(super) async fn section(
     request: Request,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(request, &[]).await?;
-    asked.format(&[Format::Json])?;
+    asked.format(&SECTION_FORMATS)?;
     let made = asked.diagnosis(&app).await?;
     let traces = asked.traces(&made);
     let body = section.of(&made.report, traces.as_deref());

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad_input;
+mod contracts;
 mod errors;
 mod formats;
 mod routes;

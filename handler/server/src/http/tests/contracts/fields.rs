@@ -1,0 +1,91 @@
+//! What the contract says of each field of a request.
+
+use serde_json::{Value, json};
+
+use super::Route;
+use crate::http::parameters::KNOWN;
+use crate::http::routes::Takes;
+
+/// The fields that a route takes, by name and schema.
+pub(super) fn of(route: &Route) -> Vec<(&'static str, Value)> {
+    let Takes::Cluster(more) = route.contract.takes else {
+        return Vec::new();
+    };
+    let all = KNOWN.iter().chain(more);
+    all.map(|name| (*name, field(name, route))).collect()
+}
+
+pub(super) fn is_required(name: &str) -> bool {
+    name == "clusterId"
+}
+
+/// Whether a person needs it often.
+pub(super) fn visibility(name: &str) -> &'static str {
+    match name {
+        "clusterId" | "destination" | "curlExitCode" | "httpStatus" | "code" | "file" => {
+            "important"
+        }
+        _ => "advanced",
+    }
+}
+
+fn field(name: &str, route: &Route) -> Value {
+    match name {
+        "clusterId" => json!({
+            "type": "string", "minLength": 1, "maxLength": 2048,
+            "description": "ARM id of a Microsoft.ContainerService/managedClusters.",
+            "example": "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/shop",
+        }),
+        "window" => json!({
+            "type": "string", "default": "PT6H",
+            "description": "Length of the metrics window that ends now: an ISO 8601 duration from PT5M to P7D.",
+        }),
+        "destination" => json!({
+            "type": "string", "minLength": 1,
+            "description": "Whose path is wanted: host, host:port or address:port/tcp; TCP 443 unless given.",
+            "example": "mcr.microsoft.com:443",
+        }),
+        "pattern" => json!({
+            "type": "string", "enum": ["persistent", "intermittent"],
+            "description": "What you have seen: the same failure each time, or only now and then.",
+        }),
+        "fresh" => json!({
+            "type": "boolean", "default": false,
+            "description": "Asks Azure again in place of sharing a recent report.",
+        }),
+        "format" => {
+            let names: Vec<&str> = route
+                .contract
+                .gives
+                .formats()
+                .iter()
+                .map(|f| f.name())
+                .collect();
+            json!({
+                "type": "string", "enum": names,
+                "description": "Format of the answer; without it the Accept header decides, and JSON is the default.",
+            })
+        }
+        "curlExitCode" => json!({
+            "type": "integer", "minimum": 0, "maximum": 255,
+            "description": "curl's exit code; this or httpStatus is needed.",
+        }),
+        "httpStatus" => json!({
+            "type": "integer", "minimum": 0, "maximum": 999,
+            "description": "HTTP status of the answer; 0 when none came.",
+        }),
+        "nodePool" => json!({
+            "type": "string", "minLength": 1, "maxLength": 12, "pattern": "^[A-Za-z0-9]+$",
+            "description": "Node pool that the client ran in.",
+        }),
+        "text" => json!({
+            "type": "string", "maxLength": 16384,
+            "description": "What the client printed: its error message, or the answer's headers.",
+        }),
+        "tcpConnects" => json!({
+            "type": "boolean",
+            "description": "Whether a bare TCP connection to the same port works.",
+        }),
+        other => panic!("field {other} is not described"),
+    }
+}
