@@ -273,35 +273,6 @@ async fn normal_work_writes_nothing_to_stderr() {
     assert_eq!(host.process().stderr(), Vec::<String>::new());
 }
 
-/// Relative path and mode of every file below `root`.
-fn files_below(root: &Path) -> BTreeMap<PathBuf, u32> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the unpacked file") {
-            let path = entry.expect("the unpacked file").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let mode = std::fs::metadata(&path)
-                    .expect("the unpacked file")
-                    .permissions()
-                    .mode()
-                    & 0o777;
-                found.insert(
-                    path.strip_prefix(root)
-                        .expect("the unpacked file")
-                        .to_path_buf(),
-                    mode,
-                );
-            }
-        }
-    }
-    found
-}
-
 #[tokio::test]
 async fn the_package_unpacked_runs_under_the_host_with_an_empty_environment() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("package");
@@ -317,13 +288,13 @@ async fn the_package_unpacked_runs_under_the_host_with_an_empty_environment() {
     package::pack(repository(), &handler, &folder.join("staged"), &zip);
     package::unpack(repository(), &zip, &root);
 
-    let unpacked = files_below(&root);
+    let unpacked = package::files_below(&root);
     let names = |files: BTreeMap<PathBuf, u32>| files.into_keys().collect::<BTreeSet<_>>();
     assert_eq!(
         names(unpacked.clone()),
-        names(files_below(&app_root("packed")))
+        names(package::files_below(&app_root("packed")))
     );
-    assert_eq!(unpacked, files_below(&folder.join("staged")));
+    assert_eq!(unpacked, package::files_below(&folder.join("staged")));
     for (path, mode) in unpacked {
         let expected = if path == Path::new("handler") {
             0o755
@@ -355,7 +326,7 @@ fn the_same_input_gives_the_same_package_whatever_its_times_modes_and_place() {
 
     // The same tree elsewhere: written now, in the opposite order, readable by its owner only.
     let elsewhere = folder.join("elsewhere");
-    let definitions = files_below(&repository().join("function-definitions"))
+    let definitions = package::files_below(&repository().join("function-definitions"))
         .into_keys()
         .rev()
         .map(|path| Path::new("function-definitions").join(path));

@@ -1,6 +1,7 @@
 //! The application as the deployment package lays it out.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Puts `host.json`, the function folders and the binary side by side into `root`, which is emptied first: the host looks
 /// for `function.json` in the direct sub-folders of the application's root only.
@@ -63,9 +64,36 @@ fn python(script: &Path, arguments: &[&Path]) {
     );
 }
 
-fn files_of(folder: &Path) -> Vec<std::path::PathBuf> {
+fn files_of(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     entries
         .map(|entry| entry.expect("an entry").path())
         .collect()
+}
+
+/// Relative path and mode of every file below `root`.
+///
+/// # Panics
+/// When one cannot be read.
+pub fn files_below(root: &Path) -> BTreeMap<PathBuf, u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a file") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let mode = std::fs::metadata(&path)
+                    .expect("a file")
+                    .permissions()
+                    .mode()
+                    & 0o777;
+                found.insert(path.strip_prefix(root).expect("a file").to_path_buf(), mode);
+            }
+        }
+    }
+    found
 }
