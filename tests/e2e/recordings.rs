@@ -70,6 +70,13 @@ fn number(body: &Value, pointer: &str) -> Option<u32> {
         .and_then(|n| u32::try_from(n).ok())
 }
 
+/// Nodes of a recorded pool. Where it consists of machines without a scale set, they are counted by size.
+fn nodes(pool: &Value) -> Option<u32> {
+    let by_size = pool.pointer("/virtualMachineNodesStatus");
+    let by_size = by_size.and_then(Value::as_array);
+    number(pool, "/count").or_else(|| by_size?.iter().map(|size| number(size, "/count")).sum())
+}
+
 fn length(body: &Value, pointer: &str) -> usize {
     body.pointer(pointer)
         .and_then(Value::as_array)
@@ -190,12 +197,7 @@ fn assert_pools_equal_body(report: &Report, recording: &Recording) {
     assert_eq!(pools.len(), recorded.len(), "{file}");
     for (pool, recorded) in pools.iter().zip(recorded) {
         assert_eq!(Some(&pool.name), text(recorded, "/name").as_ref(), "{file}");
-        assert_eq!(
-            pool.count,
-            number(recorded, "/count"),
-            "{file} {}",
-            pool.name
-        );
+        assert_eq!(pool.count, nodes(recorded), "{file} {}", pool.name);
         assert_eq!(pool.mode, text(recorded, "/mode"), "{file} {}", pool.name);
         assert_eq!(
             pool.os_type,

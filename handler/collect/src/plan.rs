@@ -3,7 +3,7 @@
 //! | wave | needs | reads |
 //! |---|---|---|
 //! | 1 | the request | the cluster; the endpoints it requires |
-//! | 2 | the cluster | node resource group; its load balancers, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups; the node resource group's NICs where a pool has no scale set; CPU, memory and disk space of the nodes |
+//! | 2 | the cluster | the node resource group's load balancer, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups; the node resource group's NICs where a pool has no scale set; CPU, memory and disk space of the nodes |
 //! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
 //!
 //! Where a default route leads to an appliance, its owner is looked for as described in `hops`, from wave 3 on: where a
@@ -28,8 +28,8 @@ use std::sync::Arc;
 use egress_arm::{ArmError, model, operations};
 use egress_diagnosis::facts::{
     AgentPool, CloserLook, Cluster, Datum, EgressEndpoint, Facts, Health, Id, LoadBalancer,
-    MachineNic, NatGateway, Nsg, OutboundType, PublicIp, ResourceGroup, ResourceMetrics,
-    RouteTable, ScaleSet, ScaleSetNic, ServiceTagList,
+    MachineNic, NatGateway, Nsg, OutboundType, PublicIp, ResourceMetrics, RouteTable, ScaleSet,
+    ScaleSetNic, ServiceTagList,
 };
 use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt, try_join};
@@ -127,7 +127,6 @@ async fn of_cluster(
     let next = reader.next_wave();
     let of_group = async {
         futures::join!(
-            node_resource_group(reader, group),
             // Asked for here: nothing else in this wave waits for them, and a read starts when it is first waited for.
             node_ips.clone(),
             own_addresses.clone(),
@@ -167,8 +166,7 @@ async fn of_cluster(
     };
     let (of_group, of_subnets, seen) =
         futures::join!(of_group.boxed(), of_subnets.boxed(), of_nodes.boxed());
-    let (node_resource_group, node_ips, own_addresses, _, scale_set_nics, frontends, mut metrics) =
-        of_group;
+    let (node_ips, own_addresses, _, scale_set_nics, frontends, mut metrics) = of_group;
     let ((hops, firewall_health), service_tags, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
     metrics.extend(seen.metrics);
@@ -195,7 +193,6 @@ async fn of_cluster(
         window: request.window,
         agent_pools: pools.agent_pools.clone(),
         egress_endpoints: Datum::not_asked("read beside the cluster"),
-        node_resource_group,
         pool_subnets: pools.networks.pool_subnets.clone(),
         virtual_networks: over(hops.vnets, &pools.networks.vnets),
         subnets: over(hops.subnets, &pools.networks.subnets),
@@ -327,18 +324,6 @@ async fn listed_agent_pools(reader: Reader<'_>, cluster: &Cluster) -> Datum<Vec<
         .list(&operations::AGENT_POOLS_LIST, &cluster.id)
         .await;
     converted_list(answer, convert::agent_pool)
-}
-
-async fn node_resource_group(reader: Reader<'_>, group: Option<&Id>) -> Datum<ResourceGroup> {
-    let Some(group) = group else {
-        return Datum::not_asked(NO_NODE_GROUP);
-    };
-    let answer: Datum<model::ResourceGroup> = reader
-        .get(&operations::RESOURCE_GROUP_GET, group, &[])
-        .await;
-    converted(answer, |answer| {
-        Some(convert::resource_group(group.name(), answer))
-    })
 }
 
 async fn node_group_ips(reader: Reader<'_>, group: Option<&Id>) -> Listing<PublicIp> {

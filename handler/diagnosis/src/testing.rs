@@ -168,11 +168,6 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
             endpoint("images", "mcr.microsoft.com"),
             endpoint("ubuntu-optional", "azure.archive.ubuntu.com"),
         ]),
-        node_resource_group: Datum::Known(ResourceGroup {
-            name: NODE_GROUP.to_owned(),
-            managed_by: None,
-            tags: BTreeMap::new(),
-        }),
         pool_subnets: BTreeMap::new(),
         virtual_networks: BTreeMap::new(),
         subnets: BTreeMap::new(),

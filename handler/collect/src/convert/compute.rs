@@ -1,25 +1,10 @@
-//! The node resource group and the scale sets in it.
+//! The scale sets and machines of the node resource group.
 
 use egress_arm::model;
 use egress_arm::read::List;
-use egress_diagnosis::facts::{
-    Datum, HopNic, Id, MachineNic, ResourceGroup, ScaleSet, ScaleSetNic,
-};
+use egress_diagnosis::facts::{Datum, HopNic, Id, MachineNic, ScaleSet, ScaleSetNic};
 
 use super::{all, id};
-
-/// A resource group; named `asked` when the answer has no name.
-pub(crate) fn resource_group(asked: &str, answer: &model::ResourceGroup) -> ResourceGroup {
-    ResourceGroup {
-        name: answer.name.clone().0.unwrap_or_else(|| asked.to_owned()),
-        managed_by: id(&answer.managed_by),
-        tags: answer.tags.iter().flatten().map(owned).collect(),
-    }
-}
-
-fn owned((key, value): (&String, &String)) -> (String, String) {
-    (key.clone(), value.clone())
-}
 
 /// A scale set.
 pub(crate) fn scale_set(answer: &model::ScaleSet) -> Option<ScaleSet> {

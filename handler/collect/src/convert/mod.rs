@@ -22,9 +22,7 @@ use egress_diagnosis::facts::Id;
 
 pub(crate) use activity::resource_write;
 pub(crate) use cluster::{agent_pool, agent_pool_profiles, cluster, egress_endpoints};
-pub(crate) use compute::{
-    hop_nic, machine_nic, power_state, resource_group, scale_set, scale_set_nic,
-};
+pub(crate) use compute::{hop_nic, machine_nic, power_state, scale_set, scale_set_nic};
 pub(crate) use firewall::{azure_firewall, firewall_policy, ip_group, rule_collection_group};
 pub(crate) use hub::{Connection, Hub, hub_connection, internet_next_hops, virtual_hub};
 pub(crate) use load_balancer::load_balancer;

@@ -423,7 +423,6 @@ async fn a_nat_gateway_in_another_group_takes_three_waves() {
     assert_eq!(metrics["SNATConnectionCount"], Datum::Absent);
     assert_eq!(metrics.len(), 4);
     // The node resource group answers 404.
-    assert_eq!(facts.node_resource_group, Datum::Absent);
     assert_eq!(facts.load_balancer, Datum::Absent);
 }
 
@@ -459,7 +458,6 @@ async fn without_any_other_right_the_cluster_alone_is_known() {
     let run = run(azure.with(&cluster_id(), cluster)).await;
     let facts = run.facts();
     assert!(denied(&facts.egress_endpoints));
-    assert!(denied(&facts.node_resource_group));
     assert!(denied(&facts.load_balancer));
     assert!(denied(&facts.scale_sets));
     assert!(denied(&facts.pool_subnets["one"].node));

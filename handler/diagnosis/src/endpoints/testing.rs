@@ -72,7 +72,6 @@ pub(super) fn facts() -> Facts {
         cluster: cluster(),
         agent_pools: Datum::Known(vec![pool("system")]),
         egress_endpoints: Datum::not_asked("test"),
-        node_resource_group: Datum::not_asked("test"),
         pool_subnets: BTreeMap::new(),
         virtual_networks: BTreeMap::new(),
         subnets: BTreeMap::new(),

@@ -1,19 +1,6 @@
-//! The node resource group and the scale sets in it (`Microsoft.Compute`).
-
-use std::collections::BTreeMap;
+//! The scale sets and machines of the node resource group (`Microsoft.Compute`).
 
 use super::Id;
-
-/// A resource group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceGroup {
-    /// Name, ARM's casing.
-    pub name: String,
-    /// `managedBy`: for a node resource group, the cluster's id.
-    pub managed_by: Option<Id>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-}
 
 /// A virtual machine scale set.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,7 @@ pub use cluster::{
     AgentPool, ApiServerAccess, Cluster, Count, LoadBalancerProfile, MaxSurge, NatGatewayProfile,
     NetworkPlugin, NetworkProfile, OutboundType, PoolMode, PowerState,
 };
-pub use compute::{MachineNic, ResourceGroup, ScaleSet, ScaleSetNic};
+pub use compute::{MachineNic, ScaleSet, ScaleSetNic};
 pub use datum::{Cause, Datum, Missing};
 pub use features::{Cloud, Features};
 pub use firewall::{
@@ -76,8 +76,6 @@ pub struct Facts {
     pub agent_pools: Datum<Vec<AgentPool>>,
     /// ARM's list of required endpoints for this cluster.
     pub egress_endpoints: Datum<Vec<EgressEndpoint>>,
-    /// The node resource group (`MC_…`).
-    pub node_resource_group: Datum<ResourceGroup>,
     /// Subnet ids of each pool after AKS-managed networks were resolved: pool name → (node subnet, pod subnet).
     pub pool_subnets: BTreeMap<String, PoolSubnets>,
     /// Virtual networks by id: the pools', and peered ones where a next hop was looked for.
