@@ -45,7 +45,7 @@ def is_command(text):
 def reported():
     """Each distinct line of a report under `commands` and `undo`, with the report's file and the remediation around it."""
     found = {}
-    for file in sorted((ROOT / "tests" / "snapshots").glob("*.snap")):
+    for file in sorted((ROOT / "tests" / "snapshots").glob("*.report.snap")):
         report = json.loads(file.read_text().split("---\n", 2)[2])
         for remediation in remediations(report):
             for key in ("commands", "undo"):
