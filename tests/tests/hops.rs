@@ -3,12 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use egress_arm::{Client, ClientSettings, Cloud, Endpoints, Identity, ResourceId, Secret, Trust};
-use egress_collect::{Request, collect};
-use egress_diagnosis::facts::{Datum, Facts, HopOwner, Id, Window};
+use egress_diagnosis::facts::{Datum, Facts, HopOwner, Id};
 use egress_sandbox::{Call, Options, Sandbox, Scenarios, waves};
-use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
+use egress_tests::reading;
 
 async fn read(scenario: &str, text: &str) -> (Facts, Vec<Call>) {
     // Answers that take a while make the waves visible in the order of arrivals and answers.
@@ -19,28 +16,7 @@ async fn read(scenario: &str, text: &str) -> (Facts, Vec<Call>) {
     })
     .await
     .expect("the sandbox starts");
-    let client = Client::new(ClientSettings {
-        endpoints: Endpoints::of(Cloud::Public)
-            .with_arm_endpoint(sandbox.arm_endpoint())
-            .expect("an https endpoint"),
-        identity: Identity::Fixed(Secret::new(sandbox.token())),
-        trust: Trust::Pem(sandbox.certificate_pem().as_bytes().to_vec()),
-    });
-    let asked_at: Timestamp = "2026-11-01T12:00:00Z".parse().expect("a time");
-    let request = Request {
-        cluster: ResourceId::parse(&sandbox.clusters()[0].id).expect("an id"),
-        window: Window {
-            start: asked_at - SignedDuration::from_hours(6),
-            end: asked_at,
-        },
-        asked_at,
-        pressure: false,
-        deadline: Instant::now() + Duration::from_mins(1),
-        progress: None,
-    };
-    let collected = collect(&client, &request)
-        .await
-        .expect("a readable cluster");
+    let collected = reading::read(&reading::client(&sandbox), &sandbox.clusters()[0].id).await;
     (collected.facts, sandbox.calls())
 }
 
@@ -55,10 +31,7 @@ fn assert_frugal(calls: &[Call]) {
     };
     let distinct: BTreeSet<String> = calls.iter().map(asked).collect();
     assert_eq!(distinct.len(), calls.len(), "{calls:#?}");
-    // The activity log is asked after all others, where something was found.
-    let is_log = |call: &&Call| call.path.contains("/eventtypes/");
-    let plan: Vec<Call> = calls.iter().filter(|call| !is_log(call)).cloned().collect();
-    assert!(waves(&plan) <= 5, "{} waves: {plan:#?}", waves(&plan));
+    assert!(waves(calls) <= 5, "{} waves: {calls:#?}", waves(calls));
 }
 
 /// A cluster of type userDefinedRouting whose default leads to 10.31.0.4 or 10.31.1.4 in a peered hub.

@@ -422,7 +422,7 @@ async fn hops_and_health<'a>(
     look: Once<'_, CloserLook>,
 ) -> (Hops, BTreeMap<Id, Datum<Health>>) {
     let hops = hops(cluster, pools.clone(), tables, group, announce).await;
-    let reader = pools.await.next.next_wave();
+    let reader = pools.await.next.after_all_so_far();
     let health = pressure::firewall_health(reader, look, hops.owners.values()).await;
     (hops, health)
 }

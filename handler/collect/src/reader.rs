@@ -47,13 +47,9 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// The reader of the wave after the last one of which anything was heard, if the plan still has one.
+    /// The reader for what depends on all that was read.
     pub(crate) fn after_all(&'a self) -> Reader<'a> {
-        Reader {
-            shared: self,
-            wave: self.waves.load(Ordering::Relaxed) + 1,
-            last: MOST_WAVES,
-        }
+        self.first_wave().after_all_so_far()
     }
 }
 
@@ -80,6 +76,15 @@ impl Reader<'_> {
     pub(crate) fn next_wave(self) -> Self {
         Self {
             wave: self.wave + 1,
+            ..self
+        }
+    }
+
+    /// The reader for what depends on everything of which anything was heard so far, if the plan still has a wave for it.
+    pub(crate) fn after_all_so_far(self) -> Self {
+        Self {
+            wave: self.shared.waves.load(Ordering::Relaxed) + 1,
+            last: MOST_WAVES,
             ..self
         }
     }
