@@ -45,7 +45,9 @@ pub(crate) async fn read(reader: Reader<'_>, facts: &Facts) -> BTreeMap<Id, Datu
 
 async fn of_group(reader: Reader<'_>, group: &Id) -> Datum<ActivityLog> {
     let range = range(reader.window().start, reader.asked_at());
-    let subscription = group.subscription().unwrap_or_default();
+    let Some(subscription) = group.subscription() else {
+        return Datum::not_asked("the resource group's id names no subscription");
+    };
     let subscription = Id::new(format!("/subscriptions/{subscription}"));
     let filter = filter(range, group.name());
     let query = [("$filter", filter.as_str()), ("$select", SELECT)];
