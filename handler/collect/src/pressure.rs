@@ -179,12 +179,15 @@ async fn not_taken(
     }
 }
 
+/// Instances that a scale set can have: so many are expected of one that does not say how many it has.
+const MOST_INSTANCES: usize = 1_000;
+
 /// The disks of each scale set's instances.
 async fn set_disks(reader: Reader<'_>, sets: Once<'_, Datum<Vec<ScaleSet>>>) -> ResourceMetrics {
     let sets = sets.await;
     let each = sets.as_known().into_iter().flatten().map(|set| async move {
         let instances = set.capacity.and_then(|n| usize::try_from(n).ok());
-        let asked = [(&SCALE_SET_DISKS, instances.unwrap_or(0))];
+        let asked = [(&SCALE_SET_DISKS, instances.unwrap_or(MOST_INSTANCES))];
         (set.id.clone(), ask(reader, &set.id, &asked).await)
     });
     join_all(each).await.into_iter().collect()

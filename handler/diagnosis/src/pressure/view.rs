@@ -81,18 +81,17 @@ impl PressureView {
                     continue;
                 };
                 let own = [&self.iops, &self.bandwidth].map(|loads| loads.of_node(&load.node));
-                let at: Vec<Timestamp> = load
-                    .windows_with(|v| v >= THROTTLED)
-                    .into_iter()
-                    .filter(|at| queue.windows.get(at).is_some_and(|q| *q >= LONG_QUEUE))
-                    .filter(|at| {
-                        let throttled = own.iter().flatten().filter_map(|l| l.windows.get(at));
-                        throttled
-                            .max_by(|a, b| a.total_cmp(b))
-                            .is_none_or(|v| *v < THROTTLED)
-                    })
+                let disk_is_throttled = |at: &Timestamp| {
+                    let mut own = own.iter().flatten().filter_map(|l| l.windows.get(at));
+                    own.any(|v| *v >= THROTTLED)
+                };
+                let shares = load.windows.iter();
+                let at: Vec<(Timestamp, f64, f64)> = shares
+                    .filter(|(_, share)| **share >= THROTTLED)
+                    .filter_map(|(at, share)| Some((*at, *share, *queue.windows.get(at)?)))
+                    .filter(|(at, _, queue)| *queue >= LONG_QUEUE && !disk_is_throttled(at))
                     .collect();
-                let Some(first) = at.first().copied() else {
+                let Some((first, share, queue)) = at.first().copied() else {
                     continue;
                 };
                 if all.iter().any(|known| known.node == load.node) {
@@ -103,8 +102,8 @@ impl PressureView {
                     pool: load.pool.clone(),
                     resource: load.resource.clone(),
                     limit: name,
-                    share: load.windows.get(&first).copied().unwrap_or(THROTTLED),
-                    queue: queue.windows.get(&first).copied().unwrap_or(LONG_QUEUE),
+                    share,
+                    queue,
                     first,
                     windows: at.len(),
                 });

@@ -1,10 +1,9 @@
 //! NOD101: A node's CPU is used up.
 
-use super::nod_fix::{find_pods, one_more_node};
-use super::nod_nodes::{above, first_and_more, first_pool};
+use super::nod_nodes::used_up;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
-use crate::pressure::{CPU, NODE_LIMIT};
+use crate::pressure::CPU;
 use crate::report::Severity;
 
 /// A node's CPU is used up.
@@ -31,21 +30,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let loads = &ctx.pressure.cpu;
-    above(ctx, loads, (CPU, NODE_LIMIT), |nodes| {
-        let peak = nodes.first().map_or(0.0, |load| load.peak());
-        let mut found = RULE
-            .finding(format!(
-                "CPU of {} reached {peak:.0} %",
-                first_and_more(nodes)
-            ))
-            .explain("CoreDNS, konnectivity and kube-proxy share the CPU with the pods. When there is none left, connections time out although the network carries them.")
-            .fix(find_pods("CPU", nodes.first().map(|load| load.node.as_str())));
-        if let Some(fix) = first_pool(nodes).and_then(|pool| one_more_node(ctx, pool)) {
-            found = found.fix(fix);
-        }
-        found
-    })
+    used_up(
+        ctx,
+        &RULE,
+        (&ctx.pressure.cpu, CPU),
+        ("CPU", "CPU"),
+        "CoreDNS, konnectivity and kube-proxy share the CPU with the pods. When there is none left, connections time out although the network carries them.",
+    )
 }
 
 #[cfg(test)]

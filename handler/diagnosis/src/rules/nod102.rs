@@ -1,10 +1,9 @@
 //! NOD102: A node's memory is used up.
 
-use super::nod_fix::{find_pods, one_more_node};
-use super::nod_nodes::{above, first_and_more, first_pool};
+use super::nod_nodes::used_up;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
-use crate::pressure::{MEMORY, NODE_LIMIT};
+use crate::pressure::MEMORY;
 use crate::report::Severity;
 
 /// A node's memory is used up.
@@ -32,21 +31,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>) -> Outcome {
-    let loads = &ctx.pressure.memory;
-    above(ctx, loads, (MEMORY, NODE_LIMIT), |nodes| {
-        let peak = nodes.first().map_or(0.0, |load| load.peak());
-        let mut found = RULE
-            .finding(format!(
-                "Memory working set of {} reached {peak:.0} %",
-                first_and_more(nodes)
-            ))
-            .explain("Short of memory, the node evicts pods and the kernel kills processes. Their connections end, and what they served fails until they run elsewhere.")
-            .fix(find_pods("memory", nodes.first().map(|load| load.node.as_str())));
-        if let Some(fix) = first_pool(nodes).and_then(|pool| one_more_node(ctx, pool)) {
-            found = found.fix(fix);
-        }
-        found
-    })
+    used_up(
+        ctx,
+        &RULE,
+        (&ctx.pressure.memory, MEMORY),
+        ("memory", "Memory working set"),
+        "Short of memory, the node evicts pods and the kernel kills processes. Their connections end, and what they served fails until they run elsewhere.",
+    )
 }
 
 #[cfg(test)]

@@ -83,19 +83,19 @@ fn judge(ctx: &Context<'_>, pool: &AgentPool) -> Result<Option<Finding>, Missing
     let small = size < GIB_OF_A_GOOD_OS_DISK;
     if !small && !possible {
         // A large disk is still not the best if an ephemeral one would do.
-        let sizes = ctx
-            .facts
-            .pressure
-            .vm_sizes
-            .known(|| "VM sizes of the region".to_owned())?;
-        let vm_size = pool.vm_size.as_deref().unwrap_or_default();
-        return match (room, sizes.contains_key(&vm_size.to_ascii_lowercase())) {
-            (Some(_), _) => Ok(None),
-            (None, _) => Err(Missing {
-                what: format!("what VM size {vm_size} can do with its OS disk"),
-                how: crate::facts::Datum::Absent,
-            }),
+        if room.is_some() {
+            return Ok(None);
+        }
+        let sizes = &ctx.facts.pressure.vm_sizes;
+        sizes.known(|| "VM sizes of the region".to_owned())?;
+        let what = match pool.vm_size.as_deref() {
+            Some(size) => format!("what VM size {size} can do with its OS disk"),
+            None => format!("VM size of node pool {}", pool.name),
         };
+        return Err(Missing {
+            what,
+            how: crate::facts::Datum::Absent,
+        });
     }
     let title = if small {
         format!(

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Outcome;
-use super::nod_fix::is_ephemeral;
+use super::nod_fix::{find_pods, is_ephemeral, one_more_node};
+use super::{Outcome, Rule};
 use crate::context::Context;
 use crate::facts::Id;
-use crate::pressure::{Loads, NodeLoad};
+use crate::pressure::{Loads, NODE_LIMIT, NodeLoad};
 use crate::report::Finding;
 
 /// Nodes that a finding names.
@@ -63,6 +63,33 @@ pub(super) fn above(
             .push(with_nodes(ctx, found, loads, &above, name, |v| v > limit));
     }
     outcome
+}
+
+/// A resource of a node that is used up by the pods on it: its name within a sentence, and at a sentence's start.
+pub(super) fn used_up(
+    ctx: &Context<'_>,
+    rule: &Rule,
+    (loads, metric): (&Loads, &str),
+    (what, label): (&str, &str),
+    explanation: &'static str,
+) -> Outcome {
+    above(ctx, loads, (metric, NODE_LIMIT), |nodes| {
+        let peak = nodes.first().map_or(0.0, |load| load.peak());
+        let found = rule
+            .finding(format!(
+                "{label} of {} reached {peak:.0} %",
+                first_and_more(nodes)
+            ))
+            .explain(explanation)
+            .fix(find_pods(
+                what,
+                nodes.first().map(|load| load.node.as_str()),
+            ));
+        match first_pool(nodes).and_then(|pool| one_more_node(ctx, pool)) {
+            Some(fix) => found.fix(fix),
+            None => found,
+        }
+    })
 }
 
 /// Adds each node with its peak, when it was above the limit, and whether connections failed meanwhile.
