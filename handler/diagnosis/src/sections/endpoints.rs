@@ -229,9 +229,7 @@ fn anywhere(guard: &Guard<'_, '_>, flow: (network::Protocol, u16)) -> Option<Dec
             return parts.first().map(|first| denied(&first.decision.by));
         }
         if !undecided.is_empty() {
-            open = Some(unknown(unread_group(guard).unwrap_or_else(|| {
-                "whether a rule of a security group matches it is not known".to_owned()
-            })));
+            open = Some(unknown(reason(guard, &[])));
         } else if !dropped.is_empty() {
             open = Some(unknown(
                 "rules deny part of the internet, and the host's addresses are not known",
@@ -241,10 +239,13 @@ fn anywhere(guard: &Guard<'_, '_>, flow: (network::Protocol, u16)) -> Option<Dec
     open
 }
 
+const UNSETTLED: &str = "whether a rule of a security group matches it is not known";
+
 fn reason(guard: &Guard<'_, '_>, why: &[String]) -> String {
     why.first()
         .cloned()
-        .unwrap_or_else(|| unread_group(guard).unwrap_or_default())
+        .or_else(|| unread_group(guard))
+        .unwrap_or_else(|| UNSETTLED.to_owned())
 }
 
 /// The security group that could not be read, if one could not.

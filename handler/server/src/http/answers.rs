@@ -1,4 +1,5 @@
-//! The routes beside the report: paths of a destination, the reading of an outcome, the plan to go past an appliance.
+//! The routes beside the report: paths of a destination, the reading of an outcome, the plan to go past an appliance, the
+//! pressure on nodes.
 
 use std::sync::Arc;
 
@@ -6,6 +7,9 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use egress_diagnosis::answers::{BypassAnswer, OutcomeAnswer, PathsAnswer, PressureAnswer};
+use egress_diagnosis::facts::Facts;
+use egress_diagnosis::report::Report;
+use egress_diagnosis::trace::Destination;
 use egress_render::TextOptions;
 use serde::Serialize;
 
@@ -25,11 +29,7 @@ pub(super) async fn paths(
     request: Request,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(request, &[]).await?;
-    let format = asked.format(&FORMATS)?;
-    let made = asked.diagnosis(&app).await?;
-    let destination = asked.parameters.destination.as_ref();
-    let paths = PathsAnswer::of(&made.facts, &made.report, destination);
-    Ok(written(format, &paths, egress_render::paths))
+    plain(&app, &asked, PathsAnswer::of, egress_render::paths).await
 }
 
 /// A curl exit code or HTTP status, read in the light of the analysis.
@@ -54,11 +54,7 @@ pub(super) async fn bypass_plan(
     request: Request,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(request, &[]).await?;
-    let format = asked.format(&FORMATS)?;
-    let made = asked.diagnosis(&app).await?;
-    let destination = asked.parameters.destination.as_ref();
-    let plan = BypassAnswer::of(&made.facts, &made.report, destination);
-    Ok(written(format, &plan, egress_render::bypass_plan))
+    plain(&app, &asked, BypassAnswer::of, egress_render::bypass_plan).await
 }
 
 /// How much the nodes and their disks have to do.
@@ -68,11 +64,24 @@ pub(super) async fn pressure(
 ) -> Result<Response, Problem> {
     let mut asked = Asked::read(request, &[]).await?;
     asked.parameters.request.pressure = true;
+    plain(&app, &asked, PressureAnswer::of, egress_render::pressure).await
+}
+
+/// An answer that needs nothing but the diagnosis and a destination.
+async fn plain<T: Serialize>(
+    app: &App,
+    asked: &Asked,
+    of: fn(&Facts, &Report, Option<&Destination>) -> T,
+    text: fn(&T, &TextOptions) -> String,
+) -> Result<Response, Problem> {
     let format = asked.format(&FORMATS)?;
-    let made = asked.diagnosis(&app).await?;
-    let destination = asked.parameters.destination.as_ref();
-    let pressure = PressureAnswer::of(&made.facts, &made.report, destination);
-    Ok(written(format, &pressure, egress_render::pressure))
+    let made = asked.diagnosis(app).await?;
+    let body = of(
+        &made.facts,
+        &made.report,
+        asked.parameters.destination.as_ref(),
+    );
+    Ok(written(format, &body, text))
 }
 
 fn written<T: Serialize>(
