@@ -6,6 +6,7 @@ mod cluster_id;
 mod commands;
 mod engine;
 mod exit;
+mod fleet;
 mod http;
 mod logging;
 mod output;
