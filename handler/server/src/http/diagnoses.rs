@@ -84,7 +84,7 @@ pub(super) async fn fetch(
     };
     let headers = parts.headers.clone();
     let fields = fields::read(Request::from_parts(parts, body)).await?;
-    let format = Known::only_format(fields)?;
+    let format = Known::only_format(&fields)?;
     let format = formats::choose(format, &headers, &FORMATS)?;
     let stored = match stored {
         Ok(text) => Stored::read(&text).ok_or_else(Problem::unreadable_result)?,

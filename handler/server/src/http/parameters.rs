@@ -68,10 +68,10 @@ impl Known {
     }
 
     /// The one field of a route that takes no other.
-    pub(super) fn only_format(fields: Vec<Field>) -> Result<Option<Format>, Problem> {
+    pub(super) fn only_format(fields: &[Field]) -> Result<Option<Format>, Problem> {
         const FORMAT: &[&str] = &["format"];
-        refuse_unknown(&fields, FORMAT)?;
-        refuse_doubled(&fields, FORMAT)?;
+        refuse_unknown(fields, FORMAT)?;
+        refuse_doubled(fields, FORMAT)?;
         fields.first().map(|f| format(&f.value)).transpose()
     }
 }

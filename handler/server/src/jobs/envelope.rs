@@ -91,7 +91,7 @@ impl Outputs {
     }
 
     /// The answer of an HTTP function. The body is text: the host writes an object indented, and as `text/plain`.
-    pub(crate) fn http(&mut self, status: StatusCode, headers: Map<String, Value>, body: String) {
+    pub(crate) fn http(&mut self, status: StatusCode, headers: &Map<String, Value>, body: &str) {
         let response = json!({
             "statusCode": status.as_str(),
             "headers": headers,
@@ -174,7 +174,7 @@ mod tests {
         outputs.queue("jobs", Vec::new());
         outputs.queue("alerts", vec!["{}".to_owned()]);
         outputs.blob("result", "{\"a\":1}".to_owned());
-        outputs.http(StatusCode::ACCEPTED, Map::new(), "abcd".to_owned());
+        outputs.http(StatusCode::ACCEPTED, &Map::new(), "abcd");
         let body: Value = serde_json::from_str(&outputs.into_body()).unwrap();
         assert_eq!(
             body["Outputs"],

@@ -44,14 +44,14 @@ pub(crate) fn router(app: &Arc<App>, api: &Router) -> Router {
         let app = app.clone();
         async move |request: Request| {
             let call = call(request).await?;
-            answer(work::diagnose(&app, &given(&call)).await?)
+            Ok::<_, Problem>(answer(work::diagnose(&app, &given(&call)).await?))
         }
     };
     let give_up = async |request: Request| {
         let body = read_body(request.into_body(), MAX_CALL_BYTES).await?;
         let call = Invocation::parse(&body)?;
         let message = call.json("job").unwrap_or_default();
-        answer(work::give_up(&message, &name_of(&call, &message))?)
+        Ok::<_, Problem>(answer(work::give_up(&message, &name_of(&call, &message))?))
     };
     router
         .route("/diagnose", post(diagnose))
@@ -78,13 +78,13 @@ fn name_of(call: &Invocation, message: &Value) -> String {
         .unwrap_or_default()
 }
 
-fn answer(done: Done) -> Result<Response, Problem> {
+fn answer(done: Done) -> Response {
     let mut outputs = Outputs::default();
     for (binding, object) in done.blobs {
         outputs.blob(binding, object);
     }
     post_all(&mut outputs, done.posts);
-    Ok(json(outputs))
+    json(outputs)
 }
 
 fn post_all(outputs: &mut Outputs, posts: Vec<super::messages::Post>) {
@@ -117,8 +117,8 @@ async fn http_function(api: Router, request: Request) -> Result<Response, Proble
         Err(never) => match never {},
     };
     let (mut parts, body) = response.into_parts();
-    let body = body.collect().await.map_err(unwritable)?.to_bytes();
-    let body = String::from_utf8(body.to_vec()).map_err(unwritable)?;
+    let body = body.collect().await.map_err(|e| unwritable(&e))?.to_bytes();
+    let body = String::from_utf8(body.to_vec()).map_err(|e| unwritable(&e))?;
     let mut outputs = Outputs::default();
     let mut headers = Map::new();
     for (name, value) in &parts.headers {
@@ -126,14 +126,14 @@ async fn http_function(api: Router, request: Request) -> Result<Response, Proble
             headers.insert(name.as_str().to_owned(), value.into());
         }
     }
-    outputs.http(parts.status, headers, body);
+    outputs.http(parts.status, &headers, &body);
     if let Some(Posts(posts)) = parts.extensions.remove() {
         post_all(&mut outputs, posts);
     }
     Ok(json(outputs))
 }
 
-fn unwritable(error: impl ToString) -> Problem {
+fn unwritable(error: &impl ToString) -> Problem {
     Problem::new(Code::InternalError, "the answer could not be written").log(error.to_string())
 }
 

@@ -343,11 +343,9 @@ async fn a_message_with_another_cluster_in_it_is_checked_like_any_request() {
 async fn ids_that_nobody_got_are_not_found() {
     let router = hosted(&FakeEngine::healthy());
     let (id, _) = order(&router, &ask()).await;
-    let forged = format!(
-        "{}{}",
-        &id[..id.len() - 1],
-        if id.ends_with('0') { "1" } else { "0" }
-    );
+    let mut forged = id.clone();
+    let last = forged.pop();
+    forged.push(if last == Some('0') { '1' } else { '0' });
     for id in [
         forged.as_str(),
         "x",
