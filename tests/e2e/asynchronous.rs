@@ -1,6 +1,12 @@
 //! Diagnoses that are made later, on the built binary: the emulated Functions host owns queues and blobs, the simulated
 //! Azure answers the reads.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed expectation in a helper is the test's failure"
+)]
+
 use std::path::Path;
 use std::time::Duration;
 
