@@ -11,6 +11,7 @@ use crate::report::{
     DecidedBy, EgressEndpointItem, EgressEndpoints, EndpointSource, Finding, Method, PoolVerdict,
     RouteSource, TrafficVerdict,
 };
+use crate::rules::appliance::own_routes;
 use crate::rules::dead_hop;
 use crate::rules::inspection::{Inspection, Part, holder, rule_label};
 use crate::security::{self, ApiServer, Guard, Service, Standing};
@@ -323,7 +324,7 @@ fn by_path(
                 };
             }
             if let Some((inspection, parts)) = Inspection::of_path(ctx, path, endpoint) {
-                return by_firewall(inspection, &parts, findings);
+                return by_firewall(ctx, inspection, &parts, findings);
             }
             unknown(
                 "the next hop decides by rules of its own; the checks of the egress appliance say what is known of them",
@@ -459,14 +460,20 @@ fn by_plain(
             TrafficVerdict::Blocked
         },
         why: format!(
-            "Azure Firewall {name} allows it by a network rule, but hands it on with its private source address, to which no answer comes back (FWL111)"
+            "Azure Firewall {name} allows {} by a network rule, but hands it on with its private source address, to which no answer comes back (FWL111)",
+            if proxied { "a part of it" } else { "it" }
         ),
         by: Some(by),
     }
 }
 
 /// What the Azure Firewall at the next hop decides for the packets of one path (R5.21).
-fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part], findings: &[Finding]) -> Decided {
+fn by_firewall(
+    ctx: &Context<'_>,
+    inspection: &Inspection<'_>,
+    parts: &[&Part],
+    findings: &[Finding],
+) -> Decided {
     let firewall = inspection.firewall;
     let name = firewall.id.name();
     let any = |fate| parts.iter().find(|part| part.fate == fate);
@@ -519,6 +526,11 @@ fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part], findings: &[Finding
         (None, Some(_)) if let Some(plain) = untranslated(inspection, parts) => {
             by_plain(inspection, findings, parts, by(plain))
         }
+        // Nor does a tunnel behind the firewall deliver what it allows.
+        (None, Some(_)) if let Some(table) = own_routes(ctx, firewall) => unknown(format!(
+            "Azure Firewall {name} allows it; where route table {} of the firewall's own subnet leads it is not known",
+            table.name()
+        )),
         (None, Some(allowed)) => Decided {
             verdict: TrafficVerdict::Allowed,
             why: if allowed.by.is_implicit() {
