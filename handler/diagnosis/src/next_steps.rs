@@ -117,25 +117,37 @@ fn rights(gaps: &[Gap]) -> Vec<String> {
     steps
 }
 
-/// What may get an answer where none was had.
-fn asking(gaps: &[Gap]) -> impl Iterator<Item = String> {
-    gaps.iter().filter_map(|gap| {
-        let what = &gap.what;
+/// What may get an answer where none was had. What Azure was too busy for is one step.
+fn asking(gaps: &[Gap]) -> Vec<String> {
+    let mut steps = Vec::new();
+    let mut busy: Vec<&str> = Vec::new();
+    for gap in gaps {
+        let what = gap.what.as_str();
         if gap.http_status == Some(401) {
-            return Some(format!(
+            steps.push(format!(
                 "Ask with an identity of the tenant that holds it: Azure does not accept this one's token for {what}."
             ));
+            continue;
         }
         match gap.cause {
-            GapCause::Throttled | GapCause::TimedOut | GapCause::Unreachable => {
-                Some(format!("Ask again later: Azure gave no answer for {what}."))
-            }
-            GapCause::NotFound => Some(format!(
+            GapCause::Throttled | GapCause::TimedOut | GapCause::Unreachable => busy.push(what),
+            GapCause::NotFound => steps.push(format!(
                 "Look whether it still exists and whether the identity sees its subscription: Azure knows nothing of {what}."
             )),
-            _ => None,
+            _ => {}
         }
-    })
+    }
+    if let Some((first, others)) = busy.split_first() {
+        let more = match others.len() {
+            0 => String::new(),
+            1 => " and 1 more datum".to_owned(),
+            n => format!(" and {n} more data"),
+        };
+        steps.push(format!(
+            "Ask again later: Azure gave no answer for {first}{more}."
+        ));
+    }
+    steps
 }
 
 #[cfg(test)]

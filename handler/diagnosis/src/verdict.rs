@@ -70,9 +70,10 @@ fn headline(
     match status {
         Status::Healthy => healthy(ctx, outbound, snat),
         Status::Unknown => {
-            let reasons: Vec<&str> = open(checks).filter_map(|c| c.reason.as_deref()).collect();
-            let first = reasons.first().copied().unwrap_or("a check has no answer");
-            let more = match reasons.len() {
+            let first = open(checks).find_map(|c| c.reason.as_deref());
+            let first = first.unwrap_or("a check has no answer");
+            // Also those that could find nothing grave.
+            let more = match checks.iter().filter(|c| c.open).count() {
                 0 | 1 => String::new(),
                 2 => " (and 1 more open check)".to_owned(),
                 n => format!(" (and {} more open checks)", n - 1),

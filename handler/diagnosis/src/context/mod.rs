@@ -27,7 +27,8 @@ pub struct Context<'f> {
     pub(crate) subnets: Subnets<'f>,
     /// The AKS load balancer.
     pub(crate) balancer: Balancer<'f>,
-    /// The packet's path from each of `subnets.uses`, in the same order.
+    /// The packet's path from each of `subnets.uses`, in the same order; two where only some nodes of a subnet leave by
+    /// public addresses of their own.
     pub(crate) paths: Vec<Path<'f>>,
     /// The devices that translate, with their usage.
     pub(crate) snat: Carriers,
@@ -50,7 +51,7 @@ impl<'f> Context<'f> {
         let paths: Vec<Path<'f>> = subnets
             .uses
             .iter()
-            .map(|used| Path::of(facts, balancer, used, &tags))
+            .flat_map(|used| Path::each(facts, balancer, used, &tags))
             .collect();
         let snat = Carriers::of(facts, &subnets, &paths);
         let mut ctx = Self {

@@ -12,12 +12,28 @@ pub(crate) struct SubnetUse<'f> {
     pub(crate) scope: Scope,
     /// Pools in name order.
     pub(crate) pools: Vec<&'f str>,
-    /// How many of them give their nodes public addresses of their own; `None` when a pool's body was not read.
-    pub(crate) pools_with_node_ips: Option<usize>,
+    /// Those of them that give their nodes public addresses of their own; `None` when a pool's body was not read.
+    pub(crate) with_node_ips: Option<Vec<&'f str>>,
     pub(crate) subnet: Result<&'f Subnet, Missing>,
 }
 
-impl SubnetUse<'_> {
+impl<'f> SubnetUse<'f> {
+    /// The pools whose nodes have public addresses of their own, and the others; nothing where all pools are alike.
+    pub(crate) fn by_node_ips(&self) -> Option<[Self; 2]> {
+        let with = self.with_node_ips.as_ref()?;
+        let (own, other): (Vec<&str>, Vec<&str>) =
+            self.pools.iter().partition(|pool| with.contains(pool));
+        if own.is_empty() || other.is_empty() {
+            return None;
+        }
+        let part = |pools: Vec<&'f str>, with_node_ips: Vec<&'f str>| Self {
+            pools,
+            with_node_ips: Some(with_node_ips),
+            ..self.clone()
+        };
+        Some([part(own.clone(), own), part(other, Vec::new())])
+    }
+
     /// `subnet nodes of virtual network v`
     pub(crate) fn label(&self) -> String {
         subnet_label(self.id)
@@ -90,7 +106,7 @@ impl<'f> Subnets<'f> {
             .map(|((scope, id), pools)| SubnetUse {
                 id,
                 scope,
-                pools_with_node_ips: node_ips(facts, &pools),
+                with_node_ips: node_ips(facts, &pools),
                 pools,
                 subnet: lookup(&facts.subnets, id).known(|| subnet_label(id)),
             })
@@ -114,14 +130,11 @@ impl<'f> Subnets<'f> {
     }
 }
 
-fn node_ips(facts: &Facts, names: &[&str]) -> Option<usize> {
+fn node_ips<'f>(facts: &'f Facts, names: &[&str]) -> Option<Vec<&'f str>> {
     let pools = facts.agent_pools.as_known()?;
     let body = |name: &&str| pools.iter().find(|pool: &&AgentPool| pool.name == **name);
     let bodies: Option<Vec<_>> = names.iter().map(body).collect();
-    Some(
-        bodies?
-            .iter()
-            .filter(|p| p.node_public_ip == Some(true))
-            .count(),
-    )
+    let own = |pool: &&AgentPool| pool.node_public_ip == Some(true);
+    let with = bodies?.into_iter().filter(own);
+    Some(with.map(|pool| pool.name.as_str()).collect())
 }

@@ -1,7 +1,7 @@
 //! What carries a subnet's packets to the internet, by the precedence table (R2.1, T1–T9).
 
 use super::{DefaultRoute, Via};
-use crate::context::{Balancer, SubnetUse};
+use crate::context::{Balancer, SubnetUse, pools_label};
 use crate::facts::{Facts, Id, Missing, OutboundType, Subnet};
 use crate::network::method::{self, Inputs, carrier};
 use crate::report::{Method, Scope};
@@ -59,13 +59,18 @@ impl Carrier {
             Err(missing) => return Self::unread(missing.clone()),
         };
         let outbound_rule = balancer.usable();
-        let all_have_addresses = used
-            .pools_with_node_ips
-            .map(|with| used.scope == Scope::Node && with == used.pools.len());
+        // Pods with addresses of the subnet do not use the node's. Nodes with and without are walked apart (`Path::each`),
+        // except where both lead elsewhere and only a route beside the default asks.
+        let with = used.with_node_ips.as_ref().map(Vec::len);
+        let own_addresses = match (used.scope, with) {
+            (Scope::Pod, Some(_)) | (Scope::Node, Some(0)) => Some(false),
+            (Scope::Node, Some(n)) if n == used.pools.len() => Some(true),
+            (_, Some(_) | None) => None,
+        };
         let decided = carrier(&Inputs {
             next_hop: Some(&via.hop.next_hop_type()),
             nat_gateway: Some(subnet.nat_gateway_id.is_some()),
-            instance_public_ip: all_have_addresses,
+            instance_public_ip: own_addresses,
             outbound_rule: outbound_rule.as_ref().ok().copied(),
             private_subnet: Some(subnet.default_outbound_access == Some(false)),
             // AKS makes scale sets of mode Uniform; virtual machine pools get no default access either way known here.
@@ -73,6 +78,12 @@ impl Carrier {
         });
         let method = match decided {
             method::Carrier::Decided(method) => method,
+            method::Carrier::OneOf(_) if with.is_some() && outbound_rule.is_ok() => {
+                return Self::open(format!(
+                    "nodes of {} leave by public addresses of their own, the others do not",
+                    pools_label(used.with_node_ips.as_deref().unwrap_or_default())
+                ));
+            }
             method::Carrier::OneOf(_) => {
                 let missing = outbound_rule.err().unwrap_or_else(|| Missing {
                     what: format!("agent pools of {}", used.label()),
@@ -182,7 +193,7 @@ fn named(
 mod tests {
     use crate::facts::{Datum, Facts, OutboundType};
     use crate::report::Method;
-    use crate::testing::{load_balancer, network_mut};
+    use crate::testing::{load_balancer, nat_id, network_mut, pools_mut, subnet_mut};
 
     fn without_load_balancer() -> Facts {
         let mut facts = load_balancer();
@@ -192,6 +203,30 @@ mod tests {
 
     fn method(facts: &Facts) -> Method {
         crate::diagnose(facts).outbound.paths[0].method
+    }
+
+    #[test]
+    fn r2_3_a_nodes_own_address_comes_before_the_load_balancer_for_this_node() {
+        let mut facts = load_balancer();
+        pools_mut(&mut facts)[1].node_public_ip = Some(true);
+        let paths = crate::diagnose(&facts).outbound.paths;
+        let ways: Vec<_> = paths
+            .iter()
+            .map(|path| (path.node_pools.join(","), path.method))
+            .collect();
+        assert_eq!(
+            ways,
+            [
+                ("user".to_owned(), Method::InstancePublicIp),
+                ("system".to_owned(), Method::LoadBalancer)
+            ]
+        );
+        // A NAT gateway comes before both (T4): one path for all.
+        subnet_mut(&mut facts, "nodes").nat_gateway_id = Some(nat_id("ng1"));
+        let paths = crate::diagnose(&facts).outbound.paths;
+        assert_eq!(paths.len(), 1);
+        assert_eq!(paths[0].method, Method::NatGateway);
+        assert_eq!(paths[0].node_pools, ["system", "user"]);
     }
 
     #[test]

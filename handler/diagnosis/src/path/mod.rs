@@ -21,6 +21,7 @@ use crate::context::{Balancer, SubnetUse};
 use crate::facts::Facts;
 use crate::network::nsg::PathPart;
 use crate::network::{PortSet, ProtocolSet, ServiceTags};
+use crate::report::Scope;
 
 /// The way out of one subnet, for the packets of its nodes or of its pods.
 #[derive(Debug, Clone)]
@@ -38,8 +39,27 @@ pub(crate) struct Path<'f> {
 }
 
 impl<'f> Path<'f> {
-    /// Walks the path of one subnet.
-    pub(crate) fn of(
+    /// Walks the paths of one subnet: the nodes with public addresses of their own apart from the others where that
+    /// makes another method carry them (R2.3).
+    pub(crate) fn each(
+        facts: &'f Facts,
+        balancer: Balancer<'f>,
+        used: &SubnetUse<'f>,
+        tags: &ServiceTags,
+    ) -> Vec<Self> {
+        let of = |used: &SubnetUse<'f>| Self::of(facts, balancer, used, tags);
+        if used.scope == Scope::Node
+            && let Some(parts) = used.by_node_ips()
+        {
+            let [own, other] = parts.each_ref().map(of);
+            if own.carrier.method != other.carrier.method {
+                return vec![own, other];
+            }
+        }
+        vec![of(used)]
+    }
+
+    fn of(
         facts: &'f Facts,
         balancer: Balancer<'f>,
         used: &SubnetUse<'f>,

@@ -71,6 +71,12 @@ impl PressureView {
         pools
     }
 
+    /// Whether the disk of one of the pool's nodes is nearly full (R7.1).
+    pub(crate) fn is_crowded(&self, pool: &str) -> bool {
+        let full = self.disk_space.nodes_with(|v| v > NODE_LIMIT);
+        full.iter().any(|load| load.pool.as_deref() == Some(pool))
+    }
+
     /// Nodes whose VM was at a limit of its size while requests queued up and the OS disk itself was not at its own
     /// limits (R7.4).
     pub(crate) fn capped(&self) -> Vec<Capped> {

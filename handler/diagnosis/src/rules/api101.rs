@@ -76,16 +76,15 @@ enum Judged {
 
 fn judge(ctx: &Context<'_>, path: &Path<'_>, ranges: &AddressSet) -> Judged {
     let label = path.used.label();
-    // Some nodes of the subnet leave by addresses of their own, which nothing lists.
-    let own = super::out110::with_addresses(ctx, path);
-    if !own.is_empty() {
-        return Judged::Open(format!(
-            "the nodes of {} in {label} leave by public addresses of their own, which are not read, and the API server \
-             admits authorized IP ranges only",
-            pools_label(&own)
-        ));
-    }
     match path.carrier.method {
+        // Nothing lists these addresses.
+        Method::InstancePublicIp => {
+            return Judged::Open(format!(
+                "the nodes of {} in {label} leave by public addresses of their own, which are not read, and the API \
+                 server admits authorized IP ranges only",
+                path.used.pools_label()
+            ));
+        }
         // AKS adds the load balancer's own outbound addresses (R1.88).
         Method::LoadBalancer if ctx.outbound_type() == Some(&OutboundType::LoadBalancer) => {
             return Judged::Admitted;

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use super::Outcome;
 use crate::context::{Context, texts};
 use crate::facts::{
-    AzureFirewall, Datum, Frontend, HopNic, HopOwner, Id, LoadBalancer, Missing, lookup,
+    AzureFirewall, Datum, Frontend, HopNic, HopOwner, Id, LoadBalancer, Missing, NextHopType,
+    lookup,
 };
 use crate::network::routes::Hop;
 use crate::path::{Path, Via};
@@ -191,4 +192,17 @@ pub(crate) fn deallocated<'f>(ctx: &Context<'f>, subnet: &Id) -> Vec<&'f AzureFi
 pub(crate) fn serves(firewall: &AzureFirewall) -> bool {
     let failed = firewall.provisioning_state.as_deref();
     !failed.is_some_and(|state| state.eq_ignore_ascii_case("Failed"))
+}
+
+/// The route table that the firewall's own subnet has and that may take what it allows elsewhere than to the internet: into
+/// a tunnel to another network. One that is known to lead to Internet does not.
+pub(crate) fn own_routes<'f>(ctx: &Context<'f>, firewall: &AzureFirewall) -> Option<&'f Id> {
+    let subnet = lookup(&ctx.facts.subnets, firewall.subnet_id.as_ref()?).as_known()?;
+    let id = subnet.route_table_id.as_ref()?;
+    let table = lookup(&ctx.facts.route_tables, id).as_known();
+    let leads_out = table.is_some_and(|table| {
+        let mut routes = table.routes.iter();
+        routes.all(|route| route.next_hop_type == NextHopType::Internet)
+    });
+    (!leads_out).then_some(id)
 }

@@ -42,14 +42,16 @@ pub(crate) fn suppress(outcomes: &mut BTreeMap<&'static str, Outcome>) {
 }
 
 /// Findings about a next hop that nothing passes.
-pub(crate) const DEAD_HOPS: [&str; 5] = ["UDR104", "FWL101", "FWL102", "FWL104", "FWL106"];
+pub(crate) const DEAD_HOPS: [&str; 6] =
+    ["UDR104", "FWL101", "FWL102", "FWL103", "FWL104", "FWL106"];
 
-/// The finding by which nothing passes the next hop of this subnet's default route.
+/// The finding by which nothing passes the next hop of this subnet's default route. FWL103 is less than certain only about
+/// which firewall is missing there; that nothing takes the packets is certain.
 pub(crate) fn dead_hop<'f>(path: &Path<'_>, findings: &'f [Finding]) -> Option<&'f Finding> {
     findings.iter().find(|finding| {
         DEAD_HOPS.contains(&finding.code.as_str())
             && finding.blocks_egress
-            && finding.confidence == Confidence::Certain
+            && (finding.confidence == Confidence::Certain || finding.code == "FWL103")
             && finding.affected.resource_ids.contains(path.used.id)
     })
 }

@@ -77,7 +77,9 @@ impl Finding {
     }
 
     pub(crate) fn resource(mut self, id: &Id) -> Self {
-        self.affected.resource_ids.push(id.clone());
+        if !self.affected.resource_ids.contains(id) {
+            self.affected.resource_ids.push(id.clone());
+        }
         self
     }
 

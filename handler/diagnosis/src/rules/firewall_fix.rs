@@ -1,5 +1,7 @@
 //! Commands that change an Azure Firewall's rules, in its policy or as classic rules.
 
+use std::collections::BTreeSet;
+
 use super::appliance::Appliance;
 use super::inspection::AKS_TAG;
 use crate::commands::Az;
@@ -14,6 +16,28 @@ const NAMED: usize = 5;
 /// `az … rule-collection-group collection`, as all commands about collections of a policy begin.
 const COLLECTION: &str = "network firewall policy rule-collection-group collection";
 
+/// What a collection is proposed for. Several may be proposed in one report: each has a name and a priority of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// Endpoints that are denied.
+    Endpoints,
+    /// The API server's address.
+    ApiServer,
+    /// The host that nodes start from.
+    Mirror,
+}
+
+impl Purpose {
+    /// The collection's name, and its place among the free priorities.
+    fn place(self) -> (&'static str, usize) {
+        match self {
+            Self::Endpoints => ("allow-aks-egress", 0),
+            Self::ApiServer => ("allow-aks-api-server", 1),
+            Self::Mirror => ("allow-aks-packages", 2),
+        }
+    }
+}
+
 /// A rule that allows.
 pub(super) enum Allow<'a> {
     /// An application rule for HTTP and HTTPS to these hosts.
@@ -27,11 +51,11 @@ pub(super) enum Allow<'a> {
 }
 
 impl Allow<'_> {
-    /// Names of its collection, of the rule, and its `--rule-type`.
-    fn names(&self) -> (&'static str, &'static str, &'static str) {
+    /// Its `--rule-type` in a policy, and the word of the commands for classic rules.
+    fn kind(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Hosts(_) => ("allow-aks-egress", "aks-egress", "ApplicationRule"),
-            Self::Network { .. } => ("allow-aks-network", "aks-network", "NetworkRule"),
+            Self::Hosts(_) => ("ApplicationRule", "application-rule"),
+            Self::Network { .. } => ("NetworkRule", "network-rule"),
         }
     }
 
@@ -66,31 +90,29 @@ pub(super) fn allow(
     ctx: &Context<'_>,
     appliance: &Appliance<'_, '_>,
     firewall: &AzureFirewall,
-    rule: &Allow<'_>,
+    (purpose, rule): (Purpose, &Allow<'_>),
     fix: Remediation,
 ) -> Remediation {
     let sources = sources(appliance);
-    let (collection, name, kind) = rule.names();
+    let (collection, nth) = purpose.place();
+    let (kind, classic) = rule.kind();
+    let name = collection.trim_start_matches("allow-");
     let fix = fix.side_effect("Only new connections see the rule");
     let Some(policy) = &firewall.policy_id else {
-        let verb = match rule {
-            Allow::Hosts(_) => "application-rule",
-            Allow::Network { .. } => "network-rule",
-        };
         let own = |verb: &str| {
-            Az::beside(verb, &firewall.id)
+            Az::beside(&format!("network firewall {classic} {verb}"), &firewall.id)
                 .opt("--firewall-name", firewall.id.name())
                 .opt("--collection-name", collection)
                 .opt("--name", name)
         };
-        let add = own(&format!("network firewall {verb} create"))
+        let add = own("create")
             .opt("--action", "Allow")
-            .number("--priority", free(&firewall.classic_collections));
+            .number("--priority", free(&firewall.classic_collections, nth));
         return fix
             .command(rule.matching(add, &sources, "--protocols").build())
-            .undo(own(&format!("network firewall {verb} delete")).build());
+            .undo(own("delete").build());
     };
-    let (group, priority) = place(ctx, policy);
+    let (group, priority) = place(ctx, policy, nth);
     let own = |verb: &str| {
         Az::beside(&format!("{COLLECTION} {verb}"), policy)
             .opt("--policy-name", policy.name())
@@ -121,21 +143,22 @@ fn sources<'f>(appliance: &Appliance<'_, 'f>) -> Vec<&'f str> {
     prefixes
 }
 
-/// A rule collection group of the policy, and the first priority that is free in it.
-fn place(ctx: &Context<'_>, policy: &Id) -> (String, u64) {
+/// A rule collection group of the policy, and a priority that is free in it.
+fn place(ctx: &Context<'_>, policy: &Id, nth: usize) -> (String, u64) {
     let groups = lookup(&ctx.facts.rule_collection_groups, policy).as_known();
     let first = groups.and_then(|groups| groups.iter().min_by_key(|group| group.priority));
-    match first {
-        Some(group) => (group.id.name().to_owned(), free(&group.collections)),
-        None => ("DefaultApplicationRuleCollectionGroup".to_owned(), 100),
-    }
+    let (name, collections) = match first {
+        Some(group) => (group.id.name(), group.collections.as_slice()),
+        None => ("DefaultApplicationRuleCollectionGroup", &[][..]),
+    };
+    (name.to_owned(), free(collections, nth))
 }
 
-/// The first priority that no collection has.
-fn free(collections: &[RuleCollection]) -> u64 {
-    let taken: Vec<u32> = collections.iter().filter_map(|c| c.priority).collect();
-    let free = (100..=65000).find(|priority| !taken.contains(priority));
-    free.map_or(100, u64::from)
+/// A priority that no collection has: the first one, or so many after it.
+fn free(collections: &[RuleCollection], nth: usize) -> u64 {
+    let taken: BTreeSet<u32> = collections.iter().filter_map(|c| c.priority).collect();
+    let mut free = (100..=65000).filter(|priority| !taken.contains(priority));
+    free.nth(nth).map_or(100, u64::from)
 }
 
 /// `az network firewall policy rule-collection-group collection rule {verb}` on a rule of a policy; `None` for classic
@@ -211,4 +234,55 @@ pub(super) fn sources_of<'f>(
         }
         Stage::Nat | Stage::Implicit => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Datum, RuleAction};
+    use crate::testing::{firewall_rules, firewalled, network_rule, policy_id};
+
+    #[test]
+    fn r5_3_proposed_priorities_collide_with_nothing() {
+        let mut facts = firewalled();
+        // A network rule about something else: endpoints and the API server's address are denied.
+        let rules = network_rule(&["192.0.2.1"], "TCP", "443");
+        firewall_rules(&mut facts, RuleAction::Allow, rules);
+        let groups = facts.rule_collection_groups.get_mut(&policy_id());
+        let Some(Datum::Known(groups)) = groups else {
+            panic!("the test policy has rules");
+        };
+        groups[0].collections[0].priority = Some(100);
+        let report = crate::diagnose(&facts);
+        let commands = report.findings.iter().flat_map(|f| &f.remediation);
+        let commands = commands.flat_map(|fix| &fix.commands);
+        let value = |command: &str, option: &str| {
+            let mut words = command.split(' ').skip_while(|word| *word != option);
+            words.nth(1).unwrap().to_owned()
+        };
+        let mut proposed: Vec<(String, String)> = commands
+            .filter(|command| command.contains("add-filter-collection"))
+            .map(|c| (value(c, "--name"), value(c, "--collection-priority")))
+            .collect();
+        proposed.sort();
+        assert_eq!(
+            proposed,
+            [
+                ("allow-aks-api-server".to_owned(), "102".to_owned()),
+                ("allow-aks-egress".to_owned(), "101".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn r5_7_classic_collections_have_priorities_of_their_own() {
+        let with = |priority| RuleCollection {
+            name: format!("own-{priority}"),
+            priority: Some(priority),
+            action: Some(RuleAction::Allow),
+            rules: network_rule(&["192.0.2.1"], "TCP", "443"),
+        };
+        let taken = vec![with(100), with(102)];
+        assert_eq!([0, 1, 2].map(|n| free(&taken, n)), [101, 103, 104]);
+    }
 }

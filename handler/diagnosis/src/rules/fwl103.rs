@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
         why: "A deallocated firewall has no address: the route leads to nothing and every packet is dropped. One in state Failed may have lost its rules or its instances.",
         evidence: "The firewall with its provisioning state, or without an IP configuration; the route that leads to its address.",
         fix: "Give a deallocated firewall its IP configuration back with `az network firewall ip-config create`; let Azure settle a failed one with `az network firewall update`.",
-        how_sure: "Certain for a firewall that has the address. Likely for a deallocated one: it no longer says where it belongs and is taken to be the one missing from the firewall subnet of its resource group.",
+        how_sure: "Certain for a firewall that has the address. Likely for a deallocated one: it no longer says where it belongs and is taken to be the one missing from the firewall subnet of its resource group. That nothing has the address the route leads to is certain either way.",
         references: &[
             "https://learn.microsoft.com/azure/firewall/firewall-faq",
             "https://learn.microsoft.com/azure/aks/limit-egress-traffic",
@@ -30,14 +30,18 @@ pub(super) const RULE: Rule = Rule {
 fn check(ctx: &Context<'_>) -> Outcome {
     Appliance::check(ctx, |appliance, owner| match owner {
         HopOwner::AzureFirewall(_) => match appliance.firewall(ctx) {
-            Some(Ok(firewall)) if !serves(firewall) => Outcome::found(failed(appliance, firewall)),
+            Some(Ok(firewall)) if !serves(firewall) => {
+                Outcome::found(appliance.subnets(failed(appliance, firewall)))
+            }
             Some(Err(missing)) => Outcome::missing(missing),
             _ => Outcome::passed(),
         },
         HopOwner::Nobody {
             subnet: Some(subnet),
         } if is_firewall_subnet(subnet) => match deallocated(ctx, subnet).first() {
-            Some(firewall) => Outcome::found(stopped(appliance, firewall, subnet)),
+            Some(firewall) => {
+                Outcome::found(appliance.subnets(stopped(appliance, firewall, subnet)))
+            }
             None => Outcome::passed(),
         },
         _ => Outcome::passed(),
@@ -110,6 +114,7 @@ fn stopped(appliance: &Appliance<'_, '_>, firewall: &AzureFirewall, subnet: &Id)
 mod tests {
     use super::*;
     use crate::facts::Datum;
+    use crate::report::{FinalState, TrafficVerdict};
     use crate::testing::{
         codes, denied, firewall_id, firewall_mut, firewall_subnet_id, firewalled, load_balancer,
         outcome, with_hop,
@@ -151,6 +156,35 @@ mod tests {
             outcome(&super::super::fwl104::RULE, &facts).findings.len(),
             0
         );
+    }
+
+    #[test]
+    fn r2_39_the_path_ends_at_a_firewall_that_does_not_serve() {
+        let mut facts = firewalled();
+        firewall_mut(&mut facts).provisioning_state = Some("Failed".to_owned());
+        let mut gone = firewalled();
+        let firewall = firewall_mut(&mut gone);
+        firewall.private_ips.clear();
+        firewall.subnet_id = None;
+        let nobody = HopOwner::Nobody {
+            subnet: Some(firewall_subnet_id()),
+        };
+        let hop = "10.1.0.4".parse().unwrap();
+        gone.hops.insert(hop, Datum::Known(nobody));
+        for facts in [facts, gone] {
+            let report = crate::diagnose(&facts);
+            let path = &report.outbound.paths[0];
+            assert_eq!(path.final_state, FinalState::Dropped);
+            assert_eq!(path.cause.as_deref(), Some("FWL103"));
+            for item in &report.egress_endpoints.items {
+                assert_eq!(
+                    item.verdict,
+                    TrafficVerdict::Blocked,
+                    "{}",
+                    item.domain_name
+                );
+            }
+        }
     }
 
     #[test]

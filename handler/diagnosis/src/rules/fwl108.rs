@@ -1,7 +1,7 @@
 //! FWL108: the Azure Firewall denies an endpoint that the cluster needs (R5.21).
 
 use super::appliance::Appliance;
-use super::firewall_fix::{self, Allow};
+use super::firewall_fix::{self, Allow, Purpose};
 use super::inspection::{Inspection, holder, label, named, rule_label};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
@@ -79,11 +79,17 @@ fn check(ctx: &Context<'_>) -> Outcome {
             outcome.missing.extend(security::unread_tags(ctx));
         }
         if !open.is_empty() {
+            let because = inspection.because();
             outcome.undecided.push(format!(
-                "whether Azure Firewall {} allows {} depends on what its rules' service tags hold or on rules that \
-                 could not be read",
+                "whether Azure Firewall {} allows {} {}",
                 inspection.firewall.id.name(),
-                named(open)
+                named(open),
+                if because.is_empty() {
+                    "depends on what its rules' service tags hold or on rules that could not be read"
+                        .to_owned()
+                } else {
+                    format!("is not known{because}")
+                }
             ));
         }
         if !denied.is_empty() {
@@ -228,7 +234,13 @@ fn allow(
     if !names.is_empty() {
         let fix =
             Remediation::new("Allow the endpoints with an application rule for these subnets");
-        return firewall_fix::allow(ctx, appliance, firewall, &Allow::Hosts(&names), fix);
+        return firewall_fix::allow(
+            ctx,
+            appliance,
+            firewall,
+            (Purpose::Endpoints, &Allow::Hosts(&names)),
+            fix,
+        );
     }
     // No application rule can allow these.
     let mut ports: Vec<String> = denied
@@ -248,7 +260,7 @@ fn allow(
         ports: &ports,
     };
     let fix = Remediation::new("Allow the endpoints with a network rule for their port");
-    firewall_fix::allow(ctx, appliance, firewall, &rule, fix)
+    firewall_fix::allow(ctx, appliance, firewall, (Purpose::Endpoints, &rule), fix)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::appliance::Appliance;
 use super::firewall_fix;
-use super::inspection::{Inspection, Part, holder, label, named, rule_label};
+use super::inspection::{Inspection, Judged, Part, holder, label, named, rule_label};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::{Context, pools_label};
@@ -38,47 +38,62 @@ pub(super) const RULE: Rule = Rule {
 fn check(ctx: &Context<'_>) -> Outcome {
     Inspection::check(ctx, |appliance, inspection| {
         let mut outcome = inspection.open(ctx, appliance);
-        let mut open = Vec::new();
-        let mut gaps: Vec<Gap<'_>> = Vec::new();
-        for judged in inspection.needed() {
-            let Some(parts) = &judged.parts else {
-                continue;
-            };
-            if parts.iter().any(|part| part.fate == Fate::Undecidable) {
-                open.push(label(&judged.endpoint));
-            }
-            let allowed = parts.iter().find(|part| part.fate == Fate::Allowed);
-            let left_out = |part: &&Part| part.fate == Fate::Denied && part.by.is_implicit();
-            let left_out: Vec<&Part> = parts.iter().filter(left_out).collect();
-            let (Some(allowed), false) = (allowed, left_out.is_empty()) else {
-                continue;
-            };
-            let rule = &*allowed.by;
-            let at = gaps.iter().position(|gap| gap.rule == rule);
-            let at = at.unwrap_or_else(|| {
-                gaps.push(Gap::of(rule));
-                gaps.len() - 1
-            });
-            if let Some(gap) = gaps.get_mut(at) {
-                gap.endpoints.push(label(&judged.endpoint));
-                gap.required |= judged.endpoint.need == Need::Required;
-                gap.left_out.extend(left_out);
-            }
-        }
+        let undecided = |judged: &&Judged| {
+            let mut parts = judged.parts.iter().flatten();
+            parts.any(|part| part.fate == Fate::Undecidable)
+        };
+        let open = inspection.needed().filter(undecided);
+        let open: Vec<String> = open.map(|judged| label(&judged.endpoint)).collect();
         if !open.is_empty() {
             outcome.undecided.push(format!(
-                "whether Azure Firewall {} allows {} for all node and pod subnets is not known",
+                "whether Azure Firewall {} allows {} for all node and pod subnets is not known{}",
                 inspection.firewall.id.name(),
-                named(open)
+                named(open),
+                inspection.because()
             ));
         }
         let firewall = inspection.firewall;
-        let findings = gaps
+        let findings = gaps(inspection)
             .iter()
-            .map(|gap| finding(ctx, appliance, firewall, gap));
+            .map(|gap| finding(ctx, appliance, firewall, gap))
+            .collect::<Vec<_>>();
         outcome.findings.extend(findings);
         outcome
     })
+}
+
+/// The rules that leave out senders whom no other rule lets through.
+fn gaps<'i>(inspection: &'i Inspection<'_>) -> Vec<Gap<'i>> {
+    let mut gaps: Vec<Gap<'i>> = Vec::new();
+    for judged in inspection.needed() {
+        let Some(parts) = &judged.parts else {
+            continue;
+        };
+        let allowed = parts.iter().find(|part| part.fate == Fate::Allowed);
+        let left_out = |part: &&Part| part.fate == Fate::Denied && part.by.is_implicit();
+        let left_out: Vec<&Part> = parts.iter().filter(left_out).collect();
+        let (Some(allowed), false) = (allowed, left_out.is_empty()) else {
+            continue;
+        };
+        let rule = &*allowed.by;
+        let at = gaps.iter().position(|gap| gap.rule == rule);
+        let at = at.unwrap_or_else(|| {
+            gaps.push(Gap::of(rule));
+            gaps.len() - 1
+        });
+        if let Some(gap) = gaps.get_mut(at) {
+            gap.endpoints.push(label(&judged.endpoint));
+            gap.required |= judged.endpoint.need == Need::Required;
+            gap.left_out.extend(left_out);
+        }
+    }
+    gaps
+}
+
+/// Whether this check tells that a rule leaves out the senders of a path.
+pub(super) fn tells(inspection: &Inspection<'_>, rule: &RuleName, path: usize) -> bool {
+    let mut gaps = gaps(inspection).into_iter();
+    gaps.any(|gap| gap.rule == rule && gap.left_out.iter().any(|part| part.path == path))
 }
 
 /// A rule, and who it leaves out.

@@ -123,7 +123,7 @@ fn finding(
             .build()
     };
     RULE.finding(format!(
-        "Azure Firewall {name} never translates what its network rules allow: the egress of {} gets no answer",
+        "Azure Firewall {name} never translates what its network rules allow: what they allow {} gets no answer",
         appliance.pools_label()
     ))
     .confidence(if by_network_rule {
@@ -140,6 +140,7 @@ fn finding(
     .evidence("private ranges without SNAT", Some(at), Some(ranges.join(", ")))
     .pools(appliance.pools())
     .resource(at)
+    .resource(&firewall.id)
     .fix(
         Remediation::new("Let the firewall translate everything but private networks")
             .command(update(&["IANAPrivateRanges"]))
@@ -152,10 +153,12 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Datum, Facts, RuleAction, Subnet};
+    use crate::facts::{Datum, Facts, NextHopType, RuleAction, Subnet};
+    use crate::report::TrafficVerdict;
+    use crate::rules::appliance::own_routes;
     use crate::testing::{
         codes, denied, firewall_mut, firewall_rules, firewall_subnet_id, firewalled, load_balancer,
-        network_rule, outcome, policy_id, policy_mut, subnet_mut,
+        network_rule, outcome, policy_id, policy_mut, route, route_table, subnet_mut,
     };
 
     /// The firewalled cluster with these private ranges, and the body of the firewall's subnet.
@@ -200,6 +203,38 @@ mod tests {
         firewall_rules(&mut by_network, RuleAction::Allow, rules);
         let found = outcome(&RULE, &by_network);
         assert_eq!(found.findings[0].confidence, Confidence::Certain);
+    }
+
+    #[test]
+    fn r5_19_application_rules_always_translate_and_network_rules_never() {
+        let verdicts = |facts: &Facts| {
+            let report = crate::diagnose(facts);
+            let items = report.egress_endpoints.items.into_iter();
+            let required = items.filter(|item| item.need == Need::Required);
+            let mut verdicts: Vec<_> = required.map(|item| item.verdict).collect();
+            verdicts.dedup();
+            verdicts
+        };
+        let mut facts = ranges(&["0.0.0.0/0"]);
+        assert_eq!(verdicts(&facts), [TrafficVerdict::Allowed]);
+        let rules = network_rule(&["*"], "TCP", "443");
+        firewall_rules(&mut facts, RuleAction::Allow, rules);
+        assert_eq!(verdicts(&facts), [TrafficVerdict::Blocked]);
+        // Something behind the firewall's own route table may translate.
+        let subnet = facts.subnets.get_mut(&firewall_subnet_id()).unwrap();
+        if let Datum::Known(subnet) = subnet {
+            subnet.route_table_id = Some(crate::testing::route_table_id());
+        }
+        assert_eq!(verdicts(&facts), [TrafficVerdict::Unknown]);
+        // So may what a firewall that translates allows go elsewhere than to the internet.
+        policy_mut(&mut facts).private_ranges.clear();
+        assert_eq!(verdicts(&facts), [TrafficVerdict::Unknown]);
+        let route = |hop| route("default", "0.0.0.0/0", hop, None);
+        route_table(&mut facts, vec![route(NextHopType::Internet)]);
+        subnet_mut(&mut facts, "nodes").route_table_id = None;
+        assert!(own_routes(&Context::new(&facts), firewall_mut(&mut facts.clone())).is_none());
+        route_table(&mut facts, vec![route(NextHopType::VirtualNetworkGateway)]);
+        assert!(own_routes(&Context::new(&facts), firewall_mut(&mut facts.clone())).is_some());
     }
 
     #[test]

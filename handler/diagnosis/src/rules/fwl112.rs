@@ -2,7 +2,8 @@
 
 use super::api_server::ApiServer;
 use super::appliance::Appliance;
-use super::firewall_fix::{self, Allow};
+use super::firewall_fix::{self, Allow, Purpose};
+use super::fwl109;
 use super::inspection::{Inspection, Part, holder, rule_label};
 use super::routing::only_for;
 use super::{Docs, Outcome, Rule, Step};
@@ -29,7 +30,8 @@ pub(super) const RULE: Rule = Rule {
         fix: "Allow TCP 443 to the service tag `AzureCloud` of the region by a network rule, or annotate pods with \
               `kubernetes.azure.com/set-kube-service-host-fqdn`, so that they call the API server by name.",
         how_sure: "Certain for rules that name every address, the region's service tag or the API server's name. A rule about \
-                   other addresses leaves the check open: ARM does not tell the API server's address.",
+                   other addresses leaves the check open: ARM does not tell the API server's address. A rule that admits \
+                   it for other pools only is FWL109's finding, which mends that rule.",
         references: &[
             "https://learn.microsoft.com/azure/aks/outbound-rules-control-egress",
             "https://learn.microsoft.com/azure/aks/limit-egress-traffic",
@@ -53,7 +55,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     Inspection::check(ctx, |appliance, inspection| {
         let name = inspection.firewall.id.name();
         let parts = inspection.ask(ctx, appliance, &target);
-        let denied: Vec<&Part> = parts.iter().filter(|it| it.fate == Fate::Denied).collect();
+        let mut denied: Vec<&Part> = parts.iter().filter(|it| it.fate == Fate::Denied).collect();
         let mut outcome = Outcome {
             missing: inspection.unread.clone(),
             ..Outcome::passed()
@@ -66,9 +68,25 @@ fn check(ctx: &Context<'_>) -> Outcome {
                     rule_label(rule)
                 ),
                 None => format!(
-                    "not all rules of Azure Firewall {name} are known, and with them whether one admits the API server's address"
+                    "not all rules of Azure Firewall {name} are known, and with them whether one admits the API server's address{}",
+                    inspection.because()
                 ),
             });
+        }
+        // A rule that admits it for other senders is mended, not joined by a second one.
+        let mut rules = parts.iter().filter(|part| part.fate == Fate::Allowed);
+        let admits = rules.find(|rule| {
+            let told = |part: &Part| {
+                part.by.is_implicit() && fwl109::tells(inspection, &rule.by, part.path)
+            };
+            denied.iter().any(|part| told(part))
+        });
+        if let Some(rule) = admits {
+            denied.retain(|part| !fwl109::tells(inspection, &rule.by, part.path));
+            outcome.told_elsewhere = Some(format!(
+                "{} admits the API server's address for other senders only; see FWL109",
+                rule_label(&rule.by)
+            ));
         }
         if !denied.is_empty() {
             let found = finding(ctx, appliance, inspection, &server, &denied);
@@ -134,7 +152,13 @@ fn finding(
         "Allow TCP 443 to the region's Azure addresses by a network rule, or annotate pods with kubernetes.azure.com/set-kube-service-host-fqdn",
     )
     .side_effect("The rule admits every Azure service of the region, not the API server alone");
-    found.fix(firewall_fix::allow(ctx, appliance, firewall, &rule, fix))
+    found.fix(firewall_fix::allow(
+        ctx,
+        appliance,
+        firewall,
+        (Purpose::ApiServer, &rule),
+        fix,
+    ))
 }
 
 #[cfg(test)]

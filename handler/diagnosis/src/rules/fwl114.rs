@@ -1,7 +1,7 @@
 //! FWL114: the firewall still allows the retired mirror and not its successor (R1.10).
 
 use super::appliance::Appliance;
-use super::firewall_fix::{self, Allow};
+use super::firewall_fix::{self, Allow, Purpose};
 use super::inspection::{Inspection, Part, holder, rule_label};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
@@ -109,7 +109,13 @@ fn finding(
         "Allow {CURRENT_MIRROR} beside what is allowed already"
     ));
     let rule = Allow::Hosts(&[CURRENT_MIRROR]);
-    found.fix(firewall_fix::allow(ctx, appliance, firewall, &rule, fix))
+    found.fix(firewall_fix::allow(
+        ctx,
+        appliance,
+        firewall,
+        (Purpose::Mirror, &rule),
+        fix,
+    ))
 }
 
 #[cfg(test)]

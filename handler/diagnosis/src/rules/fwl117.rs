@@ -123,7 +123,16 @@ fn finding(
         Some(subnet),
         Some("none".to_owned()),
     );
-    let create = |verb: &str, name: &str| Az::beside(verb, subnet).opt("--name", name);
+    let networks = &ctx.facts.virtual_networks;
+    let network = subnet.parent();
+    let network = network.and_then(|id| lookup(networks, &id).as_known());
+    // Without --location the commands would take the resource group's, which may be another one than the network's.
+    let location = network.and_then(|network| network.location.as_deref());
+    let create = |verb: &str, name: &str| {
+        Az::beside(verb, subnet)
+            .opt("--name", name)
+            .opts("--location", location)
+    };
     let gateway = format!("{name}-nat");
     let address = format!("{name}-nat-pip");
     found.fix(
@@ -158,7 +167,7 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Datum, Facts, MetricAggregation, Subnet};
+    use crate::facts::{Datum, Facts, MetricAggregation, Subnet, VirtualNetwork};
     use crate::testing::{
         codes, denied, firewall_id, firewall_mut, firewall_subnet_id, firewalled, load_balancer,
         metric as answer, nat_id, outcome, public_ip_id, series, set_metric, subnet_mut,
@@ -197,6 +206,25 @@ mod tests {
             commands[2].ends_with("/subnets/AzureFirewallSubnet --nat-gateway fw-nat"),
             "{commands:?}"
         );
+    }
+
+    #[test]
+    fn r5_30_what_is_created_lies_in_the_firewalls_region() {
+        let mut facts = with(1, false);
+        let hub = firewall_subnet_id().parent().unwrap();
+        let network = VirtualNetwork {
+            id: hub.clone(),
+            location: Some("northeurope".to_owned()),
+            address_prefixes: vec!["10.1.0.0/16".to_owned()],
+            dns_servers: Vec::new(),
+            peerings: Vec::new(),
+            subnet_ids: vec![firewall_subnet_id()],
+        };
+        facts.virtual_networks.insert(hub, Datum::Known(network));
+        let found = outcome(&RULE, &facts);
+        for command in &found.findings[0].remediation[0].commands[..2] {
+            assert!(command.contains(" --location northeurope"), "{command}");
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) struct Inspection<'f> {
     pub(crate) endpoints: Vec<Judged>,
     /// Policies, rules and IP groups that could not be read.
     pub(crate) unread: Vec<Missing>,
+    /// Policies that are their own ancestors, in words: which rules apply, and in which order, is then not known.
+    cycle: Option<String>,
 }
 
 /// An endpoint, and what becomes of it for each of the appliance's paths.
@@ -101,7 +103,14 @@ impl<'f> Inspection<'f> {
             rules: Rc::new(rules),
             endpoints,
             unread: unread(ctx, firewall),
+            cycle: cycle(ctx, firewall),
         }
+    }
+
+    /// What keeps the rules from being known although they were read, to follow a sentence; nothing otherwise.
+    pub(crate) fn because(&self) -> String {
+        let cycle = self.cycle.as_ref();
+        cycle.map_or(String::new(), |words| format!(": {words}"))
     }
 
     /// Asks `look` about every Azure Firewall at a next hop that serves. What a firewall that does not serve would
@@ -386,6 +395,32 @@ fn unread(ctx: &Context<'_>, firewall: &AzureFirewall) -> Vec<Missing> {
     missing
 }
 
+/// A chain of parent policies that comes back to one of its own (R5.3).
+fn cycle(ctx: &Context<'_>, firewall: &AzureFirewall) -> Option<String> {
+    let parent = |id: &Id| {
+        let policy = lookup(&ctx.facts.firewall_policies, id).as_known()?;
+        policy.base_policy_id.as_ref()
+    };
+    let mut seen: Vec<&Id> = Vec::new();
+    let mut next = firewall.policy_id.as_ref();
+    while let Some(id) = next {
+        if let Some(start) = seen.iter().position(|other| *other == id) {
+            let names = seen.iter().skip(start).map(|id| id.name().to_owned());
+            let names: Vec<String> = names.collect();
+            return Some(match names.as_slice() {
+                [one] => format!("firewall policy {one} is its own parent"),
+                _ => format!(
+                    "the parents of firewall policies {} form a cycle, so which of their rules come first is not known",
+                    crate::context::listed(&names)
+                ),
+            });
+        }
+        seen.push(id);
+        next = parent(id);
+    }
+    None
+}
+
 /// The hosts that the documentation, and ARM's list, give to the FQDN tag (R5.14).
 fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
     let listed = needed.iter().map(|endpoint| endpoint.domain_name.clone());
@@ -593,6 +628,13 @@ mod tests {
             .rule_collection_groups
             .insert(parent, Datum::Known(Vec::new()));
         assert_open(&facts, "cycle");
+        let reason = outcome(&fwl108::RULE, &facts).reason().unwrap();
+        assert!(reason.contains("form a cycle"), "{reason}");
+        let report = crate::diagnose(&facts);
+        for item in report.egress_endpoints.items {
+            let why = &item.by_pool[0].why;
+            assert!(why.contains("form a cycle"), "{}: {why}", item.domain_name);
+        }
     }
 
     #[test]

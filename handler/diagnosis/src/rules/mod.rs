@@ -219,3 +219,7 @@ pub(crate) fn blocks_egress(code: &str, severity: Severity) -> bool {
 
 #[cfg(test)]
 mod meta_tests;
+#[cfg(test)]
+mod remedy_tests;
+#[cfg(test)]
+mod semantics_tests;

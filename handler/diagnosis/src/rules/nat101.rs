@@ -1,6 +1,7 @@
 //! NAT101: a pool subnet without NAT gateway although the outbound type promises one.
 
 use super::routing::{NAT_GATEWAY, only_for};
+use super::snt_addresses::create_beside;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::{Context, SubnetUse, pools_label};
@@ -196,7 +197,7 @@ fn create(ctx: &Context<'_>, subnet: &Subnet, fix: Remediation) -> Remediation {
         format!("{}-egress-ip", cluster.name),
         format!("{}-egress", cluster.name),
     );
-    let az = |verb: &str, name: &str| Az::beside(verb, &subnet.id).opt("--name", name);
+    let az = |verb: &str, name: &str| create_beside(ctx, verb, &subnet.id, name);
     fix.command(
         az("network public-ip create", &ip)
             .opt("--sku", "Standard")

@@ -1,6 +1,7 @@
 //! NAT102: a NAT gateway without public address.
 
 use super::nat_gateways::{Gateway, on_pool_subnets};
+use super::snt_addresses::create_beside;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::{Address, Context, pools_label};
@@ -107,16 +108,16 @@ fn fix(ctx: &Context<'_>, body: &NatGateway) -> Remediation {
             .side_effect("The egress address is new: authorized IP ranges and allow-lists elsewhere must follow");
     }
     let name = format!("{}-ip", body.id.name());
-    let az = |verb: &str, name: &str| Az::beside(verb, &body.id).opt("--name", name);
     let sku = body.sku.as_deref().unwrap_or("Standard");
     Remediation::new("Create a public IP address and give it to the gateway")
         .command(
-            az("network public-ip create", &name)
+            create_beside(ctx, "network public-ip create", &body.id, &name)
                 .opt("--sku", sku)
                 .build(),
         )
         .command(
-            az("network nat gateway update", body.id.name())
+            Az::beside("network nat gateway update", &body.id)
+                .opt("--name", body.id.name())
                 .opt("--public-ip-addresses", &name)
                 .build(),
         )

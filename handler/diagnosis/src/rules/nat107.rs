@@ -1,9 +1,11 @@
 //! NAT107: a zonal NAT gateway for nodes in other zones.
 
 use super::nat_gateways::{Gateway, on_pool_subnets};
+use super::nat101::subnet_update;
+use super::snt_addresses::create_beside;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
-use crate::facts::{AgentPool, NatGateway};
+use crate::facts::{AgentPool, Id, NatGateway, OutboundType};
 use crate::report::{Finding, Remediation, Severity};
 
 /// A zonal NAT gateway for nodes in other zones.
@@ -41,13 +43,18 @@ fn check(ctx: &Context<'_>) -> Outcome {
     for gateway in &gateways {
         match &gateway.body {
             Err(missing) => outcome.missing.push(missing.clone()),
-            Ok(body) => outcome.findings.extend(judge(gateway, body, pools)),
+            Ok(body) => outcome.findings.extend(judge(ctx, gateway, body, pools)),
         }
     }
     outcome
 }
 
-fn judge(gateway: &Gateway<'_, '_>, body: &NatGateway, pools: &[AgentPool]) -> Option<Finding> {
+fn judge(
+    ctx: &Context<'_>,
+    gateway: &Gateway<'_, '_>,
+    body: &NatGateway,
+    pools: &[AgentPool],
+) -> Option<Finding> {
     let zonal = !body.zones.is_empty()
         && !body
             .sku
@@ -79,10 +86,57 @@ fn judge(gateway: &Gateway<'_, '_>, body: &NatGateway, pools: &[AgentPool]) -> O
         let text = format!("zones of node pool {}", pool.name);
         found = found.evidence(text, None, Some(pool.zones.join(", ")));
     }
-    Some(found.fix(
-        Remediation::new("Replace it by a StandardV2 NAT gateway, which spans zones, or use one gateway and subnet per zone")
-            .side_effect("A StandardV2 gateway needs StandardV2 addresses: the egress address changes"),
-    ))
+    Some(found.fix(fix(ctx, gateway, body)))
+}
+
+/// A StandardV2 gateway in place of this one: no gateway changes its SKU in place (R1.46). AKS moves its own.
+fn fix(ctx: &Context<'_>, gateway: &Gateway<'_, '_>, body: &NatGateway) -> Remediation {
+    let fix = |summary: &str| {
+        Remediation::new(summary)
+            .side_effect("The egress address changes: authorized IP ranges and allow-lists elsewhere must know the new one first")
+            .side_effect("New connections leave by the new address at once; open ones may break")
+            .side_effect("StandardV2 is not there in every region, and no way leads back to Standard but a new gateway")
+    };
+    let managed = ctx.outbound_type().is_some_and(|declared| {
+        declared.is_nat_gateway() && *declared != OutboundType::UserAssignedNatGateway
+    });
+    if managed {
+        let update = ctx
+            .az_aks("update")
+            .opt("--outbound-type", "managedNATGateway")
+            .opt("--outbound-type-sku", "StandardV2");
+        return fix("Let AKS replace its gateway by a StandardV2 one, which spans zones (Azure CLI 2.91 or newer)")
+            .command(update.build());
+    }
+    let names = [
+        format!("{}-v2-ip", body.id.name()),
+        format!("{}-v2", body.id.name()),
+    ];
+    let [address, new] = &names;
+    let create = |verb: &str, name: &str| {
+        create_beside(ctx, verb, &body.id, name).opt("--sku", "StandardV2")
+    };
+    let new_id = body.id.beside("Microsoft.Network/natGateways", new);
+    let mut subnets: Vec<&Id> = gateway.uses.iter().map(|(used, _)| used.id).collect();
+    subnets.dedup();
+    let mut fix = fix(
+        "Replace it by a StandardV2 NAT gateway, which spans zones, with an address of its own",
+    )
+    .command(create("network public-ip create", address).build())
+    .command(
+        create("network nat gateway create", new)
+            .opt("--public-ip-addresses", address)
+            .build(),
+    );
+    for subnet in subnets {
+        let put = |id: &Id| {
+            subnet_update(subnet)
+                .opt("--nat-gateway", id.as_str())
+                .build()
+        };
+        fix = fix.command(put(&new_id)).undo(put(&body.id));
+    }
+    fix
 }
 
 /// The zones of these pools: `zones 2, 3`.
@@ -100,7 +154,9 @@ fn spread(pools: &[&AgentPool]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{codes, denied, nat_gateway, nat_id, nat_mut, outcome, pools_mut};
+    use crate::testing::{
+        codes, denied, nat_gateway, nat_id, nat_mut, network_mut, outcome, pools_mut,
+    };
 
     fn zoned(gateway: &[&str], pool: &[&str]) -> crate::facts::Facts {
         let own = |zones: &[&str]| zones.iter().map(|z| (*z).to_owned()).collect::<Vec<_>>();
@@ -117,6 +173,28 @@ mod tests {
             assert_eq!(codes(&found), ["NAT107"]);
             assert_eq!(found.findings[0].severity, Severity::Medium);
         }
+    }
+
+    #[test]
+    fn r1_46_a_gateway_of_ones_own_is_replaced_and_aks_replaces_its_own() {
+        let mut facts = zoned(&["1"], &["2"]);
+        let found = outcome(&RULE, &facts);
+        let fix = &found.findings[0].remediation[0];
+        assert!(
+            fix.commands[0].ends_with("--name ng1-v2-ip --location westeurope --sku StandardV2")
+        );
+        assert!(fix.commands[1].ends_with("--sku StandardV2 --public-ip-addresses ng1-v2-ip"));
+        assert!(fix.commands[2].ends_with("/natGateways/ng1-v2"), "{fix:?}");
+        assert!(fix.undo[0].ends_with(nat_id("ng1").as_str()), "{fix:?}");
+        network_mut(&mut facts).outbound_type = Some(OutboundType::ManagedNatGateway);
+        let found = outcome(&RULE, &facts);
+        let fix = &found.findings[0].remediation[0];
+        assert_eq!(fix.commands.len(), 1);
+        assert!(
+            fix.commands[0]
+                .ends_with("--outbound-type managedNATGateway --outbound-type-sku StandardV2"),
+            "{fix:?}"
+        );
     }
 
     #[test]

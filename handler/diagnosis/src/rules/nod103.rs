@@ -57,7 +57,40 @@ fn check(ctx: &Context<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{codes, denied, load_balancer, node_percent, outcome, set_metric};
+    use crate::facts::{Datum, VmSize};
+    use crate::testing::{
+        codes, denied, load_balancer, node_percent, outcome, pools_mut, set_metric,
+    };
+
+    #[test]
+    fn r7_7_a_full_disk_is_not_replaced_by_one_of_the_same_size() {
+        let disk = |percent: f64| {
+            let mut facts = load_balancer();
+            let pool = &mut pools_mut(&mut facts)[1];
+            pool.os_disk_size_gb = Some(128);
+            pool.os_disk_type = Some("Managed".to_owned());
+            let name = pool.name.clone();
+            let size = VmSize {
+                ephemeral_os_disk: Some(true),
+                cache_bytes: Some(300 << 30),
+                ..VmSize::default()
+            };
+            let sizes = [("standard_d4s_v5".to_owned(), size)];
+            facts.pressure.vm_sizes = Datum::Known(sizes.into());
+            node_percent(&mut facts, DISK_SPACE, &[("a", &name, percent)]);
+            let ctx = Context::new(&facts);
+            let fix = new_pool(&ctx, &name).unwrap();
+            let command = fix.commands[0].clone();
+            command
+                .split_once("--node-osdisk-type ")
+                .unwrap()
+                .1
+                .to_owned()
+        };
+        // 300 GiB of room hold an ephemeral disk of 128 GiB, but none of 512 GiB.
+        assert_eq!(disk(20.0), "Ephemeral --node-osdisk-size 128");
+        assert_eq!(disk(97.0), "Managed --node-osdisk-size 512");
+    }
 
     #[test]
     fn r7_1_fires() {

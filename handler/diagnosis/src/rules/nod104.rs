@@ -99,7 +99,10 @@ fn found(ctx: &Context<'_>, name: &str, what: &str, loads: &Loads) -> Option<Fin
             finding = finding.resource(&load.resource);
         }
     }
-    finding = with_nodes(ctx, finding, loads, &nodes, name, |value| value >= limit);
+    let over = format!("at {limit:.0} % or more");
+    finding = with_nodes(ctx, finding, loads, &nodes, (name, &over), |value| {
+        value >= limit
+    });
     Some(match first_pool(&nodes).and_then(|pool| new_pool(ctx, pool)) {
         Some(fix) => finding.fix(fix),
         None => finding.fix(Remediation::new(

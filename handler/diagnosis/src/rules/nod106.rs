@@ -117,7 +117,8 @@ fn judge(ctx: &Context<'_>, pool: &AgentPool) -> Result<Option<Finding>, Missing
             Some(&ctx.cluster().id),
             Some(format!("{kind}, {size} GiB")),
         )
-        .pools([pool.name.as_str()]);
+        .pools([pool.name.as_str()])
+        .resource(&ctx.cluster().id);
     if let (Some(room), Some(vm_size)) = (room, &pool.vm_size) {
         let value = match room {
             0 => "none".to_owned(),

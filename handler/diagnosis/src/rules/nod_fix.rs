@@ -84,13 +84,22 @@ enum BetterDisk {
 
 fn better_disk(ctx: &Context<'_>, pool: &AgentPool) -> BetterDisk {
     let size = pool.os_disk_size_gb.unwrap_or(GIB_OF_A_GOOD_OS_DISK);
+    // The next tier of managed disks is twice as large; an OS disk ends at 2 TiB.
+    let larger = match size {
+        size if size < GIB_OF_A_GOOD_OS_DISK => GIB_OF_A_GOOD_OS_DISK,
+        size => size.saturating_mul(2).min(2_048),
+    };
+    // A full disk needs room, a throttled one other limits.
+    let wanted = if ctx.pressure.is_crowded(&pool.name) {
+        larger
+    } else {
+        size
+    };
     match ephemeral_room(ctx, pool) {
-        Some(room) if !is_ephemeral(pool) && room > 0 && size <= room => {
-            BetterDisk::Ephemeral(size)
+        Some(room) if !is_ephemeral(pool) && room > 0 && wanted <= room => {
+            BetterDisk::Ephemeral(wanted)
         }
-        _ if size < GIB_OF_A_GOOD_OS_DISK => BetterDisk::Managed(GIB_OF_A_GOOD_OS_DISK),
-        // The next tier of managed disks is twice as large; an OS disk ends at 2 TiB.
-        _ => BetterDisk::Managed(size.saturating_mul(2).min(2_048)),
+        _ => BetterDisk::Managed(larger),
     }
 }
 
@@ -116,7 +125,7 @@ pub(super) fn new_pool(ctx: &Context<'_>, name: &str) -> Option<Remediation> {
             size,
         ),
         BetterDisk::Managed(size) => (
-            format!("a managed OS disk of {size} GiB, whose limits are higher"),
+            format!("a managed OS disk of {size} GiB, which has more room and higher limits"),
             "Managed",
             size,
         ),
@@ -128,6 +137,9 @@ pub(super) fn new_pool(ctx: &Context<'_>, name: &str) -> Option<Remediation> {
     }
     if let Some(os) = &pool.os_type {
         add = add.opt("--os-type", os);
+    }
+    if pool.is_machines() {
+        add = add.opt("--vm-set-type", "VirtualMachines");
     }
     if let Some(vm_size) = &pool.vm_size {
         add = add.opt("--node-vm-size", vm_size);

@@ -58,9 +58,14 @@ pub(super) fn above(
         let found = finding(&above)
             .pools(above.iter().filter_map(|load| load.pool.as_deref()))
             .resource(&ctx.cluster().id);
-        outcome
-            .findings
-            .push(with_nodes(ctx, found, loads, &above, name, |v| v > limit));
+        outcome.findings.push(with_nodes(
+            ctx,
+            found,
+            loads,
+            &above,
+            (name, &format!("above {limit:.0} %")),
+            |v| v > limit,
+        ));
     }
     outcome
 }
@@ -92,13 +97,13 @@ pub(super) fn used_up(
     })
 }
 
-/// Adds each node with its peak, when it was above the limit, and whether connections failed meanwhile.
+/// Adds each node with its peak, when it was `over` the limit in words, and whether connections failed meanwhile.
 pub(super) fn with_nodes(
     ctx: &Context<'_>,
     mut finding: Finding,
     loads: &Loads,
     nodes: &[&NodeLoad],
-    name: &str,
+    (name, over): (&str, &str),
     is: impl Fn(f64) -> bool,
 ) -> Finding {
     let minutes = loads.minutes();
@@ -111,7 +116,7 @@ pub(super) fn with_nodes(
         let first = windows.first().copied().unwrap_or(at);
         finding = finding.evidence(
             format!(
-                "{name} of node {}, highest {minutes}-minute average, at {at}; above the limit in {} such windows since {first}",
+                "{name} of node {}, highest {minutes}-minute average, at {at}; {over} in {} of these windows since {first}",
                 load.node,
                 windows.len()
             ),
@@ -121,7 +126,7 @@ pub(super) fn with_nodes(
         if failed > 0.0 {
             finding = finding.evidence(
                 format!(
-                    "SNAT connections of the cluster that failed in the {minutes}-minute windows in which node {} was above the limit",
+                    "SNAT connections of the cluster that failed in the {minutes}-minute windows in which node {} was {over}",
                     load.node
                 ),
                 None,
@@ -131,7 +136,7 @@ pub(super) fn with_nodes(
     }
     if nodes.len() > NAMED {
         finding = finding.evidence(
-            "further nodes above the limit",
+            format!("further nodes {over}"),
             None,
             Some((nodes.len() - NAMED).to_string()),
         );

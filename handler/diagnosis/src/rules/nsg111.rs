@@ -75,13 +75,34 @@ fn check(ctx: &Context<'_>) -> Outcome {
 
 /// What the name of a service tag is preceded by.
 const TAG: &str = "service tag ";
+/// What the name of an application security group is preceded by.
+const GROUP: &str = "application security group ";
+
+/// `service tags A and B and application security group c`: what the names are of is said once.
+fn grouped(names: &[String]) -> String {
+    let of = |kind: &str| {
+        let own: Vec<String> = names
+            .iter()
+            .filter_map(|name| name.strip_prefix(kind).map(str::to_owned))
+            .collect();
+        let plural = if own.len() == 1 { "" } else { "s" };
+        (!own.is_empty()).then(|| {
+            let list = crate::context::listed(&own);
+            format!("{}{plural} {list}", kind.trim_end())
+        })
+    };
+    let kinds = [of(TAG), of(GROUP)];
+    kinds
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
 
 fn unresolved(doubt: &Doubt) -> Option<String> {
     match doubt {
         Doubt::UnresolvedTag(tag) => Some(format!("{TAG}{tag}")),
-        Doubt::UnresolvedApplicationGroup(id) => {
-            Some(format!("application security group {}", id.name()))
-        }
+        Doubt::UnresolvedApplicationGroup(id) => Some(format!("{GROUP}{}", id.name())),
         _ => None,
     }
 }
@@ -91,10 +112,10 @@ fn finding(ctx: &Context<'_>, rules: &[(RuleName, Vec<String>)], pools: Vec<&str
     for (_, known) in rules {
         note(&mut names, known.iter().cloned());
     }
+    let names = grouped(&names);
     let mut found = RULE
         .finding(format!(
-            "What is allowed on TCP 443 depends on the contents of {}",
-            crate::context::listed(&names)
+            "What is allowed on TCP 443 depends on the contents of {names}"
         ))
         .explain(
             "These rules come before the one that decides otherwise, and whether they match a given address is not \
@@ -107,7 +128,7 @@ fn finding(ctx: &Context<'_>, rules: &[(RuleName, Vec<String>)], pools: Vec<&str
             format!(
                 "{} of network security group {group} is about {}",
                 rule_label(rule),
-                names.join(", ")
+                grouped(names)
             ),
             rule.nsg.as_ref(),
             body(ctx, rule).map(|(_, rule)| describe(rule)),
@@ -147,6 +168,22 @@ mod tests {
         assert_eq!(finding.severity, Severity::Info);
         assert!(finding.title.contains("Storage.WestEurope"));
         assert_eq!(finding.evidence.len(), 1);
+    }
+
+    #[test]
+    fn the_names_of_several_tags_follow_one_word() {
+        let names = [
+            "service tag A",
+            "service tag B",
+            "application security group c",
+        ];
+        let names = names.map(str::to_owned);
+        assert_eq!(
+            grouped(&names),
+            "service tags A and B and application security group c"
+        );
+        assert_eq!(grouped(&names[..1]), "service tag A");
+        assert_eq!(grouped(&names[2..]), "application security group c");
     }
 
     #[test]

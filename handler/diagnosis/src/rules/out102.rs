@@ -1,7 +1,7 @@
 //! OUT102: type loadBalancer, but the default route leads to an appliance.
 
 use super::migration::may_become;
-use super::routing::{by_default, delete, find, only_for};
+use super::routing::{by_default, declare_hub, delete, find, only_for, past_hub};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
@@ -15,13 +15,17 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::High,
     step: Step::Routes,
     docs: Docs {
-        what: "For outbound type `loadBalancer`: whether the default route of a pool's subnet leads to a virtual appliance.",
+        what: "For outbound type `loadBalancer`: whether the default route of a pool's subnet, or the one that its virtual \
+               network learns from a secured virtual hub, leads to a virtual appliance.",
         why: "The packets leave by the appliance, not by the load balancer's outbound address. Answers of public Services \
               take the other way and are dropped, allow-lists name an address that is not used, and the load balancer's \
               SNAT metrics say nothing.",
         evidence: "The route, its route table, the appliance's address and the subnets that use the table.",
-        fix: "Change the outbound type to `userDefinedRouting` when the appliance is wanted, else delete the route.",
-        how_sure: "Certain: a user route to an appliance comes before every other method (R2.1).",
+        fix: "Change the outbound type to `userDefinedRouting` when the appliance is wanted, else delete the route. A hub's \
+              default route is not deleted but overruled, by a route table with 0.0.0.0/0.",
+        how_sure: "Certain: a route to an appliance comes before every other method (R2.1), be it the route table's or the \
+                   default route that a virtual hub's routing intent gives to the network. Where a gateway or a hub may give \
+                   a default route that cannot be read, the check stays open.",
         references: &[
             "https://learn.microsoft.com/azure/aks/egress-outboundtype",
             "https://learn.microsoft.com/azure/virtual-network/virtual-networks-udr-overview",
@@ -72,13 +76,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
             ));
         }
         if routed.via.source == RouteSource::Bgp {
-            found = found.fix(Remediation::new(format!(
-                "Give the subnets a route table with a route 0.0.0.0/0 to Internet, which comes before {}: packets then leave \
-                 by the load balancer. Or leave the way as it is: add the route table with 0.0.0.0/0 to {} and declare outbound \
-                 type userDefinedRouting",
-                routed.via.label(),
-                routed.via.hop_label()
-            )));
+            if may_become(ctx, &OutboundType::UserDefinedRouting) {
+                found = found.fix(declare_hub(ctx, &routed.paths));
+            }
+            found = found.fix(past_hub(ctx, &routed.paths));
         }
         outcome.findings.push(found);
     }
@@ -91,7 +92,7 @@ mod tests {
     use crate::facts::NextHopType;
     use crate::testing::{
         codes, firewall_routing, kubenet, load_balancer, outcome, route, route_table,
-        with_firewall_route, with_gateway,
+        with_firewall_route, with_gateway, with_hub,
     };
 
     #[test]
@@ -107,6 +108,34 @@ mod tests {
         );
         assert!(finding.remediation[0].commands[0].contains("--outbound-type userDefinedRouting"));
         assert!(finding.remediation[1].commands[0].contains("route delete"));
+    }
+
+    #[test]
+    fn r3_14_fires_for_the_default_route_of_a_virtual_hub() {
+        let mut facts = load_balancer();
+        with_hub(&mut facts);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["OUT102"]);
+        let finding = &found.findings[0];
+        assert!(finding.evidence[0].resource_id.is_some(), "{finding:?}");
+        let [declare, past] = finding.remediation.as_slice() else {
+            panic!("{:?}", finding.remediation)
+        };
+        let to_firewall = "--next-hop-type VirtualAppliance --next-hop-ip-address 10.9.0.4";
+        assert!(declare.commands[1].ends_with(to_firewall), "{declare:?}");
+        let last = declare.commands.last().unwrap();
+        assert!(
+            last.ends_with("--outbound-type userDefinedRouting"),
+            "{last}"
+        );
+        assert!(past.commands[0].contains("route-table create"), "{past:?}");
+        assert!(
+            past.commands[0].ends_with("--location westeurope"),
+            "{past:?}"
+        );
+        assert!(past.commands[1].ends_with("--address-prefix 0.0.0.0/0 --next-hop-type Internet"));
+        assert!(past.commands[2].contains("subnet update"), "{past:?}");
+        assert!(past.undo[0].ends_with("--remove routeTable"));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! OUT110: nodes leave by public addresses of their own.
 
-use super::routing::{by_carrier_where, isolated};
+use super::routing::{by_carrier_where, isolated, pools};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
-use crate::facts::AgentPool;
 use crate::path::Path;
-use crate::report::{Method, Remediation, Scope, Severity};
+use crate::report::{Method, Remediation, Severity};
 
 /// Nodes leave by public addresses of their own.
 pub(super) const RULE: Rule = Rule {
@@ -32,18 +31,13 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::not_applicable("the outbound type wants no egress; OUT113 looks at it");
     }
     let mut outcome = Outcome::passed();
-    let may = |path: &Path<'_>| path.used.pools_with_node_ips != Some(0);
-    let has = |path: &Path<'_>| !with_addresses(ctx, path).is_empty();
+    let may = |path: &Path<'_>| path.used.with_node_ips.as_ref() != Some(&Vec::new());
+    let has = |path: &Path<'_>| path.carrier.method == Method::InstancePublicIp;
     let paths = by_carrier_where(ctx, &mut outcome, may, has);
     if paths.is_empty() {
         return outcome;
     }
-    let mut own: Vec<&str> = paths
-        .iter()
-        .flat_map(|path| with_addresses(ctx, path))
-        .collect();
-    own.sort_unstable();
-    own.dedup();
+    let own = pools(paths.iter().copied());
     let mut found = RULE
         .finding(format!(
             "Nodes of {} leave by public addresses of their own",
@@ -57,32 +51,12 @@ fn check(ctx: &Context<'_>) -> Outcome {
             .evidence(
                 format!("node public IP addresses in {}", path.used.label()),
                 Some(path.used.id),
-                Some(with_addresses(ctx, path).join(", ")),
+                Some(path.used.pools.join(", ")),
             )
             .resource(path.used.id);
     }
     outcome.findings.push(found);
     outcome
-}
-
-/// The pools of a subnet whose nodes leave by addresses of their own. A NAT gateway and a route to an appliance come
-/// first (T1–T4), a load balancer's outbound rule after (T6). Pods with addresses of the subnet do not use the node's.
-pub(super) fn with_addresses<'f>(ctx: &Context<'f>, path: &Path<'f>) -> Vec<&'f str> {
-    let first = matches!(
-        path.carrier.method,
-        Method::InstancePublicIp | Method::LoadBalancer | Method::DefaultOutboundAccess
-    );
-    if !first || path.used.scope == Scope::Pod {
-        return Vec::new();
-    }
-    let own = |pool: &&AgentPool| {
-        pool.node_public_ip == Some(true) && path.used.pools.contains(&pool.name.as_str())
-    };
-    // Without the pools there is no path either.
-    let Ok(pools) = ctx.pools() else {
-        return Vec::new();
-    };
-    pools.iter().filter(own).map(|p| p.name.as_str()).collect()
 }
 
 #[cfg(test)]

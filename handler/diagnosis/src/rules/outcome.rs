@@ -56,8 +56,9 @@ impl Outcome {
         }
     }
 
-    /// Adds another outcome's findings and open questions.
+    /// Adds another outcome's findings, open questions and what is told elsewhere.
     pub fn absorb(&mut self, other: Self) {
+        self.told_elsewhere = self.told_elsewhere.take().or(other.told_elsewhere);
         self.findings.extend(other.findings);
         self.missing.extend(other.missing);
         self.undecided.extend(other.undecided);
@@ -81,16 +82,17 @@ impl Outcome {
         }
     }
 
-    /// Why the status is what it is; nothing for a check that passed.
+    /// Why the status is what it is; nothing for a check that passed. What was found beside an open question says
+    /// nothing about why the check is open.
     pub fn reason(&self) -> Option<String> {
         let open = self
             .missing
             .iter()
             .map(|m| format!("{} could not be read", m.what))
             .chain(self.undecided.iter().cloned());
-        let all = self
-            .findings
-            .iter()
+        let unknown = self.status() == CheckStatus::Unknown;
+        let titles = self.findings.iter().filter(|_| !unknown);
+        let all = titles
             .map(|f| f.title.clone())
             .chain(self.told_elsewhere.clone())
             .chain(open)
@@ -108,5 +110,29 @@ impl Outcome {
 impl From<Result<Self, Missing>> for Outcome {
     fn from(result: Result<Self, Missing>) -> Self {
         result.unwrap_or_else(Self::missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::RULES;
+
+    #[test]
+    fn an_open_check_says_what_is_open_and_not_what_else_was_found() {
+        let title = "worth knowing".to_owned();
+        let mut outcome = Outcome::found(RULES[0].finding(title.clone()).severity(Severity::Info));
+        assert_eq!(outcome.status(), CheckStatus::Warning);
+        assert_eq!(outcome.reason(), Some(title.clone()));
+        outcome.undecided.push("a tag is not known".to_owned());
+        assert_eq!(outcome.status(), CheckStatus::Unknown);
+        assert_eq!(outcome.reason().as_deref(), Some("a tag is not known"));
+        // A fault that was found is the reason of a check that failed, whatever else is open.
+        outcome.findings[0].severity = Severity::High;
+        assert_eq!(outcome.status(), CheckStatus::Failed);
+        assert_eq!(
+            outcome.reason(),
+            Some(format!("{title}; a tag is not known"))
+        );
     }
 }

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use super::Outcome;
+use super::snt_addresses::create_beside;
 use crate::commands::Az;
 use crate::context::{Context, pools_label};
 use crate::facts::{Id, OutboundType, Route, RouteTable, lookup};
 use crate::network::routes::Hop;
-use crate::path::{DefaultRoute, Path, Via};
+use crate::path::{DefaultRoute, HubDefault, Path, Via};
 use crate::report::{Finding, Remediation};
 
 /// Paths with the same default route.
@@ -32,15 +33,25 @@ impl<'f> Routed<'_, 'f> {
     /// Adds the route, the subnets and the pools to a finding.
     pub(super) fn show(&self, mut found: Finding) -> Finding {
         let value = Some(self.via.hop_label());
-        found = found.evidence(self.via.label(), self.via.table.as_ref(), value);
+        let given = self.paths.iter().find_map(|path| hub(path));
+        let at = self.via.table.as_ref().or(given);
+        found = found.evidence(self.via.label(), at, value);
         if self.half {
             let text = "the route is for one half of all addresses; the other half goes elsewhere";
             found = found.evidence(text, self.via.table.as_ref(), None);
         }
-        if let Some(table) = &self.via.table {
-            found = found.resource(table);
+        if let Some(id) = at {
+            found = found.resource(id);
         }
         show_subnets(found, &self.paths)
+    }
+}
+
+/// The virtual hub that gives a path its default route.
+fn hub<'p>(path: &'p Path<'_>) -> Option<&'p Id> {
+    match &path.routes.hub {
+        Some(HubDefault::Given { hub, .. }) => Some(hub),
+        _ => None,
     }
 }
 
@@ -412,19 +423,14 @@ pub(super) fn create_table(ctx: &Context<'_>, subnet: &Id) -> Remediation {
         .side_effect("What the firewall does not allow stops working; open connections break")
         .undo(undo);
     }
-    let name = format!("{}-egress", ctx.cluster().name);
-    let az = |verb: &str| Az::beside(verb, subnet);
+    let name = new_table(ctx);
     let (ip, _) = appliance(ctx, None);
     Remediation::new(format!(
         "Create a route table with a default route to your firewall ({ip}) and associate it"
     ))
+    .command(create_beside(ctx, "network route-table create", subnet, &name).build())
     .command(
-        az("network route-table create")
-            .opt("--name", &name)
-            .build(),
-    )
-    .command(
-        az("network route-table route create")
+        Az::beside("network route-table route create", subnet)
             .opt("--route-table-name", &name)
             .opt("--name", "default")
             .opt("--address-prefix", "0.0.0.0/0")
@@ -435,6 +441,77 @@ pub(super) fn create_table(ctx: &Context<'_>, subnet: &Id) -> Remediation {
     .command(update().opt("--route-table", &name).build())
     .side_effect("What the firewall does not allow stops working; open connections break")
     .undo(undo)
+}
+
+/// The name of a route table that is proposed.
+fn new_table(ctx: &Context<'_>) -> String {
+    format!("{}-egress", ctx.cluster().name)
+}
+
+/// Leads what a virtual hub's default route takes straight to the internet instead: a user route comes before the hub's
+/// (R3.1).
+pub(super) fn past_hub(ctx: &Context<'_>, paths: &[&Path<'_>]) -> Remediation {
+    let mut fix = Remediation::new(
+        "Lead the subnets' default route to Internet, which comes before the hub's: packets then leave by the load balancer",
+    )
+    .side_effect("The hub's firewall no longer sees this traffic")
+    .side_effect("Open connections break, and the egress address changes: authorized IP ranges and allow-lists elsewhere first");
+    let name = "default-to-internet";
+    let to_internet = |az: Az| {
+        let az = az.opt("--address-prefix", "0.0.0.0/0");
+        az.opt("--next-hop-type", "Internet").build()
+    };
+    let tables = paths.iter().filter_map(|path| table(path));
+    let mut known: Vec<&Id> = tables.map(|table| &table.id).collect();
+    known.sort_unstable();
+    known.dedup();
+    for id in known {
+        fix = fix
+            .command(to_internet(az_route("create", id, name)))
+            .undo(az_route("delete", id, name).build());
+    }
+    let without = paths.iter().filter(|path| table(path).is_none());
+    let without: Vec<&Id> = without.map(|path| path.used.id).collect();
+    if let Some(network) = without.first().and_then(|subnet| subnet.parent()) {
+        let new = network.beside("Microsoft.Network/routeTables", &new_table(ctx));
+        fix = fix
+            .command(create_beside(ctx, "network route-table create", &new, new.name()).build())
+            .command(to_internet(az_route("create", &new, name)));
+        for subnet in without {
+            let update = || super::nat101::subnet_update(subnet);
+            fix = fix
+                .command(update().opt("--route-table", new.as_str()).build())
+                .undo(format!("{} --remove routeTable", update().build()));
+        }
+    }
+    fix
+}
+
+fn table<'f>(path: &Path<'f>) -> Option<&'f RouteTable> {
+    path.routes.table.as_ref().ok().copied().flatten()
+}
+
+/// Writes down in route tables what a virtual hub does already, and declares it: AKS looks at route tables only (R3.14).
+pub(super) fn declare_hub(ctx: &Context<'_>, paths: &[&Path<'_>]) -> Remediation {
+    let mut fix = Remediation::new(
+        "Leave the way as it is and declare it: route tables with the same default route, then outbound type userDefinedRouting",
+    )
+    .side_effect("Open connections break and the load balancer's outbound address is released: authorized IP ranges and allow-lists first");
+    let declare = |word: &str| ctx.az_aks("update").opt("--outbound-type", word).build();
+    fix = fix.undo(declare("loadBalancer"));
+    for path in paths {
+        let given = match table(path) {
+            Some(table) => create_default(ctx, table),
+            None => create_table(ctx, path.used.id),
+        };
+        let new = given.commands.into_iter();
+        let new: Vec<String> = new.filter(|it| !fix.commands.contains(it)).collect();
+        fix.commands.extend(new);
+        let back = given.undo.into_iter();
+        let back: Vec<String> = back.filter(|it| !fix.undo.contains(it)).collect();
+        fix.undo.extend(back);
+    }
+    fix.command(declare("userDefinedRouting"))
 }
 
 /// The gateway whose routes the table keeps from a subnet without default route (R2.45).

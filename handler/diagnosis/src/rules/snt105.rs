@@ -68,6 +68,7 @@ fn finding(ctx: &Context<'_>, declared: &Declared, rejection: Rejection) -> Find
             "The ports per node are fixed, so only {fit} nodes fit on {}. AKS counts the autoscaler's maximum and the surge of an upgrade beforehand and refuses the whole update.",
             addresses(ips)
         ))
+        .resource(&ctx.cluster().id)
         .evidence(
             CODE,
             Some(&ctx.cluster().id),
@@ -149,6 +150,7 @@ mod tests {
         );
         // Without the surge 56,000 fit.
         assert_eq!(found.confidence, Confidence::Likely);
+        assert_eq!(found.affected.resource_ids, [facts.cluster.id.clone()]);
         // First one more address, then fewer ports: 64,000 / 9 = 7,111.
         let fixes = &found.remediation;
         assert!(fixes[0].commands[0].ends_with("ip-count 2 --load-balancer-outbound-ports 8000"));

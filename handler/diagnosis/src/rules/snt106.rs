@@ -49,6 +49,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             addresses(ips)
         ))
         .explain("The ports per node are fixed. Azure refuses whatever would promise more ports than the addresses have: a higher maximum, another node pool, a larger surge.")
+        .resource(&ctx.cluster().id)
         .evidence(
             "ports needed at maximum and surge, of all",
             Some(&ctx.cluster().id),
@@ -96,6 +97,8 @@ mod tests {
                 .starts_with("90 % of the SNAT ports")
         );
         assert!(found.findings[0].title.ends_with("no further node fits"));
+        let affected = &found.findings[0].affected;
+        assert_eq!(affected.resource_ids, [load_balancer().cluster.id]);
         let fix = &found.findings[0].remediation[0];
         assert!(fix.commands[0].ends_with("ip-count 2 --load-balancer-outbound-ports 8240"));
     }

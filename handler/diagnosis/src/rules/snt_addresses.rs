@@ -110,11 +110,15 @@ fn list(command: Az, option: &str, values: &[String]) -> Az {
 }
 
 fn placed(ctx: &Context<'_>, verb: &str, id: &Id) -> Az {
-    let command = Az::beside(verb, id).opt("--name", id.name());
-    match &ctx.cluster().location {
-        Some(location) => command.opt("--location", location),
-        None => command,
-    }
+    create_beside(ctx, verb, id, id.name())
+}
+
+/// A command that creates something for the cluster's nodes beside a resource: in the cluster's region, which is that of
+/// its network. Without `--location` it would be created in the resource group's.
+pub(super) fn create_beside(ctx: &Context<'_>, verb: &str, beside: &Id, name: &str) -> Az {
+    Az::beside(verb, beside)
+        .opt("--name", name)
+        .opts("--location", ctx.cluster().location.as_deref())
 }
 
 /// `az network public-ip create` for a Standard address with this id.

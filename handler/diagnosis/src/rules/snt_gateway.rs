@@ -1,6 +1,6 @@
 //! What to change about a NAT gateway, and how to move to one (R6.37, R9.3–R9.6).
 
-use super::snt_addresses::create_ip;
+use super::snt_addresses::{create_beside, create_ip};
 use super::snt_change::Change;
 use super::snt_fix::addresses;
 use crate::commands::{Az, quote};
@@ -80,7 +80,8 @@ fn grow(ctx: &Context<'_>, gateway: &NatGateway, now: u64, wanted: u64, why: Str
     let mut created = Vec::new();
     for number in now.saturating_add(1)..=wanted {
         let new = format!("{name}-ip-{number}");
-        let command = in_group(gateway, "network public-ip create", &new).opt("--sku", sku);
+        let command =
+            create_beside(ctx, "network public-ip create", &gateway.id, &new).opt("--sku", sku);
         let zones = gateway.zones.iter().map(String::as_str);
         change.commands.push(command.opts("--zone", zones).build());
         created.push(new);
@@ -187,13 +188,8 @@ pub(super) fn move_to_one(ctx: &Context<'_>, connections: Option<u64>) -> Change
     change
         .commands
         .extend(created.iter().map(|id| create_ip(ctx, id)));
-    let create = Az::beside("network nat gateway create", &gateway).opt("--name", gateway.name());
-    let create = match &cluster.location {
-        Some(location) => create.opt("--location", location),
-        None => create,
-    };
     change.commands.push(
-        create
+        create_beside(ctx, "network nat gateway create", &gateway, gateway.name())
             .opts("--public-ip-addresses", created.iter().map(Id::name))
             .number("--idle-timeout", 4)
             .build(),

@@ -20,7 +20,8 @@ pub(super) const RULE: Rule = Rule {
         evidence: "The subnet, whose `routeTable` is empty, and what becomes of its packets today.",
         fix: "Associate the route table that the other pool subnets use, or create one with a default route to the firewall.",
         how_sure: "Certain about the missing table. High for a private cluster whose network has a gateway, since the \
-                   default route may come from there.",
+                   default route may come from there. High, too, where a secured virtual hub gives the default route: egress \
+                   works then, but AKS looks at the route table only.",
         references: &[
             "https://learn.microsoft.com/azure/aks/egress-udr",
             "https://learn.microsoft.com/azure/aks/egress-outboundtype",

@@ -22,7 +22,8 @@ pub(super) const RULE: Rule = Rule {
         evidence: "The route table, and what becomes of the packets today.",
         fix: "Add a default route to the firewall to the table.",
         how_sure: "Certain about the missing route. High instead of critical when another method still carries the packets, \
-                   or when a gateway may announce the default route of a private cluster.",
+                   such as the default route of a secured virtual hub, which AKS does not look at, or when a gateway may \
+                   announce the default route of a private cluster.",
         references: &[
             "https://learn.microsoft.com/azure/aks/egress-udr",
             "https://learn.microsoft.com/azure/aks/limit-egress-traffic",

@@ -1,11 +1,13 @@
 //! UDR103: type userDefinedRouting, and the default route leads to Internet.
 
+use super::migration::may_become;
 use super::routing::{by_default, find, only_for, to_appliance};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
 use crate::network::routes::Hop;
-use crate::report::{RouteSource, Severity};
+use crate::path::Path;
+use crate::report::{Method, Remediation, RouteSource, Severity};
 
 /// Type userDefinedRouting, and the default route leads to Internet.
 pub(super) const RULE: Rule = Rule {
@@ -59,6 +61,19 @@ fn check(ctx: &Context<'_>) -> Outcome {
         if let Some((table, route)) = find(ctx, routed.via) {
             found = found.fix(to_appliance(ctx, table, route, None));
         }
+        // R2.57: AKS refuses this pattern, and has a type for it.
+        let gateway = |path: &&Path<'_>| path.carrier.method == Method::NatGateway;
+        if routed.paths.iter().all(gateway)
+            && may_become(ctx, &OutboundType::UserAssignedNatGateway)
+        {
+            let declare = |word: &str| ctx.az_aks("update").opt("--outbound-type", word).build();
+            found = found.fix(
+                Remediation::new("Or leave the way as it is, if the NAT gateway is wanted, and declare it: outbound type userAssignedNATGateway")
+                    .command(declare("userAssignedNATGateway"))
+                    .side_effect("No firewall sees this traffic, as today")
+                    .undo(declare("userDefinedRouting")),
+            );
+        }
         outcome.findings.push(found);
     }
     outcome
@@ -69,7 +84,8 @@ mod tests {
     use super::*;
     use crate::facts::{Datum, NextHopType};
     use crate::testing::{
-        codes, firewall_routing, load_balancer, outcome, route_table_id, route_table_mut,
+        codes, firewall_routing, load_balancer, nat_gateway, nat_id, outcome, route_table_id,
+        route_table_mut, subnet_mut,
     };
 
     #[test]
@@ -84,6 +100,21 @@ mod tests {
         let fix = &found.findings[0].remediation[0];
         assert!(fix.commands[0].contains("--next-hop-ip-address FIREWALL_PRIVATE_IP"));
         assert!(fix.undo[0].ends_with("--next-hop-type Internet"));
+    }
+
+    #[test]
+    fn r2_57_a_nat_gateway_that_carries_it_can_be_declared() {
+        let mut facts = firewall_routing();
+        let default = &mut route_table_mut(&mut facts).routes[0];
+        default.next_hop_type = NextHopType::Internet;
+        default.next_hop_ip = None;
+        facts.nat_gateways = nat_gateway().nat_gateways;
+        subnet_mut(&mut facts, "nodes").nat_gateway_id = Some(nat_id("ng1"));
+        let found = outcome(&RULE, &facts);
+        let fixes = &found.findings[0].remediation;
+        assert_eq!(fixes.len(), 2);
+        assert!(fixes[1].commands[0].ends_with("--outbound-type userAssignedNATGateway"));
+        assert!(fixes[1].undo[0].ends_with("--outbound-type userDefinedRouting"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::report::{
     DecidedBy, EgressEndpointItem, EgressEndpoints, EndpointSource, Finding, Method, PoolVerdict,
     RouteSource, TrafficVerdict,
 };
+use crate::rules::appliance::own_routes;
 use crate::rules::dead_hop;
 use crate::rules::inspection::{Inspection, Part, holder, rule_label};
 use crate::security::{self, ApiServer, Guard, Service, Standing};
@@ -323,7 +324,7 @@ fn by_path(
                 };
             }
             if let Some((inspection, parts)) = Inspection::of_path(ctx, path, endpoint) {
-                return by_firewall(inspection, &parts);
+                return by_firewall(ctx, inspection, &parts, findings);
             }
             unknown(
                 "the next hop decides by rules of its own; the checks of the egress appliance say what is known of them",
@@ -418,8 +419,61 @@ fn by_internet(ctx: &Context<'_>, path: &Path<'_>, route: &Route) -> Decided {
     }
 }
 
+/// What a firewall allows and hands on with its private source address, or perhaps does: network rules translate to public
+/// addresses only outside the private ranges, application rules always (R5.19).
+fn untranslated<'p>(inspection: &Inspection<'_>, parts: &[&'p Part]) -> Option<&'p Part> {
+    if inspection.rules.never_snats() == Some(false) {
+        return None;
+    }
+    let mut parts = parts.iter();
+    let plain = |part: &&&Part| {
+        part.fate == Fate::Allowed && part.by.stage != network::firewall::Stage::Application
+    };
+    parts.find(plain).copied()
+}
+
+/// The verdict on what a network rule allows and the firewall does not translate: it gets no answer, as FWL111 says, unless
+/// something behind the firewall translates.
+fn by_plain(
+    inspection: &Inspection<'_>,
+    findings: &[Finding],
+    parts: &[&Part],
+    by: DecidedBy,
+) -> Decided {
+    let firewall = inspection.firewall;
+    let name = firewall.id.name();
+    let certain = findings.iter().any(|finding| {
+        finding.code == "FWL111" && finding.affected.resource_ids.contains(&firewall.id)
+    });
+    if !certain {
+        return unknown(format!(
+            "Azure Firewall {name} allows it by a network rule, and whether anything translates its private source address is not known"
+        ));
+    }
+    let proxied = parts.iter().any(|part| {
+        part.fate == Fate::Allowed && part.by.stage == network::firewall::Stage::Application
+    });
+    Decided {
+        verdict: if proxied {
+            TrafficVerdict::Partial
+        } else {
+            TrafficVerdict::Blocked
+        },
+        why: format!(
+            "Azure Firewall {name} allows {} by a network rule, but hands it on with its private source address, to which no answer comes back (FWL111)",
+            if proxied { "a part of it" } else { "it" }
+        ),
+        by: Some(by),
+    }
+}
+
 /// What the Azure Firewall at the next hop decides for the packets of one path (R5.21).
-fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part]) -> Decided {
+fn by_firewall(
+    ctx: &Context<'_>,
+    inspection: &Inspection<'_>,
+    parts: &[&Part],
+    findings: &[Finding],
+) -> Decided {
     let firewall = inspection.firewall;
     let name = firewall.id.name();
     let any = |fate| parts.iter().find(|part| part.fate == fate);
@@ -436,7 +490,10 @@ fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part]) -> Decided {
         return unknown(if rule.is_implicit() {
             format!("what Azure Firewall {name} does with it is not known")
         } else if rule.rule.is_empty() {
-            format!("not all rules of Azure Firewall {name} are known")
+            format!(
+                "not all rules of Azure Firewall {name} are known{}",
+                inspection.because()
+            )
         } else {
             format!(
                 "whether {} of Azure Firewall {name} matches it is not known",
@@ -466,8 +523,13 @@ fn by_firewall(inspection: &Inspection<'_>, parts: &[&Part]) -> Decided {
             by: Some(by(denied)),
         },
         // Allowed is not delivered: a private source address does not come back from the internet (R5.19).
-        (None, Some(_)) if inspection.rules.never_snats() != Some(false) => unknown(format!(
-            "Azure Firewall {name} allows it, but its private ranges hold every address, and whether it translates this one's is not certain"
+        (None, Some(_)) if let Some(plain) = untranslated(inspection, parts) => {
+            by_plain(inspection, findings, parts, by(plain))
+        }
+        // Nor does a tunnel behind the firewall deliver what it allows.
+        (None, Some(_)) if let Some(table) = own_routes(ctx, firewall) => unknown(format!(
+            "Azure Firewall {name} allows it; where route table {} of the firewall's own subnet leads it is not known",
+            table.name()
         )),
         (None, Some(allowed)) => Decided {
             verdict: TrafficVerdict::Allowed,

@@ -1,6 +1,6 @@
 //! `outbound`: declared against actual, subnet by subnet.
 
-use crate::context::{Context, texts};
+use crate::context::{Context, pools_label, texts};
 use crate::facts::{AzureFirewall, HopOwner, Id, NextHopType, OutboundType, Route, lookup};
 use crate::network::AddressSet;
 use crate::network::nsg::{Origin, RuleName};
@@ -134,6 +134,8 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
             carrier.why.clone(),
         ));
     }
+    let partly = denied_pools(walked)
+        .unwrap_or_else(|| "a step above is not known or holds for a part only".to_owned());
     let (decision, why) = match reach {
         Reach::Delivered => ("delivered", "nothing on the path drops it"),
         Reach::Forwarded => ("forwarded", "the next hop decides what follows"),
@@ -151,10 +153,7 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
         Reach::Undetermined if carrier.method == Method::Unknown => {
             ("undetermined", carrier.why.as_str())
         }
-        Reach::Undetermined => (
-            "undetermined",
-            "a step above is not known or holds for a part only",
-        ),
+        Reach::Undetermined => ("undetermined", partly.as_str()),
     };
     steps.push(step(
         StepKind::Final,
@@ -165,22 +164,44 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
     steps
 }
 
+/// The pools whose network interfaces have a security group that denies everything, where those of others do not.
+fn denied_pools(walked: &Walked<'_>) -> Option<String> {
+    let rules = walked.internet.rules.iter();
+    let denied = rules.filter(|parts| parts.summary() == Summary::Denied);
+    let mut pools: Vec<&str> = denied
+        .flat_map(|parts| parts.pools.iter().map(String::as_str))
+        .collect();
+    pools.sort_unstable();
+    pools.dedup();
+    (!pools.is_empty()).then(|| {
+        format!(
+            "network security groups deny it to {}, not to all",
+            pools_label(&pools)
+        )
+    })
+}
+
 /// One step per security group: what it does with TCP 443 to public addresses, and by which rule.
 fn security_steps(walked: &Walked<'_>) -> Vec<Step> {
     let security = &walked.security;
     let rules = &walked.internet.rules;
     let nic = security.nic.iter().zip(rules).map(|(group, parts)| {
         let decisions = parts.parts.iter().map(|p| &p.nic).collect();
-        (&group.nsg, decisions)
+        let names: Vec<&str> = group.pools.iter().map(String::as_str).collect();
+        let whose = match security.nic.len() {
+            1 => String::new(),
+            _ => format!(" from {}", pools_label(&names)),
+        };
+        (&group.nsg, decisions, whose)
     });
     let subnet = rules.iter().take(1).map(|parts: &PoolParts| {
         let decisions = parts.parts.iter().map(|p| &p.subnet).collect();
-        (&security.subnet.nsg, decisions)
+        (&security.subnet.nsg, decisions, String::new())
     });
-    let groups: Vec<(_, Vec<&Decision<RuleName>>)> = nic.chain(subnet).collect();
+    let groups: Vec<(_, Vec<&Decision<RuleName>>, String)> = nic.chain(subnet).collect();
     groups
         .into_iter()
-        .filter_map(|(nsg, decisions)| {
+        .filter_map(|(nsg, decisions, whose)| {
             let id = match nsg {
                 Ok(None) => return None,
                 Ok(Some(id)) => Some(id),
@@ -196,7 +217,7 @@ fn security_steps(walked: &Walked<'_>) -> Vec<Step> {
             }
             let why = match nsg {
                 Err(missing) => format!("{} could not be read", missing.what),
-                Ok(_) => format!("TCP 443 to public addresses: {}", names.join("; ")),
+                Ok(_) => format!("TCP 443{whose} to public addresses: {}", names.join("; ")),
             };
             Some(step(StepKind::Nsg, id, outcome.as_str().to_owned(), why))
         })

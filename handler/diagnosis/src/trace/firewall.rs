@@ -29,6 +29,8 @@ pub(super) struct Answer {
     pub(super) by: DecidedBy,
     pub(super) blame: Blame,
     pub(super) notes: Vec<String>,
+    /// Application rules decide, whose traffic the firewall proxies with an address of its own (R5.19).
+    pub(super) proxied: bool,
 }
 
 /// What the rules do with packets from these sources. A destination whose protocol is not known is decided only when it
@@ -79,6 +81,9 @@ pub(super) fn answer(
             name: format!("{host}:{}", destination.port),
         }),
         notes: notes(&parts, destination, outcome, rules),
+        proxied: parts
+            .iter()
+            .all(|part| part.decision.by.stage == Stage::Application),
     }
 }
 

@@ -312,6 +312,13 @@ impl<'f> Tracer<'_, 'f> {
         })
     }
 
+    /// Whether it was found that nothing answers what this firewall does not translate.
+    fn unanswered(&self, firewall: &AzureFirewall) -> bool {
+        self.findings.iter().any(|finding| {
+            finding.code == "FWL111" && finding.affected.resource_ids.contains(&firewall.id)
+        })
+    }
+
     fn to_firewall(
         &self,
         guard: &Guard<'_, 'f>,
@@ -367,7 +374,20 @@ impl<'f> Tracer<'_, 'f> {
             Some(ips) if !ips.is_empty() => format!("it leaves as {}", ips.join(", ")),
             _ => "the address it leaves with is not known".to_owned(),
         };
-        let own = after_firewall(self.ctx, firewall, rules.never_snats(), public);
+        let never_snats = match rules.never_snats() {
+            Some(true) if public && self.unanswered(firewall) && !answer.proxied => {
+                end.blame = Blame::Finding("FWL111".to_owned());
+                end.state = FinalState::Dropped;
+                end.why = format!(
+                    "Azure Firewall {name} allows it by a network rule and translates no address: no answer comes back (R5.19)"
+                );
+                return end;
+            }
+            // What application rules allow is proxied, whatever the private ranges say.
+            _ if answer.proxied => Some(false),
+            other => other,
+        };
+        let own = after_firewall(self.ctx, firewall, never_snats, public);
         end.steps.push(step(
             TraceStepKind::Snat,
             Some(&firewall.id),

@@ -618,3 +618,33 @@ fn an_endpoint_without_port_is_listed_and_undetermined() {
     assert_eq!(open.paths[0].final_state, FinalState::Undetermined);
     assert_eq!(open.destinations[0].label(), "somewhere.example:?/tcp");
 }
+
+#[test]
+fn r4_20_azure_may_drop_mail_whatever_the_rules_say() {
+    let noted = |destination: &str| {
+        let notes = one(&load_balancer(), destination).notes;
+        notes.iter().any(|note| note.contains("TCP 25"))
+    };
+    assert!(noted("8.8.8.8:25"));
+    assert!(!noted("8.8.8.8:587"));
+}
+
+#[test]
+fn r5_19_what_is_not_translated_gets_no_answer() {
+    let mut facts = firewalled();
+    policy_mut(&mut facts).private_ranges = vec!["0.0.0.0/0".to_owned()];
+    let mut subnet = subnet_mut(&mut facts, "nodes").clone();
+    subnet.id = firewall_subnet_id();
+    subnet.route_table_id = None;
+    facts
+        .subnets
+        .insert(firewall_subnet_id(), Datum::Known(subnet));
+    // Application rules proxy.
+    let proxied = one(&facts, "mcr.microsoft.com");
+    assert_eq!(proxied.final_state, FinalState::Delivered);
+    let rules = crate::testing::network_rule(&["*"], "TCP", "443");
+    firewall_rules(&mut facts, RuleAction::Allow, rules);
+    let plain = one(&facts, "mcr.microsoft.com");
+    assert_eq!(plain.final_state, FinalState::Dropped);
+    assert_eq!(plain.cause.as_deref(), Some("FWL111"));
+}

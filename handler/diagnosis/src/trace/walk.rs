@@ -21,6 +21,9 @@ const PLATFORM: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
 ];
 
+const MAIL_NOTE: &str =
+    "Azure itself may drop TCP 25 to the internet, whatever rules and routes say (R4.20)";
+
 const HOST_NOTE: &str = "the host's addresses are not known: rules and routes about addresses count only where they treat every \
                          public IPv4 address alike, and a name that resolves to a private address takes another path; ask with \
                          the address for an exact answer";
@@ -133,6 +136,9 @@ impl<'f> Tracer<'_, 'f> {
         path.notes = tail.notes;
         if matches!(destination.called, Called::Host(_)) {
             path.notes.push(HOST_NOTE.to_owned());
+        }
+        if destination.port == 25 {
+            path.notes.push(MAIL_NOTE.to_owned());
         }
         TracedPath {
             final_state: state,
