@@ -13,6 +13,7 @@ use std::time::Duration;
 use egress_sandbox::{Options, Sandbox};
 use egress_tests::host::{App, Call, Delivery, Host};
 use egress_tests::package;
+use egress_tests::sink::Sink;
 use serde_json::{Value, json};
 
 const DIAGNOSES: &str = "egress-diagnoses";
@@ -46,6 +47,11 @@ impl World {
             ("EGRESS_ID_KEY", "a key of this test".to_owned()),
         ];
         for (name, value) in more {
+            if *name == "TRUST" {
+                let both = format!("{}{value}", sandbox.certificate_pem());
+                std::fs::write(&certificate, both).expect("the certificates");
+                continue;
+            }
             settings.retain(|(known, _)| known != name);
             settings.push((name, (*value).to_owned()));
         }
@@ -265,4 +271,104 @@ async fn ids_that_were_never_handed_out_are_not_found() {
         assert_eq!(world.fetch(unknown, "json").await.0, 404, "{unknown}");
     }
     assert_eq!(world.fetch(&id, "html").await.0, 400);
+}
+
+/// A world whose results are told to a webhook.
+async fn with_sink(test: &str, format: &str) -> (World, Sink) {
+    let sink = Sink::start().await;
+    let url = sink.url();
+    let more = [
+        ("EGRESS_NOTIFY_URL", url.as_str()),
+        ("EGRESS_NOTIFY_FORMAT", format),
+        ("TRUST", sink.certificate()),
+    ];
+    (World::start(test, Duration::ZERO, &more).await, sink)
+}
+
+/// Puts a diagnosis into the queue that nobody comes back for; its id.
+fn put(world: &World, number: u8, cluster: &str, origin: &str) -> String {
+    let id = format!("{number:056x}");
+    let job = json!({
+        "id": id, "cluster": format!("key-of-{number}"), "origin": origin, "askedAt": "2026-08-20T10:05:00Z",
+        "request": { "clusterId": cluster },
+    });
+    world.host.storage().put(DIAGNOSES, &job.to_string(), true);
+    id
+}
+
+#[tokio::test]
+async fn an_alerts_result_reaches_the_webhook_as_a_card() {
+    let (world, sink) = with_sink("card", "adaptive-card").await;
+    put(
+        &world,
+        1,
+        &world.cluster("nat-missing-on-one-subnet"),
+        "alert",
+    );
+    put(
+        &world,
+        2,
+        &format!("{}-gone", world.cluster("healthy-lb-overlay")),
+        "alert",
+    );
+    world.host.drain().await;
+    let received = sink.received();
+    assert_eq!(received.len(), 2);
+    for message in &received {
+        assert_eq!(message["type"], "message");
+        let attachment = &message["attachments"][0];
+        assert_eq!(
+            attachment["contentType"],
+            "application/vnd.microsoft.card.adaptive"
+        );
+        assert_eq!(attachment["content"]["type"], "AdaptiveCard");
+    }
+    assert!(received[0].to_string().contains("NAT101"));
+    assert!(
+        received[1].to_string().contains("No report"),
+        "{}",
+        received[1]
+    );
+    let said = world.host.process().stdout().join("\n");
+    assert!(!said.contains("s3cr3t"), "the address is a secret");
+}
+
+#[tokio::test]
+async fn a_sweep_tells_of_clusters_that_need_somebody_and_a_caller_is_told_nothing() {
+    let (world, sink) = with_sink("who", "json").await;
+    let broken = world.cluster("nat-missing-on-one-subnet");
+    let healthy = world.cluster("healthy-lb-overlay");
+    put(&world, 1, &broken, "caller");
+    put(&world, 2, &healthy, "sweep");
+    let told = put(&world, 3, &broken, "sweep");
+    world.host.drain().await;
+    let received = sink.received();
+    let ids: Vec<&Value> = received.iter().map(|message| &message["id"]).collect();
+    assert_eq!(ids, [&json!(told)]);
+    assert_eq!(
+        received[0]["report"]["json"]["verdict"]["status"],
+        "blocked"
+    );
+    assert_eq!(world.results(), 3);
+}
+
+#[tokio::test]
+async fn a_webhook_that_fails_is_tried_again_and_never_costs_the_result() {
+    let (world, sink) = with_sink("again", "json").await;
+    let id = put(&world, 1, &world.cluster("healthy-lb-overlay"), "alert");
+    sink.answer(500);
+    assert_eq!(world.host.deliver(DIAGNOSES).await, Delivery::Done);
+    let delivery = world.host.deliver("egress-notifications").await;
+    assert!(matches!(delivery, Delivery::Failed(_)), "{delivery:?}");
+    // A redirect is no success either, and not followed.
+    sink.answer(307);
+    let delivery = world.host.deliver("egress-notifications").await;
+    assert!(matches!(delivery, Delivery::Failed(_)), "{delivery:?}");
+    assert_eq!(world.fetch(&id, "json").await.0, 200);
+    sink.answer(200);
+    assert_eq!(
+        world.host.deliver("egress-notifications").await,
+        Delivery::Done
+    );
+    assert_eq!(sink.received().len(), 3);
 }

@@ -6,9 +6,12 @@
 //! * [`package`]: the application as the deployment package lays it out.
 //! * [`reading`]: reads a cluster of the simulated Azure in this process.
 //! * [`replay`]: a server that gives recorded Azure answers over real HTTPS.
+//! * [`sink`]: a webhook over real HTTPS that keeps what it gets.
 
 pub mod binaries;
 pub mod host;
 pub mod package;
 pub mod reading;
 pub mod replay;
+pub mod sink;
+mod tls;

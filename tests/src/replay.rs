@@ -10,7 +10,6 @@ use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -108,20 +107,7 @@ impl Replay {
     /// # Panics
     /// When no loopback socket or certificate can be made.
     pub async fn start() -> Self {
-        let certified =
-            rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(
-            certified.signing_key.serialize_der(),
-        ));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("protocol versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key)
-            .expect("a certificate and its key");
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (acceptor, certificate) = crate::tls::acceptor();
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a loopback socket");
@@ -136,7 +122,7 @@ impl Replay {
         ));
         Self {
             endpoint: format!("https://localhost:{port}"),
-            certificate: certified.cert.pem(),
+            certificate,
             answers,
             asked,
             server,

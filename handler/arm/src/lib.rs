@@ -35,6 +35,7 @@ mod policy;
 pub mod read;
 mod session;
 mod transport;
+mod webhook;
 
 pub use client::{Client, ClientSettings};
 pub use cloud::{Cloud, EndpointError, Endpoints, UnknownCloud};
@@ -44,3 +45,4 @@ pub use identity::{Identity, IdentitySettings, Secret};
 pub use operations::Operation;
 pub use session::{Session, Stats};
 pub use transport::Trust;
+pub use webhook::{Webhook, WebhookError};

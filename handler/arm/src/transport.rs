@@ -85,6 +85,11 @@ impl ReqwestTransport {
         })
     }
 
+    /// The client that speaks https only.
+    pub(crate) fn https(&self) -> &reqwest::Client {
+        &self.https
+    }
+
     fn client_for(&self, url: &Url) -> &reqwest::Client {
         if url.scheme() == "http" && is_on_this_machine(url) {
             &self.local

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use egress_arm::{Cloud, Endpoints, Identity, IdentitySettings, Secret, Trust};
+use egress_arm::{Cloud, Endpoints, Identity, IdentitySettings, Secret, Trust, Webhook};
 use tracing::Level;
 
 /// Everything the environment says. Secrets in it are not shown by `Debug`.
@@ -31,6 +31,38 @@ pub(crate) struct Settings {
     pub(crate) cache: Duration,
     /// `EGRESS_ID_KEY`: signs the ids of diagnoses that are made later.
     pub(crate) id_key: Option<Secret>,
+    /// `EGRESS_NOTIFY_URL` and `EGRESS_NOTIFY_FORMAT`: who is told of results.
+    pub(crate) notify: Option<NotifySettings>,
+}
+
+/// Who is told of results, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct NotifySettings {
+    /// `EGRESS_NOTIFY_URL`; it usually holds a key.
+    pub(crate) url: Secret,
+    /// `EGRESS_NOTIFY_FORMAT`.
+    pub(crate) format: NotifyFormat,
+}
+
+/// What is posted to the webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotifyFormat {
+    /// A message with an Adaptive Card, as a workflow of Teams takes it.
+    AdaptiveCard,
+    /// The stored result.
+    Json,
+}
+
+impl FromStr for NotifyFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "adaptive-card" => Ok(Self::AdaptiveCard),
+            "json" => Ok(Self::Json),
+            _ => Err(()),
+        }
+    }
 }
 
 /// What decides how the process runs at all, readable even when other settings are wrong.
@@ -92,6 +124,7 @@ impl Settings {
             deadline: reader.seconds("EGRESS_DEADLINE_SECONDS", 100, 1..=220),
             cache: reader.seconds("EGRESS_CACHE_SECONDS", 30, 0..=3600),
             id_key: reader.text("EGRESS_ID_KEY").map(Secret::from),
+            notify: notify(&mut reader),
         };
         reader.parsed(
             "EGRESS_LOG_LEVEL",
@@ -179,6 +212,26 @@ fn identity(reader: &mut Reader<'_>) -> Identity {
         reader.fault(name, why);
     }
     Identity::from_settings(settings)
+}
+
+fn notify(reader: &mut Reader<'_>) -> Option<NotifySettings> {
+    let format = reader.parsed(
+        "EGRESS_NOTIFY_FORMAT",
+        NotifyFormat::AdaptiveCard,
+        "adaptive-card or json",
+    );
+    let url = reader.text("EGRESS_NOTIFY_URL")?;
+    if Webhook::parse(&url, Trust::System).is_none() {
+        // Never with the value: it holds a key.
+        reader.fault(
+            "EGRESS_NOTIFY_URL",
+            "must be an https:// address without user name and password",
+        );
+    }
+    Some(NotifySettings {
+        url: Secret::from(url),
+        format,
+    })
 }
 
 fn subscriptions(reader: &mut Reader<'_>) -> BTreeSet<String> {
@@ -316,6 +369,8 @@ mod tests {
             ("EGRESS_ALLOWED_SUBSCRIPTIONS", "prod", "list GUIDs"),
             ("EGRESS_PROBES", "yes", "on or off"),
             ("EGRESS_REDACT", "on", "set it to off"),
+            ("EGRESS_NOTIFY_URL", "http://example.net", "https://"),
+            ("EGRESS_NOTIFY_FORMAT", "html", "adaptive-card or json"),
             ("EGRESS_LOG_LEVEL", "loud", "error, warn"),
             (
                 "AZURE_CLIENT_SECRET",
@@ -351,6 +406,12 @@ mod tests {
         let endpoint = format!("https://user:{secret}@localhost/");
         let faults = read(&[("EGRESS_ARM_ENDPOINT", &endpoint)]).unwrap_err();
         assert!(!format!("{faults:?}").contains(secret));
+        let webhook = format!("http://example.net/?sig={secret}");
+        let faults = read(&[("EGRESS_NOTIFY_URL", &webhook)]).unwrap_err();
+        assert!(!format!("{faults:?}").contains(secret));
+        let webhook = format!("https://example.net/?sig={secret}");
+        let settings = read(&[("EGRESS_NOTIFY_URL", &webhook)]).unwrap();
+        assert!(!format!("{settings:?}").contains(secret));
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Simulated {
             deadline: settings.deadline,
             cache: settings.cache,
             id_key: settings.id_key.clone(),
+            notify: settings.notify.clone(),
         }
     }
 

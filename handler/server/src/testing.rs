@@ -128,6 +128,7 @@ pub(crate) fn app(engine: Arc<FakeEngine>, policy: Policy) -> App {
             ids: Ids::new(Some("a key")),
             share_seconds: policy.cache.as_secs(),
             delivery: Delivery::Local(Local::new()),
+            notify: None,
         },
         reports: Ok(Reports::new(engine, policy)),
         health: Health::ok(Some("managedIdentity")),

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::http::{App, Health};
 use crate::jobs::ids::Ids;
 use crate::jobs::local::Local;
+use crate::jobs::notify::Notify;
 use crate::jobs::{Delivery, Jobs};
 use crate::output::{self, Terminal};
 use crate::reports::{Policy, Reports};
@@ -121,7 +122,10 @@ fn listen(port: u16) -> std::io::Result<TcpListener> {
 
 /// The routes, with wrong settings as an answer rather than an end.
 fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
-    let settings = Settings::read(&settings::environment).map(|settings| match simulated {
+    let settings = Settings::read(&settings::environment);
+    // Whoever is told is real also where Azure is simulated.
+    let notify = settings.as_ref().ok().and_then(Notify::of);
+    let settings = settings.map(|settings| match simulated {
         Some(simulated) => simulated.apply(&settings),
         None => settings,
     });
@@ -137,6 +141,7 @@ fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
                 ids: Ids::new(settings.id_key.as_ref().map(Secret::secret)),
                 share_seconds: settings.cache.as_secs(),
                 delivery,
+                notify: notify.map(Arc::new),
             };
             App {
                 reports: Ok(Reports::new(Arc::new(Azure::new(settings)), policy)),
@@ -153,6 +158,7 @@ fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
                     ids: Ids::new(None),
                     share_seconds: 0,
                     delivery,
+                    notify: None,
                 },
                 reports: Err(faults.join("; ").into()),
                 health: Health::bad_configuration(),

@@ -51,7 +51,7 @@ impl Format {
     }
 
     /// The value of an answer's `Content-Type` header.
-    pub(super) fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::Text => "text/plain; charset=utf-8",

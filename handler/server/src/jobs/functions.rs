@@ -20,6 +20,7 @@ use crate::problem::{Code, Problem};
 
 use super::Posts;
 use super::envelope::{Invocation, Outputs};
+use super::notify;
 use super::work::{self, Done, Given};
 
 /// A call holds a stored result, encoded twice: some megabytes for the largest reports.
@@ -53,7 +54,20 @@ pub(crate) fn router(app: &Arc<App>, api: &Router) -> Router {
         let message = call.json("job").unwrap_or_default();
         Ok::<_, Problem>(answer(work::give_up(&message, &name_of(&call, &message))?))
     };
+    let notify = {
+        let app = app.clone();
+        async move |request: Request| {
+            let call = call(request).await?;
+            let given = Given {
+                message: call.json("job").unwrap_or_default(),
+                previous: call.text("result"),
+                latest: None,
+            };
+            Ok::<_, Problem>(answer(notify::notify(&app, &given).await?))
+        }
+    };
     router
+        .route("/notify", post(notify))
         .route("/diagnose", post(diagnose))
         .route("/diagnose-poison", post(give_up))
 }

@@ -12,6 +12,7 @@ use crate::http::App;
 use crate::problem::{Code, Problem};
 
 use super::messages::{Post, Queue};
+use super::notify;
 use super::work::{self, Done, Given};
 
 /// Messages that wait or are worked on.
@@ -117,7 +118,7 @@ impl Local {
         };
         match queue {
             Queue::Diagnoses => work::diagnose(app, &given).await,
-            Queue::Notifications => Ok(Done::default()),
+            Queue::Notifications => notify::notify(app, &given).await,
         }
     }
 

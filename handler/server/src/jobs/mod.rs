@@ -7,6 +7,7 @@ pub(crate) mod functions;
 pub(crate) mod ids;
 pub(crate) mod local;
 pub(crate) mod messages;
+pub(crate) mod notify;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use self::functions::Blobs;
 use self::ids::{Ids, JobId};
 use self::local::Local;
 use self::messages::Post;
+use self::notify::Notify;
 
 /// What making diagnoses later needs.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub(crate) struct Jobs {
     /// For how long a cluster's last result is shared, as `EGRESS_CACHE_SECONDS` says.
     pub(crate) share_seconds: u64,
     pub(crate) delivery: Delivery,
+    /// Who is told of results; `None` = nobody.
+    pub(crate) notify: Option<Arc<Notify>>,
 }
 
 /// Who carries messages and keeps results.

@@ -108,6 +108,12 @@ impl Stored {
         }
     }
 
+    /// ARM id of the cluster that was asked about; nothing where that could not be read.
+    pub(crate) fn cluster_id(&self) -> &str {
+        let id = self.request.get("clusterId").and_then(Value::as_str);
+        id.unwrap_or_default()
+    }
+
     /// The report, when it answers this request too: the same question, at most this many seconds ago.
     pub(crate) fn answers(&self, job: &Job, now: Timestamp, seconds: u64) -> Option<&Written> {
         let age = now.duration_since(self.finished_at).as_secs();

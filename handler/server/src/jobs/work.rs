@@ -46,7 +46,7 @@ pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> 
     let now = Timestamp::now();
     let parameters = match Parameters::of_map(&job.request) {
         Ok(parameters) => parameters,
-        Err(problem) => return failed(&job, now, None, &problem),
+        Err(problem) => return failed(app, &job, now, None, &problem),
     };
     if !parameters.fresh
         && let Some(latest) = given.latest.as_deref().and_then(Stored::read)
@@ -54,7 +54,7 @@ pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> 
     {
         tracing::info!(id = %job.id, "shares the cluster's last result");
         let result = Stored::of(&job, now, Ok(written.clone()));
-        let notify = notification(&job, None);
+        let notify = notification(app, &job, None);
         return Ok(done(vec![("result", text(&result)?)], notify));
     }
     let made = app
@@ -66,9 +66,9 @@ pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> 
         )
         .await;
     match made {
-        Ok(made) => succeeded(&job, &parameters, made),
+        Ok(made) => succeeded(app, &job, &parameters, made),
         Err(error) if may_pass(&error) => Err(error.into()),
-        Err(error) => failed(&job, now, Some(&parameters), &error.into()),
+        Err(error) => failed(app, &job, now, Some(&parameters), &error.into()),
     }
 }
 
@@ -118,7 +118,12 @@ fn may_pass(error: &DiagnosisError) -> bool {
     )
 }
 
-fn succeeded(job: &Job, parameters: &Parameters, mut made: Diagnosis) -> Result<Done, Problem> {
+fn succeeded(
+    app: &App,
+    job: &Job,
+    parameters: &Parameters,
+    mut made: Diagnosis,
+) -> Result<Done, Problem> {
     if let Some(pattern) = parameters.pattern {
         rank_for(Arc::make_mut(&mut made.report), pattern);
     }
@@ -134,12 +139,13 @@ fn succeeded(job: &Job, parameters: &Parameters, mut made: Diagnosis) -> Result<
         ("result", result),
         ("row", text_of(&row)?),
     ];
-    let notify = notification(job, Some(&row));
+    let notify = notification(app, job, Some(&row));
     Ok(done(blobs, notify))
 }
 
 /// A failure that no other try mends.
 fn failed(
+    app: &App,
     job: &Job,
     now: Timestamp,
     parameters: Option<&Parameters>,
@@ -156,18 +162,19 @@ fn failed(
         let row = Row::of_failure(&parameters.request.cluster, failure, now, job.id.as_str());
         blobs.push(("row", text_of(&row)?));
     }
-    Ok(done(blobs, notification(job, None)))
+    Ok(done(blobs, notification(app, job, None)))
 }
 
 /// Who asked comes back for the result; an alert's is always told, a sweep's where somebody should look.
-fn notification(job: &Job, row: Option<&Row>) -> Option<Post> {
+fn notification(app: &App, job: &Job, row: Option<&Row>) -> Option<Post> {
     use egress_diagnosis::report::Status::{Blocked, Degraded};
     let tell = match job.origin {
         Origin::Caller => false,
         Origin::Alert => true,
         Origin::Sweep => row.is_some_and(|row| matches!(row.status, Blocked | Degraded)),
     };
-    tell.then(|| Post::notification(&job.id))
+    let somebody = app.jobs.notify.is_some();
+    (tell && somebody).then(|| Post::notification(&job.id))
 }
 
 fn done(blobs: Vec<(&'static str, String)>, post: Option<Post>) -> Done {
