@@ -189,6 +189,11 @@ impl ArmError {
         Self::new(Failure::Malformed, format!("{}: {what}", operation.name))
     }
 
+    /// Answers that are each as documented, and together not what was asked for.
+    pub fn incomplete(operation: &Operation, what: &str) -> Self {
+        Self::malformed(operation, what)
+    }
+
     /// What went wrong.
     pub fn failure(&self) -> &Failure {
         &self.0.failure
