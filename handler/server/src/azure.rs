@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use egress_arm::{ArmError, Client, ClientSettings, Failure};
+use egress_arm::{ArmError, BlobEndpoint, Blobs, Client, ClientSettings, Failure};
 use egress_collect::{OnProgress, collect};
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::Window;
@@ -32,6 +32,11 @@ impl Azure {
             }),
             deadline: settings.deadline,
         }
+    }
+
+    /// Reads the blobs of a storage account.
+    pub(crate) fn blobs(&self, endpoint: BlobEndpoint) -> Blobs {
+        self.client.blobs(endpoint)
     }
 
     async fn diagnosis(

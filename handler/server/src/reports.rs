@@ -78,6 +78,11 @@ impl Reports {
             .unwrap_or_else(|stopped| Err(DiagnosisError::Internal(stopped.to_string())))
     }
 
+    /// The only subscriptions that may be looked into, in lower case; empty = all.
+    pub(crate) fn allowed_subscriptions(&self) -> &BTreeSet<String> {
+        &self.allowed_subscriptions
+    }
+
     fn check_scope(&self, request: &DiagnosisRequest) -> Result<(), DiagnosisError> {
         let subscription = request.cluster.subscription().to_ascii_lowercase();
         if self.allowed_subscriptions.is_empty()

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use egress_arm::{Cloud, Endpoints, Identity, IdentitySettings, Secret, Trust};
+use egress_arm::{BlobEndpoint, Cloud, Endpoints, Identity, IdentitySettings, Secret, Trust};
 use tracing::Level;
 
 /// Everything the environment says. Secrets in it are not shown by `Debug`.
@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     /// `EGRESS_CACHE_SECONDS`.
     pub(crate) cache: Duration,
+    /// The blobs of the Functions host's own storage account, where that is used with an identity:
+    /// `AzureWebJobsStorage__blobServiceUri`, else `AzureWebJobsStorage__accountName`.
+    pub(crate) storage: Option<BlobEndpoint>,
 }
 
 /// What decides how the process runs at all, readable even when other settings are wrong.
@@ -80,8 +83,10 @@ impl Settings {
     /// One sentence per wrong setting: its name, what is wrong, what to write instead.
     pub(crate) fn read(lookup: &Lookup<'_>) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(lookup);
+        let endpoints = endpoints(&mut reader);
         let settings = Self {
-            endpoints: endpoints(&mut reader),
+            storage: storage(&mut reader, endpoints.cloud()),
+            endpoints,
             identity: identity(&mut reader),
             trust: reader
                 .path("SSL_CERT_FILE")
@@ -155,6 +160,28 @@ fn endpoints(reader: &mut Reader<'_>) -> Endpoints {
         }
     }
     endpoints
+}
+
+fn storage(reader: &mut Reader<'_>, cloud: Cloud) -> Option<BlobEndpoint> {
+    let (by_uri, by_name) = (
+        "AzureWebJobsStorage__blobServiceUri",
+        "AzureWebJobsStorage__accountName",
+    );
+    let (name, endpoint) = match (reader.text(by_uri), reader.text(by_name)) {
+        (Some(uri), _) => (by_uri, BlobEndpoint::at(&uri)),
+        (None, Some(account)) => (by_name, BlobEndpoint::of_account(cloud, &account)),
+        (None, None) => return None,
+    };
+    if endpoint.is_err() {
+        // A signature in the value must not reach a log.
+        let why = if name == by_uri {
+            "must be https:// and a host, such as https://account.blob.core.windows.net"
+        } else {
+            "must be the name of a storage account: 3 to 24 lower-case letters and digits"
+        };
+        reader.fault(name, why);
+    }
+    endpoint.ok()
 }
 
 fn identity(reader: &mut Reader<'_>) -> Identity {
@@ -312,6 +339,12 @@ mod tests {
             ("EGRESS_CACHE_SECONDS", "-1", "0 to 3600"),
             ("EGRESS_ALLOWED_SUBSCRIPTIONS", "prod", "list GUIDs"),
             ("EGRESS_PROBES", "yes", "on or off"),
+            ("AzureWebJobsStorage__accountName", "St_1", "lower-case"),
+            (
+                "AzureWebJobsStorage__blobServiceUri",
+                "http://127.0.0.1:10000/x",
+                "https://",
+            ),
             ("EGRESS_REDACT", "on", "set it to off"),
             ("EGRESS_LOG_LEVEL", "loud", "error, warn"),
             (
@@ -348,6 +381,29 @@ mod tests {
         let endpoint = format!("https://user:{secret}@localhost/");
         let faults = read(&[("EGRESS_ARM_ENDPOINT", &endpoint)]).unwrap_err();
         assert!(!format!("{faults:?}").contains(secret));
+    }
+
+    #[test]
+    fn the_hosts_storage_is_found_by_address_or_name() {
+        let storage = |pairs: &[(&str, &str)]| {
+            let endpoint = read(pairs).unwrap().storage;
+            endpoint.map(|endpoint| endpoint.as_str().to_owned())
+        };
+        let name = ("AzureWebJobsStorage__accountName", "stegress");
+        let uri = (
+            "AzureWebJobsStorage__blobServiceUri",
+            "https://own.example/",
+        );
+        let china = ("EGRESS_CLOUD", "china");
+        assert_eq!(
+            storage(&[name, china]).as_deref(),
+            Some("https://stegress.blob.core.chinacloudapi.cn")
+        );
+        assert_eq!(
+            storage(&[name, uri]).as_deref(),
+            Some("https://own.example")
+        );
+        assert_eq!(storage(&[]), None);
     }
 
     #[test]

@@ -62,6 +62,8 @@ impl Simulated {
             allowed_subscriptions: BTreeSet::new(),
             deadline: settings.deadline,
             cache: settings.cache,
+            // Its token opens no storage.
+            storage: None,
         }
     }
 

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::fleet::rows::Rows;
 use crate::http::{App, Health};
 use crate::reports::{Policy, Reports};
 
@@ -123,6 +124,7 @@ pub(crate) fn app(engine: Arc<FakeEngine>, policy: Policy) -> App {
     App {
         reports: Ok(Reports::new(engine, policy)),
         health: Health::ok(Some("managedIdentity")),
+        fleet: Arc::new(Rows::Nowhere),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::azure::Azure;
 use crate::cli::Serve;
 use crate::exit::Exit;
+use crate::fleet::rows::{BlobRows, Rows};
 use crate::http::{App, Health};
 use crate::output::{self, Terminal};
 use crate::reports::{Policy, Reports};
@@ -123,9 +124,15 @@ fn app(simulated: Option<&Simulated>) -> App {
                 concurrent_runs: CONCURRENT_RUNS,
                 allowed_subscriptions: settings.allowed_subscriptions.clone(),
             };
+            let storage = settings.storage.clone();
+            let azure = Azure::new(settings);
+            let fleet = storage.map_or(Rows::Nowhere, |endpoint| {
+                Rows::Blobs(BlobRows::new(azure.blobs(endpoint)))
+            });
             App {
-                reports: Ok(Reports::new(Arc::new(Azure::new(settings)), policy)),
+                reports: Ok(Reports::new(Arc::new(azure), policy)),
                 health: Health::ok(identity),
+                fleet: Arc::new(fleet),
             }
         }
         Err(faults) => {
@@ -135,6 +142,7 @@ fn app(simulated: Option<&Simulated>) -> App {
             App {
                 reports: Err(faults.join("; ").into()),
                 health: Health::bad_configuration(),
+                fleet: Arc::new(Rows::Nowhere),
             }
         }
     }

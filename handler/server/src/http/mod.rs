@@ -5,7 +5,9 @@ mod catalogue;
 mod contract;
 mod fields;
 mod finish;
+mod fleet;
 mod formats;
+mod links;
 mod observation;
 mod parameters;
 mod report;
@@ -34,6 +36,7 @@ use serde::Serialize;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 
+use crate::fleet::rows::Rows;
 use crate::problem::{Code, Problem};
 use crate::reports::Reports;
 
@@ -50,6 +53,8 @@ pub(crate) struct App {
     pub(crate) reports: Result<Reports, Arc<str>>,
     /// What `/api/health` says.
     pub(crate) health: Health,
+    /// Where the rows of the overview are kept.
+    pub(crate) fleet: Arc<Rows>,
 }
 
 /// The answer of `/api/health`; nothing in it needs Azure.
@@ -90,6 +95,15 @@ impl Health {
 }
 
 impl App {
+    /// The reports.
+    ///
+    /// # Errors
+    /// Names the settings that are wrong.
+    fn reports(&self) -> Result<&Reports, Problem> {
+        let wrong = |wrong: &Arc<str>| Problem::new(Code::BadConfiguration, wrong.to_string());
+        self.reports.as_ref().map_err(wrong)
+    }
+
     /// All routes.
     pub(crate) fn router(self) -> Router {
         let api = ROUTES.iter().fold(Router::new(), |router, route| {

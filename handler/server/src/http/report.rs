@@ -111,10 +111,7 @@ impl Asked {
 
     /// Reads the cluster, or shares an earlier reading: the key is the cluster and the window, whatever else was asked.
     pub(super) async fn diagnosis(&self, app: &App) -> Result<Diagnosis, Problem> {
-        let reports = app
-            .reports
-            .as_ref()
-            .map_err(|wrong| Problem::new(Code::BadConfiguration, wrong.to_string()))?;
+        let reports = app.reports()?;
         let parameters = &self.parameters;
         let mut made = reports
             .get(

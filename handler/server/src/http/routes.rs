@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get};
 
 use super::formats::Format;
 use super::sections::Section;
-use super::{App, answers, catalogue, contract, health, observation, report};
+use super::{App, answers, catalogue, contract, fleet, health, observation, report};
 
 /// One path below `/api`.
 pub(super) struct Route {
@@ -35,6 +35,8 @@ pub(super) enum Takes {
     Path,
     /// GET with a query or POST with a JSON body: the fields of every question about a cluster, and these.
     Cluster(&'static [&'static str]),
+    /// GET with a query: these fields.
+    Query(&'static [&'static str]),
 }
 
 /// What a route answers with.
@@ -45,6 +47,7 @@ pub(super) enum Gives {
     Outcome,
     Pressure,
     BypassPlan,
+    Fleet,
     Catalogue,
     Finding,
     Schema,
@@ -58,6 +61,7 @@ impl Gives {
         match self {
             Self::Report => &report::FORMATS,
             Self::Paths | Self::Outcome | Self::Pressure | Self::BypassPlan => &answers::FORMATS,
+            Self::Fleet => &fleet::FORMATS,
             Self::Section(_) => &report::SECTION_FORMATS,
             Self::Catalogue | Self::Finding | Self::Schema | Self::Document | Self::Health => &[],
         }
@@ -85,7 +89,7 @@ const fn route(
 }
 
 /// All routes. A new one needs its line here and its function folder; `./task docs` writes the contract files.
-pub(super) const ROUTES: [Route; 15] = [
+pub(super) const ROUTES: [Route; 16] = [
     route(
         "/egress/report",
         || get(report::whole).post(report::whole),
@@ -157,6 +161,14 @@ pub(super) const ROUTES: [Route; 15] = [
         "Plan how to go past the egress appliance, and back",
         Takes::Cluster(&[]),
         Gives::BypassPlan,
+    ),
+    route(
+        "/fleet",
+        || get(fleet::overview),
+        "ListFleet",
+        "List clusters by their last diagnosis, worst first",
+        Takes::Query(&fleet::FIELDS),
+        Gives::Fleet,
     ),
     route(
         "/findings",

@@ -3,16 +3,20 @@
 use serde_json::{Value, json};
 
 use super::Route;
+use crate::http::fleet::{DEFAULT_TOP, MOST_TOP};
 use crate::http::parameters::KNOWN;
 use crate::http::routes::Takes;
 
 /// The fields that a route takes, by name and schema.
 pub(super) fn of(route: &Route) -> Vec<(&'static str, Value)> {
-    let Takes::Cluster(more) = route.contract.takes else {
-        return Vec::new();
+    let all = match route.contract.takes {
+        Takes::Path => Vec::new(),
+        Takes::Query(fields) => fields.to_vec(),
+        Takes::Cluster(more) => [KNOWN.as_slice(), more].concat(),
     };
-    let all = KNOWN.iter().chain(more);
-    all.map(|name| (*name, field(name, route))).collect()
+    all.into_iter()
+        .map(|name| (name, field(name, route)))
+        .collect()
 }
 
 pub(super) fn is_required(name: &str) -> bool {
@@ -22,9 +26,8 @@ pub(super) fn is_required(name: &str) -> bool {
 /// Whether a person needs it often.
 pub(super) fn visibility(name: &str) -> &'static str {
     match name {
-        "clusterId" | "destination" | "curlExitCode" | "httpStatus" | "code" | "file" => {
-            "important"
-        }
+        "clusterId" | "subscriptionId" | "status" | "destination" | "curlExitCode"
+        | "httpStatus" | "code" | "file" => "important",
         _ => "advanced",
     }
 }
@@ -66,6 +69,24 @@ fn field(name: &str, route: &Route) -> Value {
                 "description": "Format of the answer; without it the Accept header decides, and JSON is the default.",
             })
         }
+        "subscriptionId" => json!({
+            "type": "string",
+            "description": "Subscription ids, separated by commas; without it, all.",
+            "example": "00000000-0000-0000-0000-000000000001",
+        }),
+        "status" => json!({
+            "type": "string",
+            "description": "Statuses, separated by commas: blocked, degraded, unknown, atRisk, healthy; without it, all.",
+            "example": "blocked,degraded",
+        }),
+        "top" => json!({
+            "type": "integer", "minimum": 1, "maximum": MOST_TOP, "default": DEFAULT_TOP,
+            "description": "Clusters of one page.",
+        }),
+        "continuation" => json!({
+            "type": "string", "minLength": 1,
+            "description": "What the page before gave, for the next one.",
+        }),
         "curlExitCode" => json!({
             "type": "integer", "minimum": 0, "maximum": 255,
             "description": "curl's exit code; this or httpStatus is needed.",

@@ -23,7 +23,7 @@ impl Route {
     /// Methods in lower case, as OpenAPI names them.
     fn methods(&self) -> &'static [&'static str] {
         match self.contract.takes {
-            Takes::Path => &["get"],
+            Takes::Path | Takes::Query(_) => &["get"],
             Takes::Cluster(_) => &["get", "post"],
         }
     }
@@ -144,7 +144,7 @@ async fn answers_have_the_keys_of_their_schema_and_no_others() {
             _ => "",
         };
         let uri = match route.contract.takes {
-            Takes::Path => format!("/api{path}"),
+            Takes::Path | Takes::Query(_) => format!("/api{path}"),
             Takes::Cluster(_) => format!("/api{path}?{cluster}{more}"),
         };
         let answer = get(&router, &uri).await;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{fields, object, reference};
+use crate::fleet::overview::Fleet;
 use crate::http::Health;
 use crate::http::catalogue::{Catalogue, Entry};
 use crate::http::contract::schema_names;
@@ -53,6 +54,7 @@ fn schemas() -> Map<String, Value> {
     add::<OutcomeAnswer>(&mut parts);
     add::<PressureAnswer>(&mut parts);
     add::<BypassAnswer>(&mut parts);
+    add::<Fleet>(&mut parts);
     add::<Trace>(&mut parts);
     add::<Severity>(&mut parts);
     add::<Catalogue>(&mut parts);
@@ -213,6 +215,12 @@ fn codes(route: &Route) -> Vec<Code> {
             Code::AzureUnreachable,
             Code::Busy,
         ],
+        (Takes::Query(_), _) => &[
+            Code::InvalidRequest,
+            Code::ScopeNotAllowed,
+            Code::NotAcceptable,
+            Code::AzureUnreachable,
+        ],
         (Takes::Path, Gives::Finding | Gives::Schema) => &[Code::InvalidRequest, Code::NotFound],
         (Takes::Path, _) => &[],
     };
@@ -273,6 +281,7 @@ pub(super) fn answer(gives: &Gives) -> Value {
         Gives::Outcome => reference("OutcomeAnswer"),
         Gives::Pressure => reference("PressureAnswer"),
         Gives::BypassPlan => reference("BypassAnswer"),
+        Gives::Fleet => reference("Fleet"),
         Gives::Catalogue => reference("Catalogue"),
         Gives::Finding => {
             json!({ "allOf": [reference("Entry"), { "type": "object", "required": ["documentation"] }] })

@@ -50,6 +50,9 @@ fn path(route: &Route) -> Value {
             "x-ms-summary": "Question", "x-ms-visibility": "important",
         }));
     }
+    if let Takes::Query(_) = contract.takes {
+        parameters.extend(fields::of(route).into_iter().map(query_parameter));
+    }
     let mut operation = json!({
         "operationId": contract.id,
         "summary": contract.summary,
@@ -81,6 +84,24 @@ fn path_parameter(name: &str) -> Value {
         "description": newer["description"],
         "x-ms-summary": title(name), "x-ms-visibility": fields::visibility(name), "x-ms-url-encoding": "single",
     })
+}
+
+fn query_parameter((name, schema): (&'static str, Value)) -> Value {
+    let mut parameter = older(&schema);
+    // An example has no place beside a parameter's type in 2.0.
+    let members = parameter.as_object_mut().unwrap();
+    members.remove("example");
+    members.extend([
+        ("name".to_owned(), json!(name)),
+        ("in".to_owned(), json!("query")),
+        ("required".to_owned(), json!(false)),
+        ("x-ms-summary".to_owned(), json!(title(name))),
+        (
+            "x-ms-visibility".to_owned(),
+            json!(fields::visibility(name)),
+        ),
+    ]);
+    parameter
 }
 
 fn body(route: &Route) -> Value {
