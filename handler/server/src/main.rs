@@ -8,6 +8,7 @@ mod engine;
 mod exit;
 mod fleet;
 mod http;
+mod jobs;
 mod logging;
 mod output;
 mod problem;

@@ -64,6 +64,7 @@ impl Simulated {
             cache: settings.cache,
             // Its token opens no storage.
             storage: None,
+            id_key: settings.id_key.clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The overview: stored rows, filtered, worst first, one page of them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egress_arm::{ArmError, Failure};
@@ -174,20 +174,10 @@ impl Fleet {
         let is_in = |set: &BTreeSet<String>, row: &Row| {
             set.is_empty() || set.contains(&row.subscription_id.to_ascii_lowercase())
         };
-        // Two blobs about one cluster: the later one is its row.
-        let mut latest: BTreeMap<String, Arc<Row>> = BTreeMap::new();
-        for row in stored.rows {
-            if !is_in(allowed, &row) || !is_in(&wanted.subscriptions, &row) {
-                continue;
-            }
-            let known = latest.entry(row.cluster_id.to_ascii_lowercase());
-            let kept = known.or_insert_with(|| Arc::clone(&row));
-            if kept.generated_at < row.generated_at {
-                *kept = row;
-            }
-        }
-        let mut rows: Vec<(Key, Arc<Row>)> = latest
-            .into_values()
+        let mut rows: Vec<(Key, Arc<Row>)> = stored
+            .rows
+            .into_iter()
+            .filter(|row| is_in(allowed, row) && is_in(&wanted.subscriptions, row))
             .map(|row| (Key::of(&row), row))
             .collect();
         let counts = Counts::of(rows.iter().map(|(_, row)| row.status));
@@ -243,6 +233,13 @@ fn gaps(stored: &Stored) -> Vec<Gap> {
         gaps.push(gap(
             "no diagnosis has been stored yet".to_owned(),
             GapCause::NotFound,
+        ));
+    }
+    if stored.without_storage {
+        gaps.push(gap(
+            "stored results cannot be read: neither AzureWebJobsStorage__accountName nor AzureWebJobsStorage__blobServiceUri is set"
+                .to_owned(),
+            GapCause::NotAsked,
         ));
     }
     if stored.more {

@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use crate::cluster_id;
+use crate::jobs::ids::cluster_key;
 
 use super::row::Row;
 
@@ -25,7 +26,7 @@ const CONCURRENT: usize = 32;
 pub(crate) enum Rows {
     /// In the storage account of the Functions host.
     Blobs(BlobRows),
-    /// Nowhere: no storage account is configured.
+    /// Not to be read: no storage account is configured with an identity.
     Nowhere,
 }
 
@@ -38,9 +39,21 @@ impl Rows {
         match self {
             Self::Blobs(blobs) => blobs.read(deadline).await,
             Self::Nowhere => Ok(Stored {
-                never_written: true,
+                without_storage: true,
                 ..Stored::default()
             }),
+        }
+    }
+}
+
+impl Stored {
+    /// Rows that this process keeps itself.
+    pub(crate) fn of_texts(texts: &[Arc<str>]) -> Self {
+        let rows = texts.iter().filter_map(|text| row(text.as_bytes()));
+        Self {
+            rows: rows.map(Arc::new).collect(),
+            never_written: texts.is_empty(),
+            ..Self::default()
         }
     }
 }
@@ -58,6 +71,8 @@ pub(crate) struct Stored {
     pub(crate) more: bool,
     /// Whether nothing was ever stored.
     pub(crate) never_written: bool,
+    /// Whether there is no storage account that could be read.
+    pub(crate) without_storage: bool,
 }
 
 /// Reads the rows, and keeps those that have not changed since.
@@ -149,7 +164,7 @@ impl BlobRows {
         let body = self.blobs.get(CONTAINER, &blob.name, MOST_BYTES, deadline);
         let read = body.await.map(|body| Kept {
             etag: blob.etag,
-            row: row(&body).map(Arc::new),
+            row: row_named(&blob.name, &body).map(Arc::new),
         });
         (blob.name, read)
     }
@@ -171,9 +186,16 @@ fn is_a_rows_name(name: &str) -> bool {
     (1..=128).contains(&stem.len()) && stem.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// The row in a blob of this name, which says which cluster it is about.
+fn row_named(name: &str, body: &[u8]) -> Option<Row> {
+    let row = row(body)?;
+    let cluster = cluster_id::parse(&row.cluster_id).ok()?;
+    (name.strip_suffix(".json")? == cluster_key(&cluster)).then_some(row)
+}
+
 /// The row in a blob; `None` for what is none. What a row says of the cluster's subscription, name and group must be what
 /// its id says.
-pub(crate) fn row(body: &[u8]) -> Option<Row> {
+fn row(body: &[u8]) -> Option<Row> {
     let mut row: Row = serde_json::from_slice(body).ok()?;
     let id = cluster_id::parse(&row.cluster_id).ok()?;
     let share = |share: &f64| share.is_finite() && *share >= 0.0;

@@ -15,7 +15,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::fleet::overview::{Fleet, Key, Wanted};
+use crate::fleet::rows::Stored;
 use crate::fleet::text;
+use crate::jobs::Delivery;
 use crate::problem::{Code, Problem};
 
 use super::App;
@@ -60,7 +62,10 @@ pub(super) async fn overview(
             format!("subscription {other} is not one this app may look into"),
         ));
     }
-    let stored = app.fleet.read(Instant::now() + PATIENCE).await?;
+    let stored = match &app.jobs()?.delivery {
+        Delivery::Host => app.fleet.read(Instant::now() + PATIENCE).await?,
+        Delivery::Local(local) => Stored::of_texts(&local.rows()),
+    };
     let mut fleet = Fleet::of(stored, &wanted, allowed, Timestamp::now());
     if format == Format::Text {
         let kind = [(header::CONTENT_TYPE, format.content_type())];

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use super::formats::Format;
 use super::sections::Section;
-use super::{App, answers, catalogue, contract, fleet, health, observation, report};
+use super::{App, answers, catalogue, contract, diagnoses, fleet, health, observation, report};
 
 /// One path below `/api`.
 pub(super) struct Route {
@@ -37,11 +37,19 @@ pub(super) enum Takes {
     Cluster(&'static [&'static str]),
     /// GET with a query: these fields.
     Query(&'static [&'static str]),
+    /// POST with the fields of every question about a cluster but the format: an order for a diagnosis.
+    Order,
+    /// GET, the path, and the format of the answer.
+    Result,
 }
 
 /// What a route answers with.
 pub(super) enum Gives {
     Report,
+    /// What is said of a diagnosis that is not there yet.
+    Accepted,
+    /// That, or the report.
+    Result,
     Section(Section),
     Paths,
     Outcome,
@@ -60,10 +68,16 @@ impl Gives {
     pub(super) const fn formats(&self) -> &'static [Format] {
         match self {
             Self::Report => &report::FORMATS,
+            Self::Result => &diagnoses::FORMATS,
             Self::Paths | Self::Outcome | Self::Pressure | Self::BypassPlan => &answers::FORMATS,
             Self::Fleet => &fleet::FORMATS,
             Self::Section(_) => &report::SECTION_FORMATS,
-            Self::Catalogue | Self::Finding | Self::Schema | Self::Document | Self::Health => &[],
+            Self::Accepted
+            | Self::Catalogue
+            | Self::Finding
+            | Self::Schema
+            | Self::Document
+            | Self::Health => &[],
         }
     }
 }
@@ -89,7 +103,7 @@ const fn route(
 }
 
 /// All routes. A new one needs its line here and its function folder; `./task docs` writes the contract files.
-pub(super) const ROUTES: [Route; 16] = [
+pub(super) const ROUTES: [Route; 18] = [
     route(
         "/egress/report",
         || get(report::whole).post(report::whole),
@@ -169,6 +183,22 @@ pub(super) const ROUTES: [Route; 16] = [
         "List clusters by their last diagnosis, worst first",
         Takes::Query(&fleet::FIELDS),
         Gives::Fleet,
+    ),
+    route(
+        "/diagnoses",
+        || post(diagnoses::ask),
+        "OrderDiagnosis",
+        "Order a diagnosis and fetch it later",
+        Takes::Order,
+        Gives::Accepted,
+    ),
+    route(
+        "/diagnoses/{id}",
+        || get(diagnoses::fetch),
+        "GetDiagnosis",
+        "Get a diagnosis that was ordered",
+        Takes::Result,
+        Gives::Result,
     ),
     route(
         "/findings",

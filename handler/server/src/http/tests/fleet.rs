@@ -15,6 +15,7 @@ use super::{Answer, get, request, send};
 use crate::fleet::row::{Failure, Row, WorstFinding};
 use crate::fleet::rows::{BlobRows, Rows};
 use crate::http::App;
+use crate::jobs::ids::cluster_key;
 use crate::reports::Policy;
 use crate::testing::{self, FakeEngine, SUBSCRIPTION};
 
@@ -33,7 +34,7 @@ fn rows(storage: &Storage) -> Rows {
 fn router_with(storage: &Storage, policy: Policy) -> Router {
     App {
         fleet: Arc::new(rows(storage)),
-        ..testing::app(FakeEngine::healthy(), policy)
+        ..testing::hosted(FakeEngine::healthy(), policy)
     }
     .router()
 }
@@ -67,7 +68,8 @@ fn row(name: &str, subscription: &str, status: Status, snat: Option<f64>) -> Row
 }
 
 fn put(storage: &Storage, row: &Row) {
-    let name = format!("{}{}.json", row.name, row.subscription_id.replace('-', ""));
+    let cluster = crate::cluster_id::parse(&row.cluster_id).unwrap();
+    let name = format!("{}.json", cluster_key(&cluster));
     let body = serde_json::to_string(row).unwrap();
     storage.put("egress-fleet", &name, &body);
 }
@@ -180,7 +182,7 @@ async fn pages_follow_one_another_without_gap_or_repeat_while_rows_change() {
             break;
         };
         assert!(body["continuation"].as_str().is_some());
-        let path = next.strip_prefix("https://egress.example.net").unwrap();
+        let path = next.strip_prefix("http://egress.example.net").unwrap();
         uri = path.to_owned();
         // A cluster that was shown gets worse, and one appears above: neither moves the next page.
         put(
@@ -253,7 +255,7 @@ async fn what_is_no_row_is_named_and_never_an_error() {
     let mut huge = serde_json::to_value(row("h", OTHER, Status::Healthy, None)).unwrap();
     huge["headline"] = json!("x".repeat(20_000));
     for (name, body) in [
-        ("a0.json", "".to_owned()),
+        ("a0.json", String::new()),
         ("a1.json", deep),
         ("a2.json", foreign.to_owned()),
         ("a3.json", negative.to_string()),
@@ -308,12 +310,33 @@ async fn a_list_that_cannot_be_read_is_an_error_not_an_empty_fleet() {
 #[tokio::test]
 async fn before_the_first_diagnosis_the_fleet_is_empty_and_says_so() {
     let storage = Storage::start(10).await;
-    let nowhere = testing::app(FakeEngine::healthy(), testing::policy()).router();
-    for router in [router(&storage), nowhere] {
+    let alone = testing::app(FakeEngine::healthy(), testing::policy()).router();
+    let nowhere = testing::hosted(FakeEngine::healthy(), testing::policy()).router();
+    for (router, expected) in [
+        (router(&storage), "no diagnosis has been stored yet"),
+        (alone, "no diagnosis has been stored yet"),
+        (nowhere, "stored results cannot be read"),
+    ] {
         let body = get(&router, "/api/fleet").await.json();
         assert_eq!((&body["clusters"], &body["total"]), (&json!([]), &json!(0)));
-        assert_eq!(body["gaps"][0]["what"], "no diagnosis has been stored yet");
+        let what = body["gaps"][0]["what"].as_str().unwrap();
+        assert!(what.starts_with(expected), "{what}");
     }
+}
+
+#[tokio::test]
+async fn a_row_under_another_clusters_name_is_none() {
+    let storage = one_of_each().await;
+    let copy = row("copied", SUBSCRIPTION, Status::Blocked, None);
+    let body = serde_json::to_string(&copy).unwrap();
+    storage.put(
+        "egress-fleet",
+        "00000000000000000000000000000000.json",
+        &body,
+    );
+    let answer = get(&router(&storage), "/api/fleet").await;
+    assert_eq!(names(&answer).len(), 5);
+    assert_eq!(answer.json()["gaps"][0]["cause"], "malformed");
 }
 
 #[tokio::test]

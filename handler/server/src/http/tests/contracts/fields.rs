@@ -9,14 +9,15 @@ use crate::http::routes::Takes;
 
 /// The fields that a route takes, by name and schema.
 pub(super) fn of(route: &Route) -> Vec<(&'static str, Value)> {
-    let all = match route.contract.takes {
+    let names: Vec<&'static str> = match route.contract.takes {
         Takes::Path => Vec::new(),
         Takes::Query(fields) => fields.to_vec(),
-        Takes::Cluster(more) => [KNOWN.as_slice(), more].concat(),
+        Takes::Cluster(more) => KNOWN.iter().chain(more).copied().collect(),
+        Takes::Order => KNOWN.into_iter().filter(|name| *name != "format").collect(),
+        Takes::Result => vec!["format"],
     };
-    all.into_iter()
-        .map(|name| (name, field(name, route)))
-        .collect()
+    let fields = names.into_iter();
+    fields.map(|name| (name, field(name, route))).collect()
 }
 
 pub(super) fn is_required(name: &str) -> bool {
