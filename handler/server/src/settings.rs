@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     /// The blobs of the Functions host's own storage account, where that is used with an identity:
     /// `AzureWebJobsStorage__blobServiceUri`, else `AzureWebJobsStorage__accountName`.
     pub(crate) storage: Option<BlobEndpoint>,
+    /// `EGRESS_SWEEP`: whether the timer orders diagnoses.
+    pub(crate) sweep: bool,
     /// `EGRESS_ID_KEY`: signs the ids of diagnoses that are made later.
     pub(crate) id_key: Option<Secret>,
 }
@@ -88,6 +90,7 @@ impl Settings {
         let endpoints = endpoints(&mut reader);
         let settings = Self {
             storage: storage(&mut reader, endpoints.cloud()),
+            sweep: reader.text("EGRESS_SWEEP").is_none() || reader.switch("EGRESS_SWEEP"),
             endpoints,
             identity: identity(&mut reader),
             trust: reader
@@ -342,6 +345,7 @@ mod tests {
             ("EGRESS_CACHE_SECONDS", "-1", "0 to 3600"),
             ("EGRESS_ALLOWED_SUBSCRIPTIONS", "prod", "list GUIDs"),
             ("EGRESS_PROBES", "yes", "on or off"),
+            ("EGRESS_SWEEP", "never", "on or off"),
             ("AzureWebJobsStorage__accountName", "St_1", "lower-case"),
             (
                 "AzureWebJobsStorage__blobServiceUri",
@@ -384,6 +388,13 @@ mod tests {
         let endpoint = format!("https://user:{secret}@localhost/");
         let faults = read(&[("EGRESS_ARM_ENDPOINT", &endpoint)]).unwrap_err();
         assert!(!format!("{faults:?}").contains(secret));
+    }
+
+    #[test]
+    fn the_sweep_is_on_until_it_is_turned_off() {
+        let is_on = |pairs: &[(&str, &str)]| read(pairs).unwrap().sweep;
+        assert!(is_on(&[]) && is_on(&[("EGRESS_SWEEP", "on")]));
+        assert!(!is_on(&[("EGRESS_SWEEP", "off")]));
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl Simulated {
             cache: settings.cache,
             // Its token opens no storage.
             storage: None,
+            sweep: settings.sweep,
             id_key: settings.id_key.clone(),
         }
     }

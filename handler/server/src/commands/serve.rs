@@ -138,6 +138,7 @@ fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
                 ids: Ids::new(settings.id_key.as_ref().map(Secret::secret)),
                 share_seconds: settings.cache.as_secs(),
                 delivery,
+                sweep: settings.sweep,
             };
             let storage = settings.storage.clone();
             let azure = Azure::new(settings);
@@ -160,6 +161,7 @@ fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
                     ids: Ids::new(None),
                     share_seconds: 0,
                     delivery,
+                    sweep: false,
                 },
                 reports: Err(faults.join("; ").into()),
                 health: Health::bad_configuration(),

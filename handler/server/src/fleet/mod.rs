@@ -3,4 +3,5 @@
 pub(crate) mod overview;
 pub(crate) mod row;
 pub(crate) mod rows;
+pub(crate) mod sweep;
 pub(crate) mod text;

@@ -37,6 +37,8 @@ pub(super) enum Takes {
     Cluster(&'static [&'static str]),
     /// GET with a query: these fields.
     Query(&'static [&'static str]),
+    /// POST with a JSON body: exactly one of these fields.
+    Body(&'static [&'static str]),
     /// POST with the fields of every question about a cluster but the format: an order for a diagnosis.
     Order,
     /// GET, the path, and the format of the answer.
@@ -56,6 +58,7 @@ pub(super) enum Gives {
     Pressure,
     BypassPlan,
     Fleet,
+    SweepAccepted,
     Catalogue,
     Finding,
     Schema,
@@ -73,6 +76,7 @@ impl Gives {
             Self::Fleet => &fleet::FORMATS,
             Self::Section(_) => &report::SECTION_FORMATS,
             Self::Accepted
+            | Self::SweepAccepted
             | Self::Catalogue
             | Self::Finding
             | Self::Schema
@@ -103,7 +107,7 @@ const fn route(
 }
 
 /// All routes. A new one needs its line here and its function folder; `./task docs` writes the contract files.
-pub(super) const ROUTES: [Route; 18] = [
+pub(super) const ROUTES: [Route; 19] = [
     route(
         "/egress/report",
         || get(report::whole).post(report::whole),
@@ -183,6 +187,14 @@ pub(super) const ROUTES: [Route; 18] = [
         "List clusters by their last diagnosis, worst first",
         Takes::Query(&fleet::FIELDS),
         Gives::Fleet,
+    ),
+    route(
+        "/fleet",
+        || post(fleet::order),
+        "OrderFleet",
+        "Order a diagnosis of each cluster of subscriptions or of a list",
+        Takes::Body(&fleet::ORDER_FIELDS),
+        Gives::SweepAccepted,
     ),
     route(
         "/diagnoses",

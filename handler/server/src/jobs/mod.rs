@@ -32,6 +32,8 @@ pub(crate) struct Jobs {
     /// For how long a cluster's last result is shared, as `EGRESS_CACHE_SECONDS` says.
     pub(crate) share_seconds: u64,
     pub(crate) delivery: Delivery,
+    /// Whether the timer orders diagnoses, as `EGRESS_SWEEP` says.
+    pub(crate) sweep: bool,
 }
 
 /// Who carries messages and keeps results.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use egress_arm::{BlobEndpoint, Client, ClientSettings, Cloud, Endpoints, Identity, Secret, Trust};
+use egress_collect::Located;
 use egress_diagnosis::report::{Severity, Status};
 use egress_tests::storage::Storage;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Answer, get, request, send};
+use super::{Answer, get, post_json, request, send};
 use crate::fleet::row::{Failure, Row, WorstFinding};
 use crate::fleet::rows::{BlobRows, Rows};
 use crate::http::App;
@@ -424,4 +425,228 @@ async fn wrong_questions_name_the_field() {
         );
     }
     assert_eq!(storage.asked(), Vec::<String>::new());
+}
+
+/// A call of a function with an HTTP trigger and a queue, as the host makes it.
+async fn invoke(router: &Router, function: &str, data: Value) -> Value {
+    let body = json!({"Data": data, "Metadata": {"sys": {}}}).to_string();
+    let answer = post_json(router, function, &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["Outputs"].clone()
+}
+
+async fn order_by_host(router: &Router, body: &Value) -> Value {
+    let headers = json!({"Content-Type": ["application/json"], "Host": ["app.example.net"]});
+    let req = json!({
+        "Url": "https://app.example.net/api/fleet", "Method": "POST", "Query": {},
+        "Headers": headers, "Params": {}, "Body": body.to_string(),
+    });
+    invoke(router, "/fleet-sweep", json!({"req": req})).await
+}
+
+fn messages(outputs: &Value) -> Vec<Value> {
+    let messages = outputs["diagnoses"].as_array().into_iter().flatten();
+    messages
+        .map(|text| serde_json::from_str(text.as_str().unwrap()).unwrap())
+        .collect()
+}
+
+fn cluster(name: &str) -> String {
+    row(name, SUBSCRIPTION, Status::Healthy, None).cluster_id
+}
+
+fn listed(names: &[&str]) -> Located {
+    let ids = names
+        .iter()
+        .map(|name| crate::cluster_id::parse(&cluster(name)).unwrap());
+    Located {
+        clusters: ids.collect(),
+        ..Located::default()
+    }
+}
+
+#[tokio::test]
+async fn an_order_for_subscriptions_leaves_a_message_for_each_of_their_clusters() {
+    let engine = FakeEngine::healthy();
+    *engine.listed.lock().unwrap() = Located {
+        left_out: 3,
+        reasons: vec!["a reason".to_owned()],
+        ..listed(&["a", "b"])
+    };
+    let policy = Policy {
+        allowed_subscriptions: [SUBSCRIPTION.to_owned()].into(),
+        ..testing::policy()
+    };
+    let router = testing::hosted(engine.clone(), policy).router();
+    let outputs = order_by_host(
+        &router,
+        &json!({"subscriptionIds": [SUBSCRIPTION.to_uppercase()]}),
+    )
+    .await;
+    assert_eq!(outputs["res"]["statusCode"], "202");
+    let body: Value = serde_json::from_str(outputs["res"]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&body["enqueued"], &body["leftOut"]),
+        (&json!(2), &json!(3))
+    );
+    assert_eq!(body["reasons"], json!(["a reason"]));
+    let messages = messages(&outputs);
+    assert_eq!(messages.len(), 2);
+    for (message, answer) in messages.iter().zip(body["diagnoses"].as_array().unwrap()) {
+        assert_eq!(message["id"], answer["id"]);
+        assert_eq!(message["origin"], "sweep");
+        assert_eq!(message["request"]["clusterId"], answer["clusterId"]);
+        assert_eq!(message["request"]["fresh"], true);
+        let location = answer["location"].as_str().unwrap();
+        let id = message["id"].as_str().unwrap();
+        assert_eq!(
+            location,
+            format!("https://app.example.net/api/diagnoses/{id}")
+        );
+        assert!(message.to_string().len() < 40_000);
+    }
+    let asked = engine.lists_asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].subscriptions, [SUBSCRIPTION.to_owned()].into());
+    assert_eq!(asked[0].allowed, [SUBSCRIPTION.to_owned()].into());
+    assert_eq!(engine.runs(), 0);
+}
+
+#[tokio::test]
+async fn an_order_for_clusters_asks_azure_nothing_and_counts_each_once() {
+    let engine = FakeEngine::healthy();
+    let router = testing::hosted(engine.clone(), testing::policy()).router();
+    let twice = [cluster("a"), cluster("A"), cluster("b")];
+    let outputs = order_by_host(&router, &json!({"clusterIds": twice})).await;
+    assert_eq!(messages(&outputs).len(), 2);
+    assert!(engine.lists_asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn wrong_orders_are_refused_with_the_field_and_leave_no_message() {
+    let engine = FakeEngine::healthy();
+    let policy = Policy {
+        allowed_subscriptions: [OTHER.to_owned()].into(),
+        ..testing::policy()
+    };
+    let router = testing::hosted(engine.clone(), policy).router();
+    let many: Vec<String> = (0..501).map(|n| cluster(&format!("c{n}"))).collect();
+    for (body, status, field) in [
+        (json!({}), "400", "subscriptionIds"),
+        (
+            json!({"subscriptionIds": [OTHER], "clusterIds": []}),
+            "400",
+            "clusterIds",
+        ),
+        (json!({"subscriptionIds": []}), "400", "subscriptionIds"),
+        (json!({"subscriptionIds": OTHER}), "400", "subscriptionIds"),
+        (json!({"subscriptionIds": [1]}), "400", "subscriptionIds"),
+        (
+            json!({"subscriptionIds": ["../x"]}),
+            "400",
+            "subscriptionIds",
+        ),
+        (
+            json!({"clusterIds": ["/subscriptions/x"]}),
+            "400",
+            "clusterIds",
+        ),
+        (json!({"clusterIds": many}), "400", "clusterIds"),
+        (json!({"clusters": []}), "400", "clusters"),
+        (json!([]), "400", ""),
+        (json!({"subscriptionIds": [SUBSCRIPTION]}), "403", ""),
+        (json!({"clusterIds": [cluster("a")]}), "403", ""),
+    ] {
+        let outputs = order_by_host(&router, &body).await;
+        let problem: Value =
+            serde_json::from_str(outputs["res"]["body"].as_str().unwrap()).unwrap();
+        assert_eq!(outputs["res"]["statusCode"], status, "{problem}");
+        assert_eq!(
+            problem["field"].as_str().unwrap_or_default(),
+            field,
+            "{problem}"
+        );
+        assert_eq!(outputs["diagnoses"], Value::Null);
+    }
+    assert!(engine.lists_asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn clusters_that_cannot_be_listed_now_are_an_error_not_an_empty_order() {
+    let engine = FakeEngine::healthy();
+    *engine.listed.lock().unwrap() = Located {
+        passing: true,
+        reasons: vec!["throttled".to_owned()],
+        ..Located::default()
+    };
+    let router = testing::hosted(engine, testing::policy()).router();
+    let outputs = order_by_host(&router, &json!({"subscriptionIds": [OTHER]})).await;
+    assert_eq!(outputs["res"]["statusCode"], "502");
+    let timer = json!({"Data": {"timer": {}}, "Metadata": {}}).to_string();
+    let failed = post_json(&router, "/sweep", &timer).await;
+    failed.problem(502, "azureUnreachable");
+}
+
+#[tokio::test]
+async fn without_a_host_an_order_is_worked_on_at_once_and_shows_in_the_overview() {
+    let router = testing::app(FakeEngine::healthy(), testing::policy()).router();
+    let body = json!({"clusterIds": [cluster("a"), cluster("b")]}).to_string();
+    let accepted = post_json(&router, "/api/fleet", &body).await;
+    assert_eq!(
+        (accepted.status.as_u16(), &accepted.json()["enqueued"]),
+        (202, &json!(2))
+    );
+    let fleet = loop {
+        let fleet = get(&router, "/api/fleet").await;
+        if fleet.json()["total"] == 2 {
+            break fleet;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(names(&fleet), ["a", "b"]);
+    assert_eq!(fleet.json()["gaps"], json!([]));
+    let result = fleet.json()["clusters"][0]["resultId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let report = get(&router, &format!("/api/diagnoses/{result}")).await;
+    assert_eq!(report.json()["cluster"]["name"], "a");
+}
+
+#[tokio::test]
+async fn a_timer_that_fires_twice_for_a_slot_orders_the_same_diagnoses() {
+    let engine = FakeEngine::healthy();
+    *engine.listed.lock().unwrap() = listed(&["a", "b"]);
+    let router = testing::hosted(engine.clone(), testing::policy()).router();
+    let slot = Timestamp::now() - SignedDuration::from_secs(90);
+    let fire = async |slot: Timestamp| {
+        let timer = json!({"Schedule": {}, "ScheduleStatus": {"Next": slot.to_string()}, "IsPastDue": false});
+        let outputs = invoke(&router, "/sweep", json!({"timer": timer})).await;
+        let messages = messages(&outputs);
+        assert_eq!(messages.len(), 2);
+        let ids = messages
+            .iter()
+            .map(|message| message["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let first = fire(slot).await;
+    assert_ne!(first[0], first[1]);
+    assert_eq!(fire(slot).await, first);
+    assert_ne!(fire(slot - SignedDuration::from_mins(5)).await, first);
+    // All that may be looked into.
+    assert!(
+        engine.lists_asked.lock().unwrap()[0]
+            .subscriptions
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn turned_off_the_timer_orders_nothing() {
+    let engine = FakeEngine::healthy();
+    let mut app = testing::hosted(engine.clone(), testing::policy());
+    app.jobs.sweep = false;
+    let outputs = invoke(&app.router(), "/sweep", json!({"timer": {}})).await;
+    assert_eq!(outputs, json!({}));
+    assert!(engine.lists_asked.lock().unwrap().is_empty());
 }

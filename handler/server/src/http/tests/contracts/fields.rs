@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Route;
-use crate::http::fleet::{DEFAULT_TOP, MOST_TOP};
+use crate::http::fleet::{DEFAULT_TOP, MOST_ORDERED, MOST_TOP};
 use crate::http::parameters::KNOWN;
 use crate::http::routes::Takes;
 
@@ -11,7 +11,7 @@ use crate::http::routes::Takes;
 pub(super) fn of(route: &Route) -> Vec<(&'static str, Value)> {
     let names: Vec<&'static str> = match route.contract.takes {
         Takes::Path => Vec::new(),
-        Takes::Query(fields) => fields.to_vec(),
+        Takes::Query(fields) | Takes::Body(fields) => fields.to_vec(),
         Takes::Cluster(more) => KNOWN.iter().chain(more).copied().collect(),
         Takes::Order => KNOWN.into_iter().filter(|name| *name != "format").collect(),
         Takes::Result => vec!["format"],
@@ -27,8 +27,8 @@ pub(super) fn is_required(name: &str) -> bool {
 /// Whether a person needs it often.
 pub(super) fn visibility(name: &str) -> &'static str {
     match name {
-        "clusterId" | "subscriptionId" | "status" | "destination" | "curlExitCode"
-        | "httpStatus" | "code" | "file" => "important",
+        "clusterId" | "subscriptionId" | "subscriptionIds" | "clusterIds" | "status"
+        | "destination" | "curlExitCode" | "httpStatus" | "code" | "file" => "important",
         _ => "advanced",
     }
 }
@@ -74,6 +74,14 @@ fn field(name: &str, route: &Route) -> Value {
             "type": "string",
             "description": "Subscription ids, separated by commas; without it, all.",
             "example": "00000000-0000-0000-0000-000000000001",
+        }),
+        "subscriptionIds" => json!({
+            "type": "array", "minItems": 1, "maxItems": 200, "items": { "type": "string", "format": "uuid" },
+            "description": "Subscriptions, each cluster of which is diagnosed.",
+        }),
+        "clusterIds" => json!({
+            "type": "array", "minItems": 1, "maxItems": MOST_ORDERED, "items": { "type": "string", "minLength": 1, "maxLength": 2048 },
+            "description": "ARM ids of the clusters to diagnose.",
         }),
         "status" => json!({
             "type": "string",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{fields, object, openapi};
+use super::{by_path, fields, object, openapi};
 use crate::http::contract::{ANY_HOST, repoint};
 use crate::http::routes::{Gives, ROUTES, Route, Takes};
 
@@ -24,9 +24,7 @@ pub(super) fn document(openapi: &Value) -> Value {
             "functionKey": { "type": "apiKey", "in": "header", "name": "x-functions-key" },
         },
         "security": [{ "functionKey": [] }],
-        "paths": object(
-            ROUTES.iter().filter(|route| is_an_action(route)).map(|route| (route.path.to_owned(), path(route)))
-        ),
+        "paths": by_path(ROUTES.iter().filter(|route| is_an_action(route)), path),
         "definitions": object(parts.iter().map(|(name, part)| (name.clone(), older(part)))),
     })
 }
@@ -44,7 +42,10 @@ fn path(route: &Route) -> Value {
         .iter()
         .map(|name| path_parameter(name))
         .collect();
-    if matches!(contract.takes, Takes::Cluster(_) | Takes::Order) {
+    if matches!(
+        contract.takes,
+        Takes::Cluster(_) | Takes::Order | Takes::Body(_)
+    ) {
         parameters.push(json!({
             "name": "body", "in": "body", "required": true, "schema": body(route),
             "x-ms-summary": "Question", "x-ms-visibility": "important",
