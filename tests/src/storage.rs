@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use ring::digest::{SHA256, digest};
+use serde_json::json;
 
 use crate::https::Https;
 
@@ -60,6 +62,28 @@ impl Storage {
         let version = state.writes;
         let key = (container.to_owned(), name.to_owned());
         state.blobs.insert(key, (body.as_bytes().to_vec(), version));
+    }
+
+    /// Writes the rows of so many clusters, as diagnoses made later leave them.
+    pub fn put_fleet(&self, clusters: usize) {
+        for index in 0..clusters {
+            let id = format!(
+                "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg-{index}/providers/Microsoft.ContainerService/managedClusters/aks-{index}"
+            );
+            let row = json!({
+                "clusterId": id, "name": "", "resourceGroup": "", "subscriptionId": "", "location": "westeurope",
+                "status": (["healthy", "atRisk", "blocked"][index % 3]), "pattern": "persistent", "complete": true,
+                "headline": "Node pool apps cannot reach the internet: subnet vnet-shop/snet-apps has no NAT gateway.",
+                "worstFinding": { "code": "NAT101", "severity": "critical", "title": "No NAT gateway" },
+                "snatUtilizationPeak": 0.5, "generatedAt": "2026-11-01T12:00:00Z",
+                "resultId": "0".repeat(56), "failure": null,
+            });
+            let hash = digest(&SHA256, id.to_ascii_lowercase().as_bytes());
+            let bytes = hash.as_ref().iter().take(16);
+            let name: Vec<String> = bytes.map(|byte| format!("{byte:02x}")).collect();
+            let name = format!("{}.json", name.concat());
+            self.put("egress-fleet", &name, &row.to_string());
+        }
     }
 
     /// From now on, answers each read of a blob (not the lists) so.
