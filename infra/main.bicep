@@ -59,6 +59,9 @@ param deadlineSeconds int = 100
 @maxValue(3600)
 param cacheSeconds int = 30
 
+@description('Whether a timer diagnoses every cluster of the subscriptions once an hour.')
+param sweep bool = true
+
 @description('Client id of an Entra app registration. When given, callers need one of its tokens as well as a function key; only health stays open.')
 param entraClientId string = ''
 
@@ -160,6 +163,7 @@ module app 'modules/function-app.bicep' = {
     subscriptionIds: subscriptionIds
     deadlineSeconds: deadlineSeconds
     cacheSeconds: cacheSeconds
+    sweep: sweep
     allowedAddresses: allowedAddresses
     allowedServiceTags: allowedServiceTags
     subnetId: privateNetworking ? network!.outputs.appSubnetId : ''

@@ -42,6 +42,9 @@ param deadlineSeconds int
 @description('Seconds one report is shared.')
 param cacheSeconds int
 
+@description('Whether the timer diagnoses all clusters.')
+param sweep bool
+
 @description('Address ranges that may call.')
 param allowedAddresses array
 
@@ -182,6 +185,10 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         {
           name: 'EGRESS_CACHE_SECONDS'
           value: string(cacheSeconds)
+        }
+        {
+          name: 'EGRESS_SWEEP'
+          value: sweep ? 'on' : 'off'
         }
       ]
     }

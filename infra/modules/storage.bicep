@@ -19,10 +19,11 @@ param privateOnly bool
 @description('Days that stored results are kept.')
 param retentionInDays int
 
-// packages: the deployment package. results: finished diagnoses.
+// packages: the deployment package. results: finished diagnoses. egress-fleet: one row per cluster for the overview.
 var containerNames = [
   'packages'
   'results'
+  'egress-fleet'
 ]
 
 // Diagnoses waiting, and those that failed for good, under the name the Functions host gives them.
@@ -32,7 +33,7 @@ var queueNames = [
 ]
 
 var builtInRoles = [
-  // Storage Blob Data Owner: the Functions host's own state, the package, results.
+  // Storage Blob Data Owner: the Functions host's own state, the package, results, and reading the overview's rows.
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   // Storage Queue Data Contributor: waiting work.
   '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
@@ -113,6 +114,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01
               ]
               prefixMatch: [
                 'results/'
+                'egress-fleet/'
               ]
             }
             actions: {

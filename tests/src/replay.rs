@@ -1,18 +1,14 @@
 //! A server that gives recorded Azure answers over real HTTPS, so that the real client reads them from a real socket.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+
+use crate::https::Https;
 
 const RECORDED_HOST: &str = "https://management.azure.com";
 
@@ -94,11 +90,9 @@ struct Given {
 /// A running replay server. Paths are matched without case; a path that was given several answers gives them in turn
 /// and stays at the last; anything else is ARM's 404.
 pub struct Replay {
-    endpoint: String,
-    certificate: String,
+    https: Https,
     answers: Arc<Mutex<BTreeMap<String, Vec<Given>>>>,
     asked: Arc<Mutex<Vec<String>>>,
-    server: tokio::task::JoinHandle<()>,
 }
 
 impl Replay {
@@ -107,36 +101,24 @@ impl Replay {
     /// # Panics
     /// When no loopback socket or certificate can be made.
     pub async fn start() -> Self {
-        let (acceptor, certificate) = crate::tls::acceptor();
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a loopback socket");
-        let port = listener.local_addr().expect("an address").port();
         let answers: Arc<Mutex<BTreeMap<String, Vec<Given>>>> = Arc::default();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let server = tokio::spawn(serve(
-            listener,
-            acceptor,
-            Arc::clone(&answers),
-            Arc::clone(&asked),
-        ));
+        let (given, heard) = (Arc::clone(&answers), Arc::clone(&asked));
         Self {
-            endpoint: format!("https://localhost:{port}"),
-            certificate,
+            https: Https::start(move |request| answer(request, &given, &heard)).await,
             answers,
             asked,
-            server,
         }
     }
 
     /// The endpoint, without a slash at the end.
     pub fn endpoint(&self) -> &str {
-        &self.endpoint
+        self.https.endpoint()
     }
 
     /// The certificate to trust, PEM.
     pub fn certificate(&self) -> &str {
-        &self.certificate
+        self.https.certificate()
     }
 
     /// Gives a recorded answer on its own path.
@@ -146,7 +128,7 @@ impl Replay {
 
     /// Gives a recorded answer on another path. Links to the recorded host are made to lead here.
     pub fn give_at(&self, path: &str, recording: &Recording) {
-        let here = |text: &str| text.replace(RECORDED_HOST, &self.endpoint);
+        let here = |text: &str| text.replace(RECORDED_HOST, self.endpoint());
         let body = match &recording.body {
             Value::String(text) => text.clone(),
             other => here(&other.to_string()),
@@ -180,12 +162,6 @@ impl Replay {
     }
 }
 
-impl Drop for Replay {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
 /// The path in lower case, with the continuation token but without the rest of the query.
 fn path_key(path_and_query: &str) -> String {
     let (path, query) = path_and_query
@@ -209,32 +185,8 @@ fn path_key(path_and_query: &str) -> String {
     )
 }
 
-async fn serve(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    answers: Arc<Mutex<BTreeMap<String, Vec<Given>>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (acceptor, answers, asked) =
-            (acceptor.clone(), Arc::clone(&answers), Arc::clone(&asked));
-        tokio::spawn(async move {
-            let Ok(stream) = acceptor.accept(stream).await else {
-                return;
-            };
-            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let answer = answer(&request, &answers, &asked);
-                async move { Ok::<_, Infallible>(answer) }
-            });
-            let _ = Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-    }
-}
-
 fn answer(
-    request: &Request<Incoming>,
+    request: &Request<Bytes>,
     answers: &Mutex<BTreeMap<String, Vec<Given>>>,
     asked: &Mutex<Vec<String>>,
 ) -> Response<Body> {

@@ -35,6 +35,7 @@ pub struct Client(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: ClientSettings,
+    transport: OnceCell<Arc<ReqwestTransport>>,
     pipeline: OnceCell<Pipeline>,
 }
 
@@ -43,6 +44,7 @@ impl Client {
     pub fn new(settings: ClientSettings) -> Self {
         Self(Arc::new(Shared {
             settings,
+            transport: OnceCell::new(),
             pipeline: OnceCell::new(),
         }))
     }
@@ -58,46 +60,65 @@ impl Client {
     }
 
     pub(crate) async fn pipeline(&self) -> Result<&Pipeline, ArmError> {
-        let settings = &self.0.settings;
-        let made = self
-            .0
-            .pipeline
-            .get_or_try_init(|| async { build(settings) });
+        let endpoints = self.endpoints();
+        let made = self.0.pipeline.get_or_try_init(|| async {
+            let fence = Fence::Arm(endpoints.clone());
+            self.pipeline_to(endpoints.arm_scope(), fence).await
+        });
         made.await
+    }
+
+    /// A pipeline with a token of its own for what stands behind the fence, over the same connections.
+    pub(crate) async fn pipeline_to(
+        &self,
+        scope: String,
+        fence: Fence,
+    ) -> Result<Pipeline, ArmError> {
+        let settings = &self.0.settings;
+        let transport = self
+            .0
+            .transport
+            .get_or_try_init(|| async { transport_of(settings) })
+            .await?;
+        Ok(build(settings, transport, scope, fence))
     }
 }
 
-fn build(settings: &ClientSettings) -> Result<Pipeline, ArmError> {
-    let endpoints = &settings.endpoints;
-    let direct = Url::parse(endpoints.arm()).is_ok_and(|arm| transport::is_on_this_machine(&arm));
+fn transport_of(settings: &ClientSettings) -> Result<Arc<ReqwestTransport>, ArmError> {
+    let arm = Url::parse(settings.endpoints.arm());
+    let direct = arm.is_ok_and(|arm| transport::is_on_this_machine(&arm));
     let transport = ReqwestTransport::new(&settings.trust, direct)
         .map_err(|error| ArmError::new(Failure::Unreachable, error.to_string()))?;
-    let transport = Arc::new(transport);
+    Ok(Arc::new(transport))
+}
+
+fn build(
+    settings: &ClientSettings,
+    transport: &Arc<ReqwestTransport>,
+    scope: String,
+    fence: Fence,
+) -> Pipeline {
     let credential = Arc::new(SharedCredential::new(
         settings.identity.clone(),
-        endpoints.authority().to_owned(),
-        Arc::clone(&transport),
+        settings.endpoints.authority().to_owned(),
+        Arc::clone(transport),
     ));
     let refused = RefusedToken(Arc::clone(&credential));
-    let bearer = BearerTokenAuthorizationPolicy::new(credential, [endpoints.arm_scope()]);
+    let bearer = BearerTokenAuthorizationPolicy::new(credential, [scope]);
     let options = ClientOptions {
-        transport: Some(transport::as_option(&transport)),
+        transport: Some(transport::as_option(transport)),
         // Ours knows the session's deadline.
         retry: RetryOptions::none(),
         ..ClientOptions::default()
     };
     let per_call: Vec<Arc<dyn Policy>> = vec![Arc::new(Repeat)];
-    let per_try: Vec<Arc<dyn Policy>> = vec![
-        Arc::new(Fence(endpoints.clone())),
-        Arc::new(bearer),
-        Arc::new(refused),
-    ];
-    Ok(Pipeline::new(
+    let per_try: Vec<Arc<dyn Policy>> = vec![Arc::new(fence), Arc::new(bearer), Arc::new(refused)];
+    Pipeline::new(
         Some("aks-egress-diagnostics"),
         Some(env!("CARGO_PKG_VERSION")),
         options,
         per_call,
         per_try,
         None,
-    ))
+    )
 }

@@ -58,6 +58,9 @@ pub enum EndpointError {
     /// An audience that no token can be asked for.
     #[error("{0:?} is not an audience: letters, digits and .-_:/ only")]
     Audience(String),
+    /// Not the name of a storage account.
+    #[error("a storage account's name is 3 to 24 lower-case letters and digits")]
+    AccountName,
 }
 
 impl Endpoints {
@@ -185,7 +188,7 @@ impl Endpoints {
 }
 
 /// The origin that this text is, and nothing more than an origin.
-fn origin(text: &str) -> Result<String, EndpointError> {
+pub(crate) fn origin(text: &str) -> Result<String, EndpointError> {
     let url = Url::parse(text).map_err(|_| EndpointError::NotAUrl(text.to_owned()))?;
     if url.scheme() != "https" {
         return Err(EndpointError::NotHttps(text.to_owned()));
@@ -214,7 +217,7 @@ fn arm_host(cloud: Cloud) -> &'static str {
 }
 
 /// No user name and no password: a client would send those in the token's place.
-fn is_anonymous(url: &Url) -> bool {
+pub(crate) fn is_anonymous(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 

@@ -164,6 +164,11 @@ impl ArmError {
 
     /// The pipeline gave no answer at all.
     pub(crate) fn of_pipeline(operation: &Operation, error: &azure_core::Error) -> Self {
+        Self::of_transport(operation.name, error)
+    }
+
+    /// The same for what is no operation of Resource Manager; `what` is for the log.
+    pub(crate) fn of_transport(what: &str, error: &azure_core::Error) -> Self {
         let failure = if let Some(stopped) = policy::find::<Stopped>(error) {
             match stopped {
                 Stopped::TimedOut => Failure::TimedOut,
@@ -176,12 +181,17 @@ impl ArmError {
         } else {
             Failure::Unreachable
         };
-        Self::new(failure, format!("{}: {}", operation.name, causes(error)))
+        Self::new(failure, format!("{what}: {}", causes(error)))
     }
 
     /// An answer of 2xx that is not what the API documents.
     pub(crate) fn malformed(operation: &Operation, what: impl Display) -> Self {
         Self::new(Failure::Malformed, format!("{}: {what}", operation.name))
+    }
+
+    /// Answers that are each as documented, and together not what was asked for.
+    pub fn incomplete(operation: &Operation, what: &str) -> Self {
+        Self::malformed(operation, what)
     }
 
     /// What went wrong.

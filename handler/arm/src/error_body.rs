@@ -77,8 +77,15 @@ impl ErrorBody {
                 .or_else(|| own.then(|| operation.action.to_owned())),
             scope: scope
                 .filter(|text| is_scope(text))
-                .or_else(|| own.then(|| id.to_string())),
+                .or_else(|| own.then(|| scope_of(id))),
         }
+    }
+}
+
+fn scope_of(id: &ResourceId) -> String {
+    match id.as_str() {
+        "" => "/".to_owned(),
+        text => text.to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ use checks::{
     segments, shown,
 };
 
-/// The id of a subscription, a resource group or a resource in one of them.
+/// The id of a subscription, a resource group or a resource in one of them; or of the tenant ([`Self::tenant`]).
 ///
 /// Parsed in any case; ARM's casing is kept, because ARM returns `resourcegroups` in one answer and `resourceGroups` in
 /// the next. Equality, order and hash ignore ASCII case.
@@ -132,6 +132,11 @@ impl ResourceId {
         }
     }
 
+    /// What is asked of no subscription: the whole tenant, as far as the identity sees it. Its text is empty.
+    pub fn tenant() -> Self {
+        Self(Box::default())
+    }
+
     /// The id of a subscription.
     ///
     /// # Errors
@@ -217,6 +222,9 @@ impl ResourceId {
 
     /// The full type as written, e.g. `Microsoft.Network/virtualNetworks/subnets`.
     pub fn resource_type(&self) -> String {
+        if self.0.is_empty() {
+            return "Microsoft.Resources/tenants".to_owned();
+        }
         let full: Vec<&str> = self.type_segments().collect();
         if full.is_empty() {
             let last = self

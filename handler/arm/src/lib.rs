@@ -1,7 +1,7 @@
-//! Talks to Azure Resource Manager: identity, request pipeline, paging, long-running operations.
+//! Talks to Azure Resource Manager: identity, request pipeline, paging, long-running operations. Beside it, reads blobs.
 //!
 //! Azure's answers are hostile input here: a link may point elsewhere, a body may be huge, empty or something else than
-//! documented. The bearer token goes to the configured Resource Manager endpoint and nowhere else.
+//! documented. The bearer token goes to the configured Resource Manager endpoint and nowhere else; another one, for storage, to the storage account only.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod blobs;
 mod client;
 mod cloud;
 mod credential;
@@ -37,6 +38,7 @@ mod session;
 mod transport;
 mod webhook;
 
+pub use blobs::{BlobEndpoint, BlobItem, Blobs, Listed};
 pub use client::{Client, ClientSettings};
 pub use cloud::{Cloud, EndpointError, Endpoints, UnknownCloud};
 pub use error::{ArmError, Failure};

@@ -6,6 +6,8 @@
 pub enum Method {
     /// A read.
     Get,
+    /// A read whose question is too long for a URL: a POST that changes nothing.
+    Query,
     /// An action; never repeated on failure.
     Post,
 }
@@ -38,6 +40,8 @@ const SCALE_SET_NETWORK: &str = "2018-10-01";
 const INSIGHTS_METRICS: &str = "2024-02-01";
 const INSIGHTS_EVENTS: &str = "2015-04-01";
 const RESOURCES: &str = "2021-04-01";
+const SUBSCRIPTIONS: &str = "2022-12-01";
+const RESOURCE_GRAPH: &str = "2024-04-01";
 const SKUS: &str = "2021-07-01";
 const ADVISOR: &str = "2020-01-01";
 const RESOURCE_HEALTH: &str = "2025-05-01";
@@ -45,6 +49,7 @@ const RESOURCE_HEALTH: &str = "2025-05-01";
 const CLUSTER: Option<&str> = Some("Microsoft.ContainerService/managedClusters");
 const GROUP: Option<&str> = Some("Microsoft.Resources/resourceGroups");
 const SUBSCRIPTION: Option<&str> = Some("Microsoft.Resources/subscriptions");
+const TENANT: Option<&str> = Some("Microsoft.Resources/tenants");
 
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident: $method:ident $provider:literal $version:ident, $target:expr, $suffix:literal, $action:literal;)*) => {
@@ -76,6 +81,12 @@ table! {
     /// The endpoints the cluster says it needs.
     EGRESS_ENDPOINTS_LIST: Get "Microsoft.ContainerService" CONTAINER_SERVICE, CLUSTER, "/outboundNetworkDependenciesEndpoints",
         "Microsoft.ContainerService/managedClusters/outboundNetworkDependenciesEndpoints/read";
+    /// The subscriptions that the identity can see.
+    SUBSCRIPTIONS_LIST: Get "Microsoft.Resources" SUBSCRIPTIONS, TENANT, "/subscriptions",
+        "Microsoft.Resources/subscriptions/read";
+    /// A query over the resources of many subscriptions; only those that the identity can read answer.
+    RESOURCE_GRAPH_QUERY: Query "Microsoft.ResourceGraph" RESOURCE_GRAPH, TENANT, "/providers/Microsoft.ResourceGraph/resources",
+        "Microsoft.ResourceGraph/resources/read";
     /// A resource group.
     RESOURCE_GROUP_GET: Get "Microsoft.Resources" RESOURCES, GROUP, "",
         "Microsoft.Resources/subscriptions/resourceGroups/read";
@@ -196,7 +207,7 @@ mod tests {
             assert_eq!(namespace, operation.provider, "{}", operation.name);
             let verb = operation.action.rsplit('/').next().unwrap().to_lowercase();
             let expected = match operation.method {
-                Method::Get => "read",
+                Method::Get | Method::Query => "read",
                 Method::Post => "action",
             };
             assert_eq!(verb, expected, "{}", operation.name);

@@ -8,12 +8,13 @@ use azure_core::http::headers::{
     AUTHORIZATION, Headers, RETRY_AFTER, RETRY_AFTER_MS, USER_AGENT, X_MS_RETRY_AFTER_MS,
 };
 use azure_core::http::policies::{Policy, PolicyResult, get_retry_after};
-use azure_core::http::{Context, Method, Request, StatusCode};
+use azure_core::http::{Context, Method, Request, StatusCode, Url};
 use azure_core::time::OffsetDateTime;
 use rand::RngExt;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::blobs::BlobEndpoint;
 use crate::cloud::Endpoints;
 use crate::credential::SharedCredential;
 use crate::error::request_id;
@@ -35,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) deadline: Instant,
     pub(crate) counters: Arc<Counters>,
     pub(crate) permits: Option<Arc<Semaphore>>,
+    /// Whether it only reads, so that even a POST may be repeated.
+    pub(crate) reads: bool,
 }
 
 /// Why the pipeline itself ended a call.
@@ -52,9 +55,24 @@ impl Stopped {
     }
 }
 
-/// Lets nothing pass to another origin than Resource Manager's, and names the product. Stands before the bearer policy.
+/// Lets nothing pass to another origin than the one the token is for, and names the product. Stands before the bearer
+/// policy.
 #[derive(Debug)]
-pub(crate) struct Fence(pub(crate) Endpoints);
+pub(crate) enum Fence {
+    /// Resource Manager.
+    Arm(Endpoints),
+    /// A storage account's blobs.
+    Blobs(BlobEndpoint),
+}
+
+impl Fence {
+    fn lets_pass(&self, url: &Url) -> bool {
+        match self {
+            Self::Arm(endpoints) => endpoints.is_arm_or_regional(url),
+            Self::Blobs(endpoint) => endpoint.has(url),
+        }
+    }
+}
 
 #[expect(
     elided_lifetimes_in_paths,
@@ -68,7 +86,7 @@ impl Policy for Fence {
         request: &mut Request,
         next: &[Arc<dyn Policy>],
     ) -> PolicyResult {
-        if !self.0.is_arm_or_regional(request.url()) {
+        if !self.lets_pass(request.url()) {
             return Err(Stopped::ForeignHost.error());
         }
         request.insert_header(USER_AGENT, PRODUCT);
@@ -123,6 +141,7 @@ impl Policy for Repeat {
         let Some(call) = ctx.value::<Call>() else {
             return forward(ctx, request, next).await;
         };
+        let may_repeat = call.reads || request.method() == Method::Get;
         let mut repeats = 0;
         let mut renewed = false;
         loop {
@@ -138,7 +157,7 @@ impl Policy for Repeat {
                     continue;
                 }
             }
-            let Some(delay) = delay_before_repeat(request.method(), &outcome, repeats) else {
+            let Some(delay) = delay_before_repeat(may_repeat, &outcome, repeats) else {
                 return outcome;
             };
             let in_time = Instant::now()
@@ -182,8 +201,8 @@ async fn one_try(
 }
 
 /// How long to wait before asking again; `None` when asking again is of no use or not allowed.
-fn delay_before_repeat(method: Method, outcome: &PolicyResult, repeats: u32) -> Option<Duration> {
-    if method != Method::Get {
+fn delay_before_repeat(may_repeat: bool, outcome: &PolicyResult, repeats: u32) -> Option<Duration> {
+    if !may_repeat {
         return None;
     }
     match outcome {

@@ -111,6 +111,7 @@ impl Session {
                 deadline,
                 counters: Arc::default(),
                 permits: None,
+                reads: false,
             },
         }
     }
@@ -195,6 +196,21 @@ impl Session {
         paging::begin(self, operation, id, first, pages).await
     }
 
+    /// Asks a [`Method::Query`] operation and reads its answer.
+    ///
+    /// # Errors
+    /// [`ArmError`].
+    pub async fn query<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        id: &ResourceId,
+        body: &serde_json::Value,
+    ) -> Result<T, ArmError> {
+        let url = self.url(operation, id, &[])?;
+        let body = Some(Bytes::from(body.to_string()));
+        self.send(operation, id, url, body).await?.read(operation)
+    }
+
     /// Starts a long-running operation and waits for its result, within the session's deadline.
     ///
     /// # Errors
@@ -252,7 +268,7 @@ impl Session {
     ) -> Result<Answer, ArmError> {
         let method = match operation.method {
             Method::Get => HttpMethod::Get,
-            Method::Post => HttpMethod::Post,
+            Method::Post | Method::Query => HttpMethod::Post,
         };
         let mut request = Request::new(url, method);
         if let Some(body) = body {
@@ -280,7 +296,11 @@ impl Session {
         mut request: Request,
     ) -> Result<Answer, ArmError> {
         request.insert_header(ACCEPT, "application/json");
-        let context = Context::new().with_value(self.call.clone());
+        let call = Call {
+            reads: operation.method == Method::Query,
+            ..self.call.clone()
+        };
+        let context = Context::new().with_value(call);
         let options = PipelineSendOptions {
             skip_checks: true,
             ..PipelineSendOptions::default()

@@ -24,7 +24,7 @@ use egress_diagnosis::facts::{Facts, Window};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-pub use locate::{ClusterName, Located, Search, locate};
+pub use locate::{ClusterName, Listing, Located, Search, list_clusters, locate};
 
 /// What to collect.
 #[derive(Clone)]

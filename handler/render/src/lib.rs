@@ -8,4 +8,4 @@ mod words;
 
 pub use card::{MAX_CARD_BYTES, adaptive_card};
 pub use markdown::markdown;
-pub use text::{TextOptions, bypass_plan, outcome, paths, pressure, text, traces};
+pub use text::{TextOptions, bypass_plan, outcome, paths, pressure, table, text, traces};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use egress_arm::{ArmError, Client, ClientSettings, Failure};
-use egress_collect::{OnProgress, collect};
+use egress_arm::{ArmError, BlobEndpoint, Blobs, Client, ClientSettings, Failure};
+use egress_collect::{Listing, Located, OnProgress, collect};
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::Window;
 use egress_diagnosis::report::Stats;
@@ -13,7 +13,9 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{
+    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress,
+};
 use crate::settings::Settings;
 
 /// Asks Azure. Making one costs nothing: TLS roots, token and connections come with the first request.
@@ -32,6 +34,11 @@ impl Azure {
             }),
             deadline: settings.deadline,
         }
+    }
+
+    /// Reads the blobs of a storage account.
+    pub(crate) fn blobs(&self, endpoint: BlobEndpoint) -> Blobs {
+        self.client.blobs(endpoint)
     }
 
     async fn diagnosis(
@@ -69,6 +76,19 @@ impl Engine for Azure {
         progress: Progress,
     ) -> BoxFuture<'_, Result<Diagnosis, DiagnosisError>> {
         self.diagnosis(request, progress).boxed()
+    }
+
+    fn list_clusters(&self, wanted: ClustersWanted) -> BoxFuture<'_, Located> {
+        async move {
+            let listing = Listing {
+                subscriptions: wanted.subscriptions,
+                allowed: wanted.allowed,
+                most: wanted.most,
+                deadline: Instant::now() + self.deadline,
+            };
+            egress_collect::list_clusters(&self.client, &listing).await
+        }
+        .boxed()
     }
 }
 

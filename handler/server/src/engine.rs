@@ -1,7 +1,9 @@
 //! The seam between the outside (HTTP, command line) and the work: one request in, one diagnosis out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use egress_collect::Located;
 use egress_diagnosis::facts::Facts;
 use egress_diagnosis::report::Report;
 use futures::future::BoxFuture;
@@ -46,6 +48,20 @@ pub(crate) trait Engine: Send + Sync + 'static {
         request: DiagnosisRequest,
         progress: Progress,
     ) -> BoxFuture<'_, Result<Diagnosis, DiagnosisError>>;
+
+    /// Lists the clusters that exist. What stands in the way is said in the list.
+    fn list_clusters(&self, wanted: ClustersWanted) -> BoxFuture<'_, Located>;
+}
+
+/// Which clusters are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClustersWanted {
+    /// Those of these subscriptions, in lower case; empty = of all that may be asked.
+    pub(crate) subscriptions: BTreeSet<String>,
+    /// The only subscriptions that may be asked, in lower case; empty = all that the identity can read.
+    pub(crate) allowed: BTreeSet<String>,
+    /// The most clusters wanted.
+    pub(crate) most: usize,
 }
 
 /// Why there is no report. Texts in here are for the log unless said otherwise.

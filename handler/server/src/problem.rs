@@ -276,6 +276,12 @@ impl Problem {
         &self.detail
     }
 
+    /// Names the field that is wrong.
+    pub(crate) fn about(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
     /// Adds the text for the log; the caller never sees it.
     pub(crate) fn log(mut self, text: impl Into<String>) -> Self {
         self.log = Some(text.into());

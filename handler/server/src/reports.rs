@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use egress_collect::Located;
 use egress_diagnosis::report::Report;
 use futures::FutureExt;
 use jiff::SignedDuration;
@@ -14,7 +15,9 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::cluster_id::ClusterId;
-use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{
+    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress,
+};
 
 /// Diagnoses kept at most; with its facts each is some hundreds of kilobytes, more only with thousands of firewall rules.
 const CACHED_REPORTS: u64 = 64;
@@ -77,6 +80,25 @@ impl Reports {
         tokio::spawn(run.in_current_span())
             .await
             .unwrap_or_else(|stopped| Err(DiagnosisError::Internal(stopped.to_string())))
+    }
+
+    /// The only subscriptions that may be looked into, in lower case; empty = all.
+    pub(crate) fn allowed_subscriptions(&self) -> &BTreeSet<String> {
+        &self.allowed_subscriptions
+    }
+
+    /// Lists the clusters of these subscriptions, or of all; only of those that may be looked into.
+    pub(crate) async fn list_clusters(
+        &self,
+        subscriptions: BTreeSet<String>,
+        most: usize,
+    ) -> Located {
+        let wanted = ClustersWanted {
+            subscriptions,
+            allowed: BTreeSet::clone(&self.allowed_subscriptions),
+            most,
+        };
+        self.engine.list_clusters(wanted).await
     }
 
     /// Whether the cluster may be asked about; Azure is not asked.

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use egress_arm::{Cloud, Endpoints, Identity, IdentitySettings, Secret, Trust, Webhook};
+use egress_arm::{
+    BlobEndpoint, Cloud, Endpoints, Identity, IdentitySettings, Secret, Trust, Webhook,
+};
 use tracing::Level;
 
 /// Everything the environment says. Secrets in it are not shown by `Debug`.
@@ -29,6 +31,11 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     /// `EGRESS_CACHE_SECONDS`.
     pub(crate) cache: Duration,
+    /// The blobs of the Functions host's own storage account, where that is used with an identity:
+    /// `AzureWebJobsStorage__blobServiceUri`, else `AzureWebJobsStorage__accountName`.
+    pub(crate) storage: Option<BlobEndpoint>,
+    /// `EGRESS_SWEEP`: whether the timer orders diagnoses.
+    pub(crate) sweep: bool,
     /// `EGRESS_ID_KEY`: signs the ids of diagnoses that are made later.
     pub(crate) id_key: Option<Secret>,
     /// `EGRESS_NOTIFY_URL` and `EGRESS_NOTIFY_FORMAT`: who is told of results.
@@ -114,8 +121,11 @@ impl Settings {
     /// One sentence per wrong setting: its name, what is wrong, what to write instead.
     pub(crate) fn read(lookup: &Lookup<'_>) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(lookup);
+        let endpoints = endpoints(&mut reader);
         let settings = Self {
-            endpoints: endpoints(&mut reader),
+            storage: storage(&mut reader, endpoints.cloud()),
+            sweep: reader.text("EGRESS_SWEEP").is_none() || reader.switch("EGRESS_SWEEP"),
+            endpoints,
             identity: identity(&mut reader),
             trust: reader
                 .path("SSL_CERT_FILE")
@@ -191,6 +201,28 @@ fn endpoints(reader: &mut Reader<'_>) -> Endpoints {
         }
     }
     endpoints
+}
+
+fn storage(reader: &mut Reader<'_>, cloud: Cloud) -> Option<BlobEndpoint> {
+    let (by_uri, by_name) = (
+        "AzureWebJobsStorage__blobServiceUri",
+        "AzureWebJobsStorage__accountName",
+    );
+    let (name, endpoint) = match (reader.text(by_uri), reader.text(by_name)) {
+        (Some(uri), _) => (by_uri, BlobEndpoint::at(&uri)),
+        (None, Some(account)) => (by_name, BlobEndpoint::of_account(cloud, &account)),
+        (None, None) => return None,
+    };
+    if endpoint.is_err() {
+        // A signature in the value must not reach a log.
+        let why = if name == by_uri {
+            "must be https:// and a host, such as https://account.blob.core.windows.net"
+        } else {
+            "must be the name of a storage account: 3 to 24 lower-case letters and digits"
+        };
+        reader.fault(name, why);
+    }
+    endpoint.ok()
 }
 
 fn identity(reader: &mut Reader<'_>) -> Identity {
@@ -368,6 +400,13 @@ mod tests {
             ("EGRESS_CACHE_SECONDS", "-1", "0 to 3600"),
             ("EGRESS_ALLOWED_SUBSCRIPTIONS", "prod", "list GUIDs"),
             ("EGRESS_PROBES", "yes", "on or off"),
+            ("EGRESS_SWEEP", "never", "on or off"),
+            ("AzureWebJobsStorage__accountName", "St_1", "lower-case"),
+            (
+                "AzureWebJobsStorage__blobServiceUri",
+                "http://127.0.0.1:10000/x",
+                "https://",
+            ),
             ("EGRESS_REDACT", "on", "set it to off"),
             ("EGRESS_NOTIFY_URL", "http://example.net", "https://"),
             ("EGRESS_NOTIFY_FORMAT", "html", "adaptive-card or json"),
@@ -412,6 +451,36 @@ mod tests {
         let webhook = format!("https://example.net/?sig={secret}");
         let settings = read(&[("EGRESS_NOTIFY_URL", &webhook)]).unwrap();
         assert!(!format!("{settings:?}").contains(secret));
+    }
+
+    #[test]
+    fn the_sweep_is_on_until_it_is_turned_off() {
+        let is_on = |pairs: &[(&str, &str)]| read(pairs).unwrap().sweep;
+        assert!(is_on(&[]) && is_on(&[("EGRESS_SWEEP", "on")]));
+        assert!(!is_on(&[("EGRESS_SWEEP", "off")]));
+    }
+
+    #[test]
+    fn the_hosts_storage_is_found_by_address_or_name() {
+        let storage = |pairs: &[(&str, &str)]| {
+            let endpoint = read(pairs).unwrap().storage;
+            endpoint.map(|endpoint| endpoint.as_str().to_owned())
+        };
+        let name = ("AzureWebJobsStorage__accountName", "stegress");
+        let uri = (
+            "AzureWebJobsStorage__blobServiceUri",
+            "https://own.example/",
+        );
+        let china = ("EGRESS_CLOUD", "china");
+        assert_eq!(
+            storage(&[name, china]).as_deref(),
+            Some("https://stegress.blob.core.chinacloudapi.cn")
+        );
+        assert_eq!(
+            storage(&[name, uri]).as_deref(),
+            Some("https://own.example")
+        );
+        assert_eq!(storage(&[]), None);
     }
 
     #[test]

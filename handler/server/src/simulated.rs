@@ -62,6 +62,9 @@ impl Simulated {
             allowed_subscriptions: BTreeSet::new(),
             deadline: settings.deadline,
             cache: settings.cache,
+            // Its token opens no storage.
+            storage: None,
+            sweep: settings.sweep,
             id_key: settings.id_key.clone(),
             notify: settings.notify.clone(),
         }

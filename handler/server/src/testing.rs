@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use egress_collect::Located;
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::{Facts, Id};
 use egress_diagnosis::report::{
@@ -17,7 +18,10 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{
+    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress,
+};
+use crate::fleet::rows::Rows;
 use crate::http::{App, Health};
 use crate::jobs::ids::Ids;
 use crate::jobs::local::Local;
@@ -37,6 +41,9 @@ pub(crate) struct FakeEngine {
     pub(crate) gate: Semaphore,
     started: AtomicUsize,
     pub(crate) asked: Mutex<Vec<DiagnosisRequest>>,
+    /// What a list of clusters gives.
+    pub(crate) listed: Mutex<Located>,
+    pub(crate) lists_asked: Mutex<Vec<ClustersWanted>>,
 }
 
 impl FakeEngine {
@@ -62,6 +69,8 @@ impl FakeEngine {
             gate: Semaphore::new(permits),
             started: AtomicUsize::new(0),
             asked: Mutex::default(),
+            listed: Mutex::default(),
+            lists_asked: Mutex::default(),
         })
     }
 
@@ -76,6 +85,8 @@ impl FakeEngine {
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             started: AtomicUsize::new(0),
             asked: Mutex::default(),
+            listed: Mutex::default(),
+            lists_asked: Mutex::default(),
         })
     }
 
@@ -110,6 +121,12 @@ impl Engine for FakeEngine {
         }
         .boxed()
     }
+
+    fn list_clusters(&self, wanted: ClustersWanted) -> BoxFuture<'_, Located> {
+        self.lists_asked.lock().unwrap().push(wanted);
+        let listed = self.listed.lock().unwrap().clone();
+        async move { listed }.boxed()
+    }
 }
 
 /// Limits that no test meets by accident.
@@ -129,9 +146,11 @@ pub(crate) fn app(engine: Arc<FakeEngine>, policy: Policy) -> App {
             share_seconds: policy.cache.as_secs(),
             delivery: Delivery::Local(Local::new()),
             notify: None,
+            sweep: true,
         },
         reports: Ok(Reports::new(engine, policy)),
         health: Health::ok(Some("managedIdentity")),
+        fleet: Arc::new(Rows::Nowhere),
     }
 }
 

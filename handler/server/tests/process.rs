@@ -360,3 +360,38 @@ fn findings_and_schema_are_printed() {
     assert_eq!(run(&["findings", "XXX999"]).status.code(), Some(66));
     assert!(json(&run(&["schema"])).is_object());
 }
+
+/// From the host's settings to the token for storage to the rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_the_host_the_overview_is_read_from_its_storage_with_the_apps_identity() {
+    use egress_sandbox::{Options, Sandbox, Scenarios};
+    use egress_tests::storage::Storage;
+
+    // For its identity endpoint alone.
+    let sandbox = Sandbox::start(Options {
+        scenarios: Scenarios::List(Vec::new()),
+        ..Options::default()
+    });
+    let sandbox = sandbox.await.unwrap();
+    let storage = Storage::start(70).await;
+    storage.put_fleet(200);
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let bundle = folder.join("storage.pem");
+    std::fs::write(&bundle, storage.certificate()).unwrap();
+    let served = Served::under_host(
+        free_port(),
+        &[
+            ("AzureWebJobsStorage__blobServiceUri", storage.endpoint()),
+            ("SSL_CERT_FILE", bundle.to_str().unwrap()),
+            ("IDENTITY_ENDPOINT", sandbox.identity_endpoint()),
+            ("IDENTITY_HEADER", sandbox.identity_header()),
+        ],
+    );
+    let answer = served.get("/api/fleet?top=3");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("\"total\":200"), "{answer}");
+    assert!(answer.contains("\"nextLink\":\"http://localhost/api/fleet?top=3&continuation="));
+    assert_eq!(sandbox.token_requests(), 1);
+    let asked = storage.asked();
+    assert_eq!(asked.len(), 203, "three pages, and each row once");
+}

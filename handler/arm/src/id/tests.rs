@@ -264,3 +264,12 @@ proptest! {
         prop_assert_eq!(ResourceId::parse(&id.as_str().to_uppercase()).unwrap(), id);
     }
 }
+
+#[test]
+fn the_tenant_is_no_subscription() {
+    let tenant = ResourceId::tenant();
+    assert_eq!(tenant.to_string(), "");
+    assert!(tenant.is_type("Microsoft.Resources/tenants"));
+    assert_eq!((tenant.group(), tenant.parent()), (None, None));
+    assert_eq!(tenant.child("a", "b"), Err(IdError::Structure));
+}

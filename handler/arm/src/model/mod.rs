@@ -8,6 +8,7 @@ mod activity_log;
 mod cluster;
 mod compute;
 mod firewall;
+mod graph;
 mod load_balancer;
 mod metrics;
 mod network;
@@ -42,6 +43,7 @@ pub use firewall::{
     RuleCollectionGroupProperties, RuleProtocol, ThreatIntelWhitelist, TransportSecurity,
     VirtualHub, VirtualHubProperties,
 };
+pub use graph::{GraphPage, GraphRow, SubscriptionItem};
 pub use load_balancer::{
     BackendPool, BackendPoolProperties, FrontendIpConfiguration, FrontendProperties, LoadBalancer,
     LoadBalancerProperties, LoadBalancingRule, LoadBalancingRuleProperties, OutboundRule,

@@ -61,6 +61,7 @@ async fn ask(method: Method, script: &[Answer], deadline: Duration) -> (PolicyRe
         deadline: start + deadline,
         counters: Arc::default(),
         permits: None,
+        reads: false,
     };
     let context = Context::new().with_value(call);
     let mut request = Request::new("https://localhost/".parse().unwrap(), method);
@@ -187,6 +188,7 @@ async fn a_request_waits_for_its_turn_but_not_past_the_deadline() {
         deadline: Instant::now() + MINUTE,
         counters: Arc::default(),
         permits: Some(Arc::new(Semaphore::new(0))),
+        reads: false,
     };
     let context = Context::new().with_value(call);
     let wire = Arc::new(Wire {
@@ -215,6 +217,7 @@ async fn no_more_requests_at_once_than_allowed() {
         deadline: start + MINUTE,
         counters: Arc::default(),
         permits: Some(Arc::new(Semaphore::new(2))),
+        reads: false,
     };
     let send = async || {
         let context = Context::new().with_value(call.clone());
@@ -237,7 +240,7 @@ async fn no_more_requests_at_once_than_allowed() {
 
 #[tokio::test]
 async fn nothing_leaves_for_another_host() {
-    let fence = Fence(Endpoints::of(crate::Cloud::Public));
+    let fence = Fence::Arm(Endpoints::of(crate::Cloud::Public));
     let ask = async |url: &str| {
         let wire = Arc::new(Wire {
             script: vec![Answer::Status(200)],

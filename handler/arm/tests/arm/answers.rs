@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::support::{GATEWAY, Server, TOKEN, gateway, json_answer, ok, soon};
+use crate::support::{GATEWAY, Seen, Server, TOKEN, gateway, json_answer, ok, soon};
 use axum::response::IntoResponse;
-use egress_arm::operations::{METRICS_GET, NAT_GATEWAY_GET, PUBLIC_IP_GET};
-use egress_arm::{ArmError, Failure};
+use egress_arm::operations::{METRICS_GET, NAT_GATEWAY_GET, PUBLIC_IP_GET, RESOURCE_GRAPH_QUERY};
+use egress_arm::{ArmError, Failure, ResourceId};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::Version;
@@ -350,4 +350,35 @@ async fn another_certificate_is_not_trusted() {
         .unwrap_err();
     assert_eq!(*error.failure(), Failure::Unreachable, "{}", error.detail());
     assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_query_posts_its_body_to_the_tenant_and_is_repeated_as_a_read() {
+    let server = Server::start(|seen: &Seen| match seen.nth {
+        0 => json_answer(
+            429,
+            &[("retry-after", "0")],
+            &json!({"error": {"code": "RateLimiting"}}),
+        ),
+        _ => ok(&json!({"data": []})),
+    })
+    .await;
+    let body = json!({"query": "resources"});
+    let answer: Value = server
+        .session()
+        .query(&RESOURCE_GRAPH_QUERY, &ResourceId::tenant(), &body)
+        .await
+        .unwrap();
+    assert_eq!(answer["data"], json!([]));
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    for seen in seen {
+        assert_eq!(seen.method, http::Method::POST);
+        assert_eq!(
+            seen.path,
+            "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01"
+        );
+        assert_eq!(seen.header("content-type"), Some("application/json"));
+        assert_eq!(serde_json::from_slice::<Value>(&seen.body).unwrap(), body);
+    }
 }

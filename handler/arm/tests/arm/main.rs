@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod blobs;
+#[cfg(test)]
 mod developer;
 #[cfg(test)]
 mod lists;

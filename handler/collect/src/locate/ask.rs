@@ -118,7 +118,11 @@ impl<'a> Ask<'a> {
             .action
             .rsplit_once('/')
             .map_or("", |(what, _)| what);
-        self.note(format!("{what} of {}: {error}", id.name()));
+        let of = match id.name() {
+            "" => String::new(),
+            name => format!(" of {name}"),
+        };
+        self.note(format!("{what}{of}: {error}"));
         if passing {
             self.lock().passing = true;
         }

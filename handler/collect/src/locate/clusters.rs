@@ -174,7 +174,7 @@ async fn routed(
 }
 
 /// The subscriptions to list, with their ids.
-fn wanted<'a>(
+pub(super) fn wanted<'a>(
     ask: &Ask<'_>,
     subscriptions: &'a BTreeSet<String>,
 ) -> impl Iterator<Item = (&'a str, ResourceId)> {

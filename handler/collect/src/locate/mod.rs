@@ -15,6 +15,7 @@
 mod ask;
 mod clusters;
 mod groups;
+mod listing;
 mod uses;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,8 @@ use ask::Ask;
 use clusters::Clusters;
 use groups::Groups;
 use uses::Uses;
+
+pub use listing::{Listing, list_clusters};
 
 /// Requests of one search at the same time: alerts come in bursts, and Azure counts.
 const CONCURRENT: usize = 8;
@@ -87,13 +90,24 @@ pub async fn locate(client: &Client, search: &Search) -> Located {
         reasons
             .push("nothing that is named belongs to an AKS cluster or is used by one".to_owned());
     }
-    reasons.truncate(MOST_REASONS);
-    let left_out = found.len().saturating_sub(search.most);
-    Located {
-        clusters: found.into_iter().take(search.most).collect(),
-        left_out,
-        reasons,
-        passing,
+    Located::of(found, search.most, reasons, passing)
+}
+
+impl Located {
+    fn of(
+        found: BTreeSet<ResourceId>,
+        most: usize,
+        mut reasons: Vec<String>,
+        passing: bool,
+    ) -> Self {
+        reasons.truncate(MOST_REASONS);
+        let left_out = found.len().saturating_sub(most);
+        Self {
+            clusters: found.into_iter().take(most).collect(),
+            left_out,
+            reasons,
+            passing,
+        }
     }
 }
 

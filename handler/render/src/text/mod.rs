@@ -8,6 +8,7 @@ mod paths;
 mod pressure;
 mod sections;
 mod sparkline;
+mod table;
 
 use egress_diagnosis::report::{ClusterSummary, Report, Status};
 use egress_diagnosis::trace::Trace;
@@ -16,6 +17,7 @@ pub use bypass::bypass_plan;
 pub use outcome::outcome;
 pub use paths::paths;
 pub use pressure::pressure;
+pub use table::table;
 
 use crate::words;
 use page::{Page, Tone};

@@ -101,13 +101,16 @@ fn asked(uri: &Uri) -> (String, Vec<(String, String)>) {
 
 /// Answers any request to the ARM endpoint.
 pub(crate) async fn handle(State(arm): State<Arc<Arm>>, request: Request) -> Response {
-    let (path, query) = asked(request.uri());
+    let (parts, body) = request.into_parts();
+    let (path, query) = asked(&parts.uri);
     let query = query
         .into_iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), value))
         .collect();
-    let reply = reply(&arm, request.method(), request.headers(), &path, &query).await;
-    response(&arm, request.headers(), &reply)
+    // A body that breaks off is an empty one, which is a wrong query.
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let reply = reply(&arm, &parts.method, &parts.headers, &path, &query, &body).await;
+    response(&arm, &parts.headers, &reply)
 }
 
 struct Reply {
@@ -131,6 +134,7 @@ async fn reply(
     headers: &HeaderMap,
     path: &str,
     query: &BTreeMap<String, String>,
+    body: &[u8],
 ) -> Reply {
     if path.eq_ignore_ascii_case("/metadata/endpoints") {
         return Answer::ok(metadata(&arm.endpoint)).into();
@@ -143,12 +147,16 @@ async fn reply(
             "The api-version query parameter (?api-version=) is required for all requests.";
         return Answer::error(400, "MissingApiVersionParameter", message).into();
     }
-    if method != Method::GET {
+    let mut target = target(path);
+    let by = match target {
+        Target::Graph => Method::POST,
+        _ => Method::GET,
+    };
+    if *method != by {
         let message =
             format!("The method '{method}' is not simulated; the sandbox can only be read.");
         return Answer::error(405, "MethodNotAllowed", message).into();
     }
-    let mut target = target(path);
     if let Target::ActivityLog(group) = &mut target {
         *group = activity::group(query);
     }
@@ -156,7 +164,7 @@ async fn reply(
         .split('/')
         .nth(2)
         .is_none_or(|id| id.eq_ignore_ascii_case(SUBSCRIPTION));
-    if !in_subscription && !matches!(target, Target::Subscription(_)) {
+    if !in_subscription && !matches!(target, Target::Subscription(_) | Target::Graph) {
         let id = path.split('/').nth(2).unwrap_or_default();
         let message = format!("The subscription '{id}' could not be found.");
         return Answer::error(404, "SubscriptionNotFound", message).into();
@@ -184,6 +192,7 @@ async fn reply(
         endpoint: &arm.endpoint,
         path,
         query,
+        body,
     };
     Reply {
         answer: read.answer(&target),
@@ -199,6 +208,7 @@ fn denied(target: &Target) -> (String, String) {
             "Microsoft.Resources/subscriptions/resourceGroups/read".into(),
             format!("{subscription}/resourceGroups/{group}"),
         ),
+        Target::Graph => ("Microsoft.ResourceGraph/resources/read".into(), "/".into()),
         Target::ActivityLog(_) => (
             "Microsoft.Insights/eventtypes/values/Read".into(),
             subscription,

@@ -3,6 +3,7 @@
 mod activity;
 mod answer;
 mod faults;
+mod graph;
 mod handler;
 mod path;
 mod read;

@@ -69,6 +69,8 @@ pub(super) enum Extension {
 pub(super) enum Target {
     Tenants,
     Subscriptions,
+    /// A query over all subscriptions.
+    Graph,
     Subscription(String),
     Groups,
     Group(String),
@@ -133,6 +135,7 @@ pub(super) fn target(path: &str) -> Target {
     match lower.as_slice() {
         ["tenants"] => Target::Tenants,
         ["subscriptions"] => Target::Subscriptions,
+        ["providers", "microsoft.resourcegraph", "resources"] => Target::Graph,
         ["subscriptions", _] => Target::Subscription(name(1)),
         ["subscriptions", _, "resourcegroups"] => Target::Groups,
         ["subscriptions", _, "resources"] => Target::Resources { group: None },

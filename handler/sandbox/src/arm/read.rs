@@ -9,6 +9,7 @@ use super::{
     activity,
     answer::Answer,
     faults::hidden,
+    graph,
     path::{Extension, RECOMMENDATIONS, SERVICE_TAGS, SKUS, Target, Typed, known_type},
     service_tags, skus,
 };
@@ -29,6 +30,8 @@ pub(super) struct Read<'a> {
     pub(super) endpoint: &'a str,
     pub(super) path: &'a str,
     pub(super) query: &'a BTreeMap<String, String>,
+    /// Of a POST.
+    pub(super) body: &'a [u8],
 }
 
 impl Read<'_> {
@@ -47,6 +50,7 @@ impl Read<'_> {
                 "SubscriptionNotFound",
                 format!("The subscription '{id}' could not be found."),
             ),
+            Target::Graph => graph::answer(self.visible(&Cloud::subscription_path()), self.body),
             Target::Groups => {
                 let groups = self.cloud.groups().map(|group| group.body.clone());
                 Answer::ok(json!({ "value": groups.collect::<Vec<_>>() }))

@@ -14,6 +14,7 @@ use egress_arm::Secret;
 use crate::azure::Azure;
 use crate::cli::Serve;
 use crate::exit::Exit;
+use crate::fleet::rows::{BlobRows, Rows};
 use crate::http::{App, Health};
 use crate::jobs::ids::Ids;
 use crate::jobs::local::Local;
@@ -142,11 +143,18 @@ fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
                 share_seconds: settings.cache.as_secs(),
                 delivery,
                 notify: notify.map(Arc::new),
+                sweep: settings.sweep,
             };
+            let storage = settings.storage.clone();
+            let azure = Azure::new(settings);
+            let fleet = storage.map_or(Rows::Nowhere, |endpoint| {
+                Rows::Blobs(BlobRows::new(azure.blobs(endpoint)))
+            });
             App {
-                reports: Ok(Reports::new(Arc::new(Azure::new(settings)), policy)),
+                reports: Ok(Reports::new(Arc::new(azure), policy)),
                 jobs,
                 health: Health::ok(identity),
+                fleet: Arc::new(fleet),
             }
         }
         Err(faults) => {
@@ -159,9 +167,11 @@ fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
                     share_seconds: 0,
                     delivery,
                     notify: None,
+                    sweep: false,
                 },
                 reports: Err(faults.join("; ").into()),
                 health: Health::bad_configuration(),
+                fleet: Arc::new(Rows::Nowhere),
             }
         }
     }

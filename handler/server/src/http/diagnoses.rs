@@ -116,7 +116,7 @@ fn pending(headers: &HeaderMap, id: &JobId) -> Response {
 }
 
 /// Scheme and host that the caller used; without a plain host nothing, which leaves a path.
-fn base(headers: &HeaderMap) -> String {
+pub(super) fn base(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text("x-forwarded-host").or_else(|| text("host"));
     let Some(host) = host.filter(|host| is_plain_host(host)) else {

@@ -6,7 +6,9 @@ mod contract;
 mod diagnoses;
 mod fields;
 mod finish;
+mod fleet;
 mod formats;
+mod links;
 mod observation;
 mod parameters;
 mod report;
@@ -35,6 +37,7 @@ use serde::Serialize;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 
+use crate::fleet::rows::Rows;
 use crate::jobs::{Delivery, Jobs, functions};
 use crate::problem::{Code, Problem};
 use crate::reports::Reports;
@@ -58,6 +61,8 @@ pub(crate) struct App {
     pub(crate) jobs: Jobs,
     /// What `/api/health` says.
     pub(crate) health: Health,
+    /// Where the rows of the overview are kept.
+    pub(crate) fleet: Arc<Rows>,
 }
 
 /// The answer of `/api/health`; nothing in it needs Azure.

@@ -45,13 +45,31 @@ pub(super) struct Known(Vec<Field>);
 
 impl Known {
     /// Refuses fields that are neither every request's nor among `more`, and those given more than once.
-    pub(super) fn check(mut fields: Vec<Field>, more: &[&'static str]) -> Result<Self, Problem> {
-        let known = [KNOWN.as_slice(), more].concat();
+    pub(super) fn check(fields: Vec<Field>, more: &[&'static str]) -> Result<Self, Problem> {
+        Self::among(fields, &[KNOWN.as_slice(), more].concat(), &[])
+    }
+
+    /// Refuses fields that are not among `known`, and those given more than once that are not `lists`.
+    pub(super) fn among(
+        mut fields: Vec<Field>,
+        known: &[&'static str],
+        lists: &[&'static str],
+    ) -> Result<Self, Problem> {
         // A null is how some callers leave a field out.
         fields.retain(|field| !field.value.is_null() || !known.contains(&field.name.as_str()));
-        refuse_unknown(&fields, &known)?;
-        refuse_doubled(&fields, &known)?;
+        refuse_unknown(&fields, known)?;
+        let single: Vec<&'static str> = known
+            .iter()
+            .copied()
+            .filter(|name| !lists.contains(name))
+            .collect();
+        refuse_doubled(&fields, &single)?;
         Ok(Self(fields))
+    }
+
+    /// All fields as they came.
+    pub(super) fn all(&self) -> &[Field] {
+        &self.0
     }
 
     /// The value of a field; `None` when it was left out.
@@ -183,7 +201,7 @@ fn fresh(value: &Value) -> Result<bool, Problem> {
     }
 }
 
-fn format(value: &Value) -> Result<Format, Problem> {
+pub(super) fn format(value: &Value) -> Result<Format, Problem> {
     let text = value.as_str().unwrap_or_default();
     text.parse()
         .map_err(|why: String| Problem::field("format", why))

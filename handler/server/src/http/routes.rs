@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::formats::Format;
 use super::sections::Section;
-use super::{App, answers, catalogue, contract, diagnoses, health, observation, report};
+use super::{App, answers, catalogue, contract, diagnoses, fleet, health, observation, report};
 
 /// One path below `/api`.
 pub(super) struct Route {
@@ -35,6 +35,10 @@ pub(super) enum Takes {
     Path,
     /// GET with a query or POST with a JSON body: the fields of every question about a cluster, and these.
     Cluster(&'static [&'static str]),
+    /// GET with a query: these fields.
+    Query(&'static [&'static str]),
+    /// POST with a JSON body: exactly one of these fields.
+    Body(&'static [&'static str]),
     /// POST with the fields of every question about a cluster but the format: an order for a diagnosis.
     Order,
     /// GET, the path, and the format of the answer.
@@ -53,6 +57,8 @@ pub(super) enum Gives {
     Outcome,
     Pressure,
     BypassPlan,
+    Fleet,
+    SweepAccepted,
     Catalogue,
     Finding,
     Schema,
@@ -67,8 +73,10 @@ impl Gives {
             Self::Report => &report::FORMATS,
             Self::Result => &diagnoses::FORMATS,
             Self::Paths | Self::Outcome | Self::Pressure | Self::BypassPlan => &answers::FORMATS,
+            Self::Fleet => &fleet::FORMATS,
             Self::Section(_) => &report::SECTION_FORMATS,
             Self::Accepted
+            | Self::SweepAccepted
             | Self::Catalogue
             | Self::Finding
             | Self::Schema
@@ -99,7 +107,7 @@ const fn route(
 }
 
 /// All routes. A new one needs its line here and its function folder; `./task docs` writes the contract files.
-pub(super) const ROUTES: [Route; 17] = [
+pub(super) const ROUTES: [Route; 19] = [
     route(
         "/egress/report",
         || get(report::whole).post(report::whole),
@@ -171,6 +179,22 @@ pub(super) const ROUTES: [Route; 17] = [
         "Plan how to go past the egress appliance, and back",
         Takes::Cluster(&[]),
         Gives::BypassPlan,
+    ),
+    route(
+        "/fleet",
+        || get(fleet::overview),
+        "ListFleet",
+        "List clusters by their last diagnosis, worst first",
+        Takes::Query(&fleet::FIELDS),
+        Gives::Fleet,
+    ),
+    route(
+        "/fleet",
+        || post(fleet::order),
+        "OrderFleet",
+        "Order a diagnosis of each cluster of subscriptions or of a list",
+        Takes::Body(&fleet::ORDER_FIELDS),
+        Gives::SweepAccepted,
     ),
     route(
         "/diagnoses",

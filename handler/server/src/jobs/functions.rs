@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
+use crate::fleet::sweep;
 use crate::http::{App, INVOCATION_ID, finish, read_body};
 use crate::problem::{Code, Problem};
 
@@ -30,7 +31,7 @@ const MAX_CALL_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) type Blobs = BTreeMap<String, String>;
 
 /// HTTP functions with further bindings.
-const HTTP: [&str; 2] = ["diagnoses", "diagnosis"];
+const HTTP: [&str; 3] = ["diagnoses", "diagnosis", "fleet-sweep"];
 
 /// A router with all functions; `api` answers the HTTP ones.
 pub(crate) fn router(app: &Arc<App>, api: &Router) -> Router {
@@ -66,8 +67,16 @@ pub(crate) fn router(app: &Arc<App>, api: &Router) -> Router {
             Ok::<_, Problem>(answer(notify::notify(&app, &given).await?))
         }
     };
+    let sweep = {
+        let app = app.clone();
+        async move |request: Request| {
+            let timer = call(request).await?.json("timer");
+            Ok::<_, Problem>(answer(sweep::on_timer(&app, timer.as_ref()).await?))
+        }
+    };
     router
         .route("/notify", post(notify))
+        .route("/sweep", post(sweep))
         .route("/diagnose", post(diagnose))
         .route("/diagnose-poison", post(give_up))
 }

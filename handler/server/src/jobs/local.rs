@@ -57,6 +57,13 @@ impl Local {
         self.blob(&path("result", id)).await
     }
 
+    /// The rows of all clusters.
+    pub(crate) fn rows(&self) -> Vec<Arc<str>> {
+        let rows = self.blobs.iter();
+        let rows = rows.filter(|(path, _)| path.starts_with("row/"));
+        rows.map(|(_, text)| text).collect()
+    }
+
     /// Works on these messages, each in a task of its own.
     pub(crate) fn send(&self, app: &Arc<App>, posts: Vec<Post>) -> Result<(), Problem> {
         let count = u32::try_from(posts.len()).unwrap_or(u32::MAX);

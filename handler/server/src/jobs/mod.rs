@@ -36,6 +36,8 @@ pub(crate) struct Jobs {
     pub(crate) delivery: Delivery,
     /// Who is told of results; `None` = nobody.
     pub(crate) notify: Option<Arc<Notify>>,
+    /// Whether the timer orders diagnoses, as `EGRESS_SWEEP` says.
+    pub(crate) sweep: bool,
 }
 
 /// Who carries messages and keeps results.

@@ -4,6 +4,7 @@ mod answers;
 mod bad_input;
 mod contracts;
 mod errors;
+mod fleet;
 mod formats;
 mod routes;
 mod sharing;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Route;
+use crate::http::fleet::{DEFAULT_TOP, MOST_ORDERED, MOST_TOP};
 use crate::http::parameters::KNOWN;
 use crate::http::routes::Takes;
 
@@ -10,6 +11,7 @@ use crate::http::routes::Takes;
 pub(super) fn of(route: &Route) -> Vec<(&'static str, Value)> {
     let names: Vec<&'static str> = match route.contract.takes {
         Takes::Path => Vec::new(),
+        Takes::Query(fields) | Takes::Body(fields) => fields.to_vec(),
         Takes::Cluster(more) => KNOWN.iter().chain(more).copied().collect(),
         Takes::Order => KNOWN.into_iter().filter(|name| *name != "format").collect(),
         Takes::Result => vec!["format"],
@@ -25,9 +27,8 @@ pub(super) fn is_required(name: &str) -> bool {
 /// Whether a person needs it often.
 pub(super) fn visibility(name: &str) -> &'static str {
     match name {
-        "clusterId" | "destination" | "curlExitCode" | "httpStatus" | "code" | "file" => {
-            "important"
-        }
+        "clusterId" | "subscriptionId" | "subscriptionIds" | "clusterIds" | "status"
+        | "destination" | "curlExitCode" | "httpStatus" | "code" | "file" => "important",
         _ => "advanced",
     }
 }
@@ -69,6 +70,32 @@ fn field(name: &str, route: &Route) -> Value {
                 "description": "Format of the answer; without it the Accept header decides, and JSON is the default.",
             })
         }
+        "subscriptionId" => json!({
+            "type": "string",
+            "description": "Subscription ids, separated by commas; without it, all.",
+            "example": "00000000-0000-0000-0000-000000000001",
+        }),
+        "subscriptionIds" => json!({
+            "type": "array", "minItems": 1, "maxItems": 200, "items": { "type": "string", "format": "uuid" },
+            "description": "Subscriptions, each cluster of which is diagnosed.",
+        }),
+        "clusterIds" => json!({
+            "type": "array", "minItems": 1, "maxItems": MOST_ORDERED, "items": { "type": "string", "minLength": 1, "maxLength": 2048 },
+            "description": "ARM ids of the clusters to diagnose.",
+        }),
+        "status" => json!({
+            "type": "string",
+            "description": "Statuses, separated by commas: blocked, degraded, unknown, atRisk, healthy; without it, all.",
+            "example": "blocked,degraded",
+        }),
+        "top" => json!({
+            "type": "integer", "minimum": 1, "maximum": MOST_TOP, "default": DEFAULT_TOP,
+            "description": "Clusters of one page.",
+        }),
+        "continuation" => json!({
+            "type": "string", "minLength": 1,
+            "description": "What the page before gave, for the next one.",
+        }),
         "curlExitCode" => json!({
             "type": "integer", "minimum": 0, "maximum": 255,
             "description": "curl's exit code; this or httpStatus is needed.",

@@ -23,8 +23,8 @@ impl Route {
     /// Methods in lower case, as OpenAPI names them.
     fn methods(&self) -> &'static [&'static str] {
         match self.contract.takes {
-            Takes::Path | Takes::Result => &["get"],
-            Takes::Order => &["post"],
+            Takes::Path | Takes::Query(_) | Takes::Result => &["get"],
+            Takes::Order | Takes::Body(_) => &["post"],
             Takes::Cluster(_) => &["get", "post"],
         }
     }
@@ -120,8 +120,11 @@ async fn each_route_has_the_methods_of_its_contract() {
             .map(str::to_owned)
             .collect();
         // GET always brings HEAD with it.
-        let mut expected: BTreeSet<String> =
-            route.methods().iter().map(ToString::to_string).collect();
+        let same_path = ROUTES.iter().filter(|other| other.path == route.path);
+        let mut expected: BTreeSet<String> = same_path
+            .flat_map(Route::methods)
+            .map(ToString::to_string)
+            .collect();
         if expected.contains("get") {
             expected.insert("head".to_owned());
         }
@@ -145,8 +148,8 @@ async fn answers_have_the_keys_of_their_schema_and_no_others() {
             _ => "",
         };
         let uri = match route.contract.takes {
-            Takes::Path => format!("/api{path}"),
-            Takes::Order | Takes::Result => continue,
+            Takes::Path | Takes::Query(_) => format!("/api{path}"),
+            Takes::Order | Takes::Body(_) | Takes::Result => continue,
             Takes::Cluster(_) => format!("/api{path}?{cluster}{more}"),
         };
         let answer = get(&router, &uri).await;
@@ -206,6 +209,20 @@ async fn the_files_are_served_and_the_connectors_has_the_callers_host() {
         assert_eq!(answer["swagger"], "2.0");
         assert_eq!(answer["host"], expected, "{value}");
     }
+}
+
+/// The routes by path, each with what `describe` says of its methods; two routes may share a path.
+fn by_path(
+    routes: impl Iterator<Item = &'static Route>,
+    describe: impl Fn(&Route) -> Value,
+) -> Value {
+    let mut paths = Map::new();
+    for route in routes {
+        let methods = paths.entry(route.path).or_insert_with(|| json!({}));
+        let more = describe(route).as_object().unwrap().clone();
+        methods.as_object_mut().unwrap().extend(more);
+    }
+    Value::Object(paths)
 }
 
 /// An object with these members.

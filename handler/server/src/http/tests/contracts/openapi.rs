@@ -6,11 +6,13 @@ use egress_diagnosis::trace::Trace;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{fields, object, reference};
+use super::{by_path, fields, object, reference};
+use crate::fleet::overview::Fleet;
 use crate::http::Health;
 use crate::http::catalogue::{Catalogue, Entry};
 use crate::http::contract::schema_names;
 use crate::http::diagnoses::Accepted;
+use crate::http::fleet::SweepAccepted;
 use crate::http::formats::Format;
 use crate::http::parameters::KNOWN;
 use crate::http::routes::{Gives, ROUTES, Route, Takes};
@@ -29,7 +31,7 @@ pub(super) fn document() -> Value {
         },
         "servers": [{ "url": "/api" }],
         "security": [{ "functionKey": [] }],
-        "paths": object(ROUTES.iter().map(|route| (route.path.to_owned(), path(route)))),
+        "paths": by_path(ROUTES.iter(), path),
         "components": {
             "schemas": schemas.clone(),
             "parameters": object(shared_fields()),
@@ -54,6 +56,8 @@ fn schemas() -> Map<String, Value> {
     add::<OutcomeAnswer>(&mut parts);
     add::<PressureAnswer>(&mut parts);
     add::<BypassAnswer>(&mut parts);
+    add::<Fleet>(&mut parts);
+    add::<SweepAccepted>(&mut parts);
     add::<Trace>(&mut parts);
     add::<Severity>(&mut parts);
     add::<Catalogue>(&mut parts);
@@ -196,12 +200,18 @@ pub(super) fn body(route: &Route) -> Value {
         .map(|(name, _)| *name)
         .filter(|name| fields::is_required(name))
         .collect();
-    json!({
+    let mut body = json!({
         "type": "object",
-        "properties": object(known.into_iter().map(|(name, schema)| (name.to_owned(), schema))),
-        "required": required,
+        "properties": object(known.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone()))),
         "additionalProperties": false,
-    })
+    });
+    if let Takes::Body(_) = route.contract.takes {
+        body["minProperties"] = json!(1);
+        body["maxProperties"] = json!(1);
+    } else {
+        body["required"] = json!(required);
+    }
+    body
 }
 
 /// Every code that a route can fail with.
@@ -213,6 +223,20 @@ fn codes(route: &Route) -> Vec<Code> {
             Code::AzureForbidden,
             Code::ClusterNotFound,
             Code::NotAcceptable,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+            Code::AzureUnreachable,
+            Code::Busy,
+        ],
+        (Takes::Query(_), _) => &[
+            Code::InvalidRequest,
+            Code::ScopeNotAllowed,
+            Code::NotAcceptable,
+            Code::AzureUnreachable,
+        ],
+        (Takes::Body(_), _) => &[
+            Code::InvalidRequest,
+            Code::ScopeNotAllowed,
             Code::PayloadTooLarge,
             Code::UnsupportedMediaType,
             Code::AzureUnreachable,
@@ -299,7 +323,7 @@ fn content(gives: &Gives) -> Value {
 /// The status of an answer that gives what was asked for.
 pub(super) fn success(gives: &Gives) -> &'static str {
     match gives {
-        Gives::Accepted => "202",
+        Gives::Accepted | Gives::SweepAccepted => "202",
         _ => "200",
     }
 }
@@ -314,6 +338,8 @@ pub(super) fn answer(gives: &Gives) -> Value {
         Gives::Outcome => reference("OutcomeAnswer"),
         Gives::Pressure => reference("PressureAnswer"),
         Gives::BypassPlan => reference("BypassAnswer"),
+        Gives::Fleet => reference("Fleet"),
+        Gives::SweepAccepted => reference("SweepAccepted"),
         Gives::Catalogue => reference("Catalogue"),
         Gives::Finding => {
             json!({ "allOf": [reference("Entry"), { "type": "object", "required": ["documentation"] }] })

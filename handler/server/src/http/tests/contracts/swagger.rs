@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{fields, object, openapi};
+use super::{by_path, fields, object, openapi};
 use crate::http::contract::{ANY_HOST, repoint};
 use crate::http::routes::{Gives, ROUTES, Route, Takes};
 
@@ -24,9 +24,7 @@ pub(super) fn document(openapi: &Value) -> Value {
             "functionKey": { "type": "apiKey", "in": "header", "name": "x-functions-key" },
         },
         "security": [{ "functionKey": [] }],
-        "paths": object(
-            ROUTES.iter().filter(|route| is_an_action(route)).map(|route| (route.path.to_owned(), path(route)))
-        ),
+        "paths": by_path(ROUTES.iter().filter(|route| is_an_action(route)), path),
         "definitions": object(parts.iter().map(|(name, part)| (name.clone(), older(part)))),
     })
 }
@@ -44,11 +42,17 @@ fn path(route: &Route) -> Value {
         .iter()
         .map(|name| path_parameter(name))
         .collect();
-    if matches!(contract.takes, Takes::Cluster(_) | Takes::Order) {
+    if matches!(
+        contract.takes,
+        Takes::Cluster(_) | Takes::Order | Takes::Body(_)
+    ) {
         parameters.push(json!({
             "name": "body", "in": "body", "required": true, "schema": body(route),
             "x-ms-summary": "Question", "x-ms-visibility": "important",
         }));
+    }
+    if let Takes::Query(_) = contract.takes {
+        parameters.extend(fields::of(route).into_iter().map(query_parameter));
     }
     let mut operation = json!({
         "operationId": contract.id,
@@ -81,6 +85,24 @@ fn path_parameter(name: &str) -> Value {
         "description": newer["description"],
         "x-ms-summary": title(name), "x-ms-visibility": fields::visibility(name), "x-ms-url-encoding": "single",
     })
+}
+
+fn query_parameter((name, schema): (&'static str, Value)) -> Value {
+    let mut parameter = older(&schema);
+    // An example has no place beside a parameter's type in 2.0.
+    let members = parameter.as_object_mut().unwrap();
+    members.remove("example");
+    members.extend([
+        ("name".to_owned(), json!(name)),
+        ("in".to_owned(), json!("query")),
+        ("required".to_owned(), json!(false)),
+        ("x-ms-summary".to_owned(), json!(title(name))),
+        (
+            "x-ms-visibility".to_owned(),
+            json!(fields::visibility(name)),
+        ),
+    ]);
+    parameter
 }
 
 fn body(route: &Route) -> Value {
