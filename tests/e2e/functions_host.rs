@@ -66,13 +66,14 @@ fn operations() -> BTreeSet<(String, String, bool)> {
 }
 
 #[test]
-fn every_operation_of_the_contract_has_its_function_and_is_forwarded() {
+fn every_operation_of_the_contract_has_its_function() {
     let app = App::load(&app_root("loads")).unwrap();
     assert!(app.forwarding);
     assert_eq!(app.route_prefix, "api");
     // What a function's folder says of its route, over all folders.
     let mut folders = BTreeSet::new();
-    for function in &app.functions {
+    let http = app.functions.iter().filter_map(|f| f.http.as_ref());
+    for function in http {
         for path in paths_of(&function.route) {
             for method in &function.methods {
                 folders.insert((
@@ -84,10 +85,12 @@ fn every_operation_of_the_contract_has_its_function_and_is_forwarded() {
         }
     }
     assert_eq!(folders, operations());
-    for function in &app.functions {
-        assert!(
+    // What has further bindings cannot be forwarded.
+    for function in app.functions.iter().filter(|f| f.http.is_some()) {
+        assert_eq!(
             function.forwarded,
-            "{}: another binding would turn forwarding off",
+            function.bindings.len() == 2,
+            "{}",
             function.name
         );
     }
@@ -118,15 +121,64 @@ async fn the_host_reaches_the_handler_and_keys_guard_all_but_health() {
 async fn every_function_reaches_a_route_of_the_handler() {
     let host = host("routes").await;
     let app = App::load(&app_root("routes-loaded")).unwrap();
-    for function in &app.functions {
-        let path = function
-            .route
-            .replace("{code?}", "NAT101")
-            .replace("{file}", "paths.json");
+    for function in app.functions.iter().filter(|function| function.forwarded) {
+        let path = function.http().route.replace("{code?}", "NAT101");
+        let path = path.replace("{file}", "paths.json");
         let answer = host.call(Call::get(&format!("/api/{path}"))).await;
         assert!(answer.from_handler, "{}", function.name);
         assert_ne!(answer.status, 404, "{}", function.name);
         assert_ne!(answer.status, 405, "{}", function.name);
+    }
+}
+
+/// What else the host calls has its function in the handler, which from outside cannot be reached.
+#[tokio::test]
+async fn every_other_function_is_called_by_its_name_and_by_nobody_else() {
+    let host = host("functions").await;
+    let others: Vec<_> = host
+        .app()
+        .functions
+        .iter()
+        .filter(|f| !f.forwarded)
+        .cloned()
+        .collect();
+    assert!(!others.is_empty());
+    for function in others {
+        let trigger = function.trigger();
+        let why = if let Some(http) = &function.http {
+            let method = http.methods.first().cloned().unwrap_or_default();
+            let path = format!("/api/{}", http.route.replace("{id}", "x"));
+            let answer = host
+                .call(Call {
+                    method,
+                    ..Call::get(&path)
+                })
+                .await;
+            assert!(answer.from_handler, "{}", function.name);
+            assert_ne!(answer.status, 405, "{}", function.name);
+            format!(
+                "{} {}",
+                answer.status,
+                String::from_utf8_lossy(&answer.body)
+            )
+        } else {
+            let queue = trigger.text("queueName", &[]).unwrap_or_default();
+            host.storage().put(&queue, "not ours", true);
+            format!("{:?}", host.deliver(&queue).await)
+        };
+        assert!(
+            !why.contains("there is no route"),
+            "{}: {why}",
+            function.name
+        );
+        for path in [function.name.clone(), format!("api/{}", function.name)] {
+            let outside = host.call(Call::post(&format!("/{path}"), "{}")).await;
+            let is_its_own_route = function
+                .http
+                .as_ref()
+                .is_some_and(|h| path.ends_with(&h.route));
+            assert!(is_its_own_route || !outside.from_handler, "{path}");
+        }
     }
 }
 

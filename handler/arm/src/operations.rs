@@ -67,6 +67,9 @@ table! {
     /// The cluster.
     CLUSTER_GET: Get "Microsoft.ContainerService" CONTAINER_SERVICE, CLUSTER, "",
         "Microsoft.ContainerService/managedClusters/read";
+    /// The clusters of a subscription.
+    CLUSTERS_LIST: Get "Microsoft.ContainerService" CONTAINER_SERVICE, SUBSCRIPTION, "/providers/Microsoft.ContainerService/managedClusters",
+        "Microsoft.ContainerService/managedClusters/read";
     /// The cluster's agent pools.
     AGENT_POOLS_LIST: Get "Microsoft.ContainerService" CONTAINER_SERVICE, CLUSTER, "/agentPools",
         "Microsoft.ContainerService/managedClusters/agentPools/read";
@@ -87,6 +90,9 @@ table! {
         "Microsoft.Network/virtualNetworks/subnets/read";
     /// A route table with its routes.
     ROUTE_TABLE_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/routeTables"), "",
+        "Microsoft.Network/routeTables/read";
+    /// The route tables of a subscription with their routes.
+    ROUTE_TABLES_LIST: Get "Microsoft.Network" NETWORK, SUBSCRIPTION, "/providers/Microsoft.Network/routeTables",
         "Microsoft.Network/routeTables/read";
     /// A network security group with its rules.
     NETWORK_SECURITY_GROUP_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/networkSecurityGroups"), "",

@@ -7,6 +7,7 @@ mod addresses;
 mod changes;
 mod convert;
 mod hops;
+mod locate;
 mod metrics;
 mod networks;
 mod outcome;
@@ -22,6 +23,8 @@ use egress_arm::{ArmError, Client, ResourceId, Stats};
 use egress_diagnosis::facts::{Facts, Window};
 use jiff::Timestamp;
 use tokio::time::Instant;
+
+pub use locate::{ClusterName, Located, Search, locate};
 
 /// What to collect.
 #[derive(Clone)]

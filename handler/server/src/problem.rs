@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Media type of every error body (RFC 9457).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -31,11 +31,11 @@ pub(crate) enum Code {
     AzureUnreachable,
     IdentityFailed,
     Busy,
+    DiagnosisFailed,
 }
 
 impl Code {
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::InvalidClusterId,
         Self::InvalidRequest,
         Self::ScopeNotAllowed,
@@ -51,6 +51,7 @@ impl Code {
         Self::AzureUnreachable,
         Self::IdentityFailed,
         Self::Busy,
+        Self::DiagnosisFailed,
     ];
 
     /// Name on the wire, status and title.
@@ -131,6 +132,11 @@ impl Code {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too many reports are being made",
             ),
+            Self::DiagnosisFailed => (
+                "diagnosisFailed",
+                StatusCode::BAD_GATEWAY,
+                "The diagnosis failed each time it was tried",
+            ),
         }
     }
 
@@ -164,7 +170,7 @@ pub(crate) struct Problem {
 }
 
 /// The right that is missing.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[cfg_attr(test, schema(as = MissingRight))]
 pub(crate) struct Needs {
@@ -172,6 +178,17 @@ pub(crate) struct Needs {
     pub(crate) action: String,
     /// Scope it is missing on.
     pub(crate) scope: String,
+}
+
+/// What is stored of an error, to answer with it later.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeptProblem {
+    code: String,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs: Option<Needs>,
 }
 
 /// The body of an error answer (RFC 9457).
@@ -223,6 +240,40 @@ impl Problem {
         let mut problem = Self::new(code, detail);
         problem.field = Some(field.to_owned());
         problem
+    }
+
+    /// A stored result that this version cannot read.
+    pub(crate) fn unreadable_result() -> Self {
+        Self::new(Code::InternalError, "the stored result cannot be read")
+    }
+
+    /// What is stored of it: what a caller may read.
+    pub(crate) fn keep(&self) -> KeptProblem {
+        KeptProblem {
+            code: self.code.name().to_owned(),
+            detail: self.detail.clone().into_owned(),
+            field: self.field.clone(),
+            needs: self.needs.as_deref().cloned(),
+        }
+    }
+
+    /// The stored error again. One with a code of another version is an internal error with the same words.
+    pub(crate) fn kept(kept: &KeptProblem) -> Self {
+        let code = Code::ALL.into_iter().find(|code| code.name() == kept.code);
+        Self {
+            field: kept.field.clone(),
+            needs: kept.needs.clone().map(Box::new),
+            ..Self::new(code.unwrap_or(Code::InternalError), kept.detail.clone())
+        }
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What the caller reads.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Adds the text for the log; the caller never sees it.

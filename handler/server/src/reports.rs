@@ -13,6 +13,7 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
+use crate::cluster_id::ClusterId;
 use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
 
 /// Diagnoses kept at most; with its facts each is some hundreds of kilobytes, more only with thousands of firewall rules.
@@ -69,7 +70,7 @@ impl Reports {
         fresh: bool,
         progress: Progress,
     ) -> Outcome {
-        self.check_scope(&request)?;
+        self.check_scope(&request.cluster)?;
         let reports = self.clone();
         // In a task of its own: a caller that hangs up must not take the run away from the others.
         let run = async move { reports.run_or_share(request, fresh, progress).await };
@@ -78,8 +79,9 @@ impl Reports {
             .unwrap_or_else(|stopped| Err(DiagnosisError::Internal(stopped.to_string())))
     }
 
-    fn check_scope(&self, request: &DiagnosisRequest) -> Result<(), DiagnosisError> {
-        let subscription = request.cluster.subscription().to_ascii_lowercase();
+    /// Whether the cluster may be asked about; Azure is not asked.
+    pub(crate) fn check_scope(&self, cluster: &ClusterId) -> Result<(), DiagnosisError> {
+        let subscription = cluster.subscription().to_ascii_lowercase();
         if self.allowed_subscriptions.is_empty()
             || self.allowed_subscriptions.contains(&subscription)
         {

@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     /// `EGRESS_CACHE_SECONDS`.
     pub(crate) cache: Duration,
+    /// `EGRESS_ID_KEY`: signs the ids of diagnoses that are made later.
+    pub(crate) id_key: Option<Secret>,
 }
 
 /// What decides how the process runs at all, readable even when other settings are wrong.
@@ -89,6 +91,7 @@ impl Settings {
             allowed_subscriptions: subscriptions(&mut reader),
             deadline: reader.seconds("EGRESS_DEADLINE_SECONDS", 100, 1..=220),
             cache: reader.seconds("EGRESS_CACHE_SECONDS", 30, 0..=3600),
+            id_key: reader.text("EGRESS_ID_KEY").map(Secret::from),
         };
         reader.parsed(
             "EGRESS_LOG_LEVEL",

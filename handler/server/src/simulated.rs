@@ -62,6 +62,7 @@ impl Simulated {
             allowed_subscriptions: BTreeSet::new(),
             deadline: settings.deadline,
             cache: settings.cache,
+            id_key: settings.id_key.clone(),
         }
     }
 

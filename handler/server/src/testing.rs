@@ -19,6 +19,9 @@ use tokio::sync::Semaphore;
 
 use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
 use crate::http::{App, Health};
+use crate::jobs::ids::Ids;
+use crate::jobs::local::Local;
+use crate::jobs::{Delivery, Jobs};
 use crate::reports::{Policy, Reports};
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
@@ -121,9 +124,21 @@ pub(crate) fn policy() -> Policy {
 /// The app in front of an engine.
 pub(crate) fn app(engine: Arc<FakeEngine>, policy: Policy) -> App {
     App {
+        jobs: Jobs {
+            ids: Ids::new(Some("a key")),
+            share_seconds: policy.cache.as_secs(),
+            delivery: Delivery::Local(Local::new()),
+        },
         reports: Ok(Reports::new(engine, policy)),
         health: Health::ok(Some("managedIdentity")),
     }
+}
+
+/// The same app, as the Functions host starts it.
+pub(crate) fn hosted(engine: Arc<FakeEngine>, policy: Policy) -> App {
+    let mut app = app(engine, policy);
+    app.jobs.delivery = Delivery::Host;
+    app
 }
 
 /// A report with one finding per family that sections tell apart, and two gaps.

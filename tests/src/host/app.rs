@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::binding::{Binding, Direction};
+
 /// `authLevel` of an HTTP trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthLevel {
@@ -18,19 +20,59 @@ pub enum AuthLevel {
     Admin,
 }
 
-/// One function with an HTTP trigger.
+/// One function.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Folder name.
     pub name: String,
+    /// Its trigger first.
+    pub bindings: Vec<Binding>,
+    /// What its trigger says, where that is HTTP.
+    pub http: Option<HttpTrigger>,
+    /// Whether it has exactly one HTTP trigger and one HTTP output, so that calls are forwarded as plain HTTP.
+    pub forwarded: bool,
+}
+
+/// An HTTP trigger.
+#[derive(Debug, Clone)]
+pub struct HttpTrigger {
     /// Route template without the prefix.
     pub route: String,
     /// Lower-case methods; empty = all.
     pub methods: BTreeSet<String>,
     /// Who may call.
     pub auth_level: AuthLevel,
-    /// Whether it has exactly one HTTP trigger and one HTTP output, so that calls are forwarded as plain HTTP.
-    pub forwarded: bool,
+}
+
+/// `extensions.queues`.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// Deliveries before a message is poison.
+    pub max_dequeue_count: u32,
+    /// `messageEncoding`.
+    pub base64: bool,
+}
+
+impl Function {
+    /// Its trigger.
+    pub fn trigger(&self) -> &Binding {
+        &self.bindings[0]
+    }
+
+    /// The HTTP trigger.
+    ///
+    /// # Panics
+    /// When it has another.
+    pub fn http(&self) -> &HttpTrigger {
+        self.http.as_ref().expect("an HTTP trigger")
+    }
+
+    /// Its bindings beside the trigger.
+    pub fn others(&self, direction: Direction) -> impl Iterator<Item = &Binding> {
+        self.bindings[1..]
+            .iter()
+            .filter(move |b| b.direction == direction)
+    }
 }
 
 /// A loaded application.
@@ -50,7 +92,9 @@ pub struct App {
     pub initialization_timeout: Duration,
     /// `enableForwardingHttpRequest`.
     pub forwarding: bool,
-    /// Functions with an HTTP trigger.
+    /// How queues are worked on.
+    pub queues: QueueSettings,
+    /// All functions.
     pub functions: Vec<Function>,
 }
 
@@ -147,9 +191,35 @@ impl App {
             )?,
             forwarding: member(&host, &["customHandler", "enableForwardingHttpRequest"])
                 == Some(&Value::Bool(true)),
+            queues: queue_settings(&host)?,
             functions,
         })
     }
+
+    /// The function with this name.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn function(&self, name: &str) -> &Function {
+        let mut functions = self.functions.iter();
+        functions
+            .find(|function| function.name == name)
+            .unwrap_or_else(|| panic!("no function {name}"))
+    }
+}
+
+fn queue_settings(host: &Value) -> Result<QueueSettings, LoadError> {
+    let of = |name: &str| member(host, &["extensions", "queues", name]);
+    Ok(QueueSettings {
+        max_dequeue_count: match of("maxDequeueCount") {
+            None => 5,
+            Some(count) => count
+                .as_u64()
+                .and_then(|count| u32::try_from(count).ok())
+                .ok_or(LoadError("host.json: maxDequeueCount".to_owned()))?,
+        },
+        base64: of("messageEncoding").and_then(Value::as_str) != Some("none"),
+    })
 }
 
 fn load_functions(root: &Path) -> Result<Vec<Function>, LoadError> {
@@ -177,33 +247,71 @@ fn load_function(name: &str, definition: &Value) -> Result<Function, LoadError> 
     else {
         return fail(format!("{name}: at least one binding must be declared"));
     };
-    let (mut inputs, mut outputs, mut trigger) = (Vec::new(), Vec::new(), None);
-    for binding in bindings {
-        let kind = text(binding, &["type"]).unwrap_or_default();
-        let binding_name = text(binding, &["name"]).unwrap_or_default();
+    let mut read: Vec<Binding> = Vec::new();
+    for entry in bindings {
+        let kind = text(entry, &["type"]).unwrap_or_default();
+        let binding_name = text(entry, &["name"]).unwrap_or_default();
         if !valid_binding_name(binding_name) {
             return fail(format!(
                 "{name}: the binding name '{binding_name}' is invalid"
             ));
         }
-        match text(binding, &["direction"]) {
-            Some("out") => outputs.push(kind.to_owned()),
-            Some("in") | None => inputs.push(kind.to_owned()),
-            Some(other) => return fail(format!("{name}: direction '{other}'")),
+        if read
+            .iter()
+            .any(|b| b.name.eq_ignore_ascii_case(binding_name))
+        {
+            return fail(format!("{name}: two bindings are called '{binding_name}'"));
         }
-        if kind.eq_ignore_ascii_case("httpTrigger") {
-            trigger = Some(binding);
+        let direction = match text(entry, &["direction"]) {
+            Some("out") => Direction::Out,
+            Some("in") | None => Direction::In,
+            Some(other) => return fail(format!("{name}: direction '{other}'")),
+        };
+        let members = entry.as_object().cloned().unwrap_or_default();
+        let binding = Binding::new(kind, binding_name, direction, members);
+        if kind.to_ascii_lowercase().ends_with("trigger") {
+            read.insert(0, binding);
+        } else if ["http", "queue", "blob"]
+            .iter()
+            .any(|known| binding.is(known))
+        {
+            read.push(binding);
+        } else {
+            return fail(format!(
+                "{name}: bindings of type '{kind}' are not emulated"
+            ));
         }
     }
-    let Some(trigger) = trigger else {
-        return fail(format!("{name}: only HTTP triggers are emulated"));
+    let triggers = read
+        .iter()
+        .filter(|b| b.kind.to_ascii_lowercase().ends_with("trigger"));
+    if triggers.count() != 1 {
+        return fail(format!("{name}: exactly one trigger is needed"));
+    }
+    let is_http = read[0].is("httpTrigger");
+    let forwarded = is_http && read.len() == 2 && read[1].is("http");
+    let http = if is_http {
+        Some(http_trigger(name, bindings)?)
+    } else {
+        None
     };
+    Ok(Function {
+        name: name.to_owned(),
+        bindings: read,
+        http,
+        forwarded,
+    })
+}
+
+fn http_trigger(name: &str, bindings: &[Value]) -> Result<HttpTrigger, LoadError> {
+    let is_trigger =
+        |b: &&Value| text(b, &["type"]).is_some_and(|t| t.eq_ignore_ascii_case("httpTrigger"));
+    let trigger = bindings.iter().find(is_trigger).expect("an HTTP trigger");
     let methods = member(trigger, &["methods"])
         .and_then(Value::as_array)
         .into_iter()
         .flatten();
-    Ok(Function {
-        name: name.to_owned(),
+    Ok(HttpTrigger {
         route: text(trigger, &["route"]).unwrap_or(name).to_owned(),
         methods: methods
             .filter_map(Value::as_str)
@@ -219,7 +327,6 @@ fn load_function(name: &str, definition: &Value) -> Result<Function, LoadError> 
             "admin" => AuthLevel::Admin,
             other => return fail(format!("{name}: authLevel '{other}'")),
         },
-        forwarded: inputs == ["httpTrigger"] && outputs == ["http"],
     })
 }
 

@@ -199,7 +199,7 @@ pub(super) async fn forward(client: &reqwest::Client, port: u16, call: Call) -> 
 }
 
 /// Something of the form of an invocation id; unique within the process is enough for a test.
-fn uuid_like() -> String {
+pub(super) fn uuid_like() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!(

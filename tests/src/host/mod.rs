@@ -1,16 +1,25 @@
 //! An emulator of the Azure Functions host for custom handlers: loads `host.json` and the function folders, starts and
-//! supervises the handler process, and forwards HTTP triggers as the real host does.
+//! supervises the handler process, forwards HTTP triggers as the real host does, and calls all other functions with its JSON
+//! envelope, over queues and blobs in memory.
 
 mod app;
+mod binding;
+mod envelope;
 mod forward;
+mod invoke;
+mod outputs;
 mod process;
 mod route;
+mod storage;
 
 use std::time::Duration;
 
-pub use app::{App, AuthLevel, Function, LoadError};
+pub use app::{App, AuthLevel, Function, HttpTrigger, LoadError};
+pub use binding::{Binding, BindingData, Direction};
 pub use forward::{Answer, Call};
+pub use invoke::Delivery;
 pub use process::{Event, HostStopped, Process};
+pub use storage::{Message, Storage};
 
 /// Version that the emulator reports in `Azure-Functions-Host/…`.
 pub const HOST_VERSION: &str = "4.1052.200";
@@ -23,6 +32,8 @@ pub struct Host {
     app: App,
     process: Process,
     client: reqwest::Client,
+    settings: Vec<(String, String)>,
+    storage: Storage,
 }
 
 /// Loads the application at `root` and starts it with no settings at all.
@@ -52,11 +63,13 @@ impl Host {
             .timeout(app.function_timeout + Duration::from_mins(1))
             .build()
             .expect("a plain HTTP client");
-        let process = Process::start(&app, settings, client.clone()).await?;
+        let process = Process::start(&app, settings.clone(), client.clone()).await?;
         Ok(Self {
             app,
             process,
             client,
+            settings,
+            storage: Storage::default(),
         })
     }
 
@@ -65,13 +78,21 @@ impl Host {
         let Some(matched) = route::find(&self.app, &call.method, &call.path) else {
             return Answer::of_host(404);
         };
-        if matched.auth_level != AuthLevel::Anonymous && !call.has_key(FUNCTION_KEY) {
+        if matched.http().auth_level != AuthLevel::Anonymous && !call.has_key(FUNCTION_KEY) {
             return Answer::of_host(401);
         }
         if self.process.ready().await.is_err() {
             return Answer::of_host(503);
         }
+        if !matched.forwarded || !self.app.forwarding {
+            return self.call_in_envelope(matched, &call).await;
+        }
         forward::forward(&self.client, self.process.port(), call).await
+    }
+
+    /// What functions wrote.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
     }
 
     /// The handler process.

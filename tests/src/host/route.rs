@@ -47,17 +47,35 @@ pub(super) fn find<'a>(app: &'a App, method: &str, path: &str) -> Option<&'a Fun
     let mut candidates = app
         .functions
         .iter()
-        .map(|function| {
+        .filter_map(|function| Some((function.http.as_ref()?, function)))
+        .filter(|(http, _)| {
+            http.methods.is_empty() || http.methods.contains(&method.to_ascii_lowercase())
+        })
+        .map(|(http, function)| {
             (
-                parse(&format!("{}/{}", app.route_prefix, function.route)),
+                parse(&format!("{}/{}", app.route_prefix, http.route)),
                 function,
             )
         })
         .filter(|(template, _)| matches(template, &segments))
-        .filter(|(_, f)| f.methods.is_empty() || f.methods.contains(&method.to_ascii_lowercase()))
         .collect::<Vec<_>>();
     candidates.sort_by(|(a, _), (b, _)| a.cmp(b));
     candidates.first().map(|(_, function)| *function)
+}
+
+/// The values of the route's parameters in this path.
+pub(super) fn parameters(app: &App, function: &Function, path: &str) -> Vec<(String, String)> {
+    let template = format!("{}/{}", app.route_prefix, function.http().route);
+    let segments = path.split('/').filter(|s| !s.is_empty());
+    let named = template
+        .split('/')
+        .zip(segments)
+        .filter_map(|(part, value)| {
+            let name = part.strip_prefix('{')?.strip_suffix('}')?;
+            let name = name.trim_start_matches('*').trim_end_matches('?');
+            Some((name.to_owned(), value.to_owned()))
+        });
+    named.collect()
 }
 
 #[cfg(test)]

@@ -89,6 +89,8 @@ arm_objects! {
     /// `properties` of a firewall policy.
     FirewallPolicyProperties {
         base_policy: Part<Reference>,
+        child_policies: List<Reference>,
+        firewalls: List<Reference>,
         threat_intel_mode: Field<String>,
         threat_intel_whitelist: Part<ThreatIntelWhitelist>,
         dns_settings: Part<DnsSettings>,

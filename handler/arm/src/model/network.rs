@@ -99,6 +99,8 @@ arm_objects! {
     NsgProperties {
         security_rules: List<SecurityRule>,
         default_security_rules: List<SecurityRule>,
+        subnets: List<Reference>,
+        network_interfaces: List<Reference>,
     }
 
     /// `properties` of a security rule: Azure fills the singular or the plural form of a field.
@@ -130,16 +132,20 @@ arm_objects! {
         subnets: List<Reference>,
     }
 
-    /// `properties` of a public IP address.
+    /// `properties` of a public IP address. `ipConfiguration` is the configuration, of whatever resource, that has it.
     PublicIpProperties {
         ip_address: Field<String>,
         #[serde(rename = "publicIPAddressVersion")]
         version: Field<String>,
+        ip_configuration: Part<Reference>,
+        nat_gateway: Part<Reference>,
     }
 
     /// `properties` of a public IP prefix.
     PublicIpPrefixProperties {
         ip_prefix: Field<String>,
         prefix_length: Field<u32>,
+        load_balancer_frontend_ip_configuration: Part<Reference>,
+        nat_gateway: Part<Reference>,
     }
 }

@@ -7,7 +7,7 @@ mod schema;
 mod sections;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use finding::{Affected, Confidence, Evidence, Finding, Remediation, Severity};
@@ -127,7 +127,7 @@ pub struct Verdict {
 }
 
 /// Overall status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
     /// Every check that could find a critical or high fault passed or does not apply.
@@ -143,7 +143,7 @@ pub enum Status {
 }
 
 /// Persistent or intermittent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Pattern {
     /// The same failure on each try: a blocker on the path.

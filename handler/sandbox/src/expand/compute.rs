@@ -108,6 +108,19 @@ fn nic_id(plan: &Plan, node: &Node) -> String {
     format!("{}/networkInterfaces/{scale_set}", machine_id(plan, node))
 }
 
+/// The NICs of the nodes that carry this network security group themselves.
+pub(super) fn nics_with_nsg(plan: &Plan, nsg: &str) -> Result<Vec<String>, Error> {
+    let mut nics = Vec::new();
+    for node in &plan.nodes {
+        if let Some(pool) = plan.scenario.pools.get(&node.pool)
+            && nsg_id(plan, &node.pool, pool)?.as_deref() == Some(nsg)
+        {
+            nics.push(nic_id(plan, node));
+        }
+    }
+    Ok(nics)
+}
+
 fn ip_configuration_name(version: Version) -> &'static str {
     match version {
         Version::V4 => "ipconfig1",

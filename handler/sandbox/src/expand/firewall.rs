@@ -50,6 +50,20 @@ pub(super) fn ip_configurations_in(plan: &Plan, subnet: &str) -> Vec<String> {
         .collect()
 }
 
+/// The configuration of the firewall in a network that has this public address.
+pub(super) fn configuration_with(plan: &Plan, public_ip: &str) -> Option<String> {
+    let mut firewalls = plan.scenario.firewalls.iter();
+    firewalls.find_map(|(name, firewall)| {
+        let in_use = !firewall.deallocated && firewall.network.is_some();
+        let index = firewall
+            .ips
+            .iter()
+            .position(|ip| in_use && ip == public_ip)?;
+        let own = id(plan.group_of(firewall.resource_group.as_ref()), KIND, name);
+        Some(format!("{own}/{CONFIGURATIONS}/ipconfig{index}"))
+    })
+}
+
 fn expand_firewall(
     plan: &Plan,
     name: &str,
@@ -111,7 +125,8 @@ fn expand_firewall(
     out.push(body);
     let parent = (!firewall.parent_rules.is_empty()).then(|| format!("{policy_name}-parent"));
     if let Some(parent) = &parent {
-        let properties = policy_properties(firewall);
+        let mut properties = policy_properties(firewall);
+        properties["childPolicies"] = json!([{ "id": policy_id }]);
         out.push(resource(plan, group, POLICY, parent, properties));
         let parent_id = id(group, POLICY, parent);
         out.push(rule_group(plan, &key, &parent_id, &firewall.parent_rules)?);

@@ -280,6 +280,10 @@ fn expand_nsgs(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
         if !subnets.is_empty() {
             properties["subnets"] = refs(&subnets);
         }
+        let nics = super::compute::nics_with_nsg(plan, &nsg_id)?;
+        if !nics.is_empty() {
+            properties["networkInterfaces"] = refs(&nics);
+        }
         out.push(resource(plan, group, KIND, name, properties));
     }
     Ok(())

@@ -47,6 +47,9 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) {
         {
             properties["ipConfiguration"] = json!({ "id": frontend_id(plan, name) });
         }
+        if let Some(configuration) = super::firewall::configuration_with(plan, name) {
+            properties["ipConfiguration"] = json!({ "id": configuration });
+        }
         let mut ip_resource = resource(
             plan,
             group,
@@ -78,6 +81,12 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) {
         {
             properties["loadBalancerFrontendIpConfiguration"] =
                 json!({ "id": frontend_id(plan, name) });
+        }
+        for (gateway_name, gateway) in &plan.scenario.nat_gateways {
+            if gateway.prefixes.contains(name) {
+                let gateway_group = plan.group_of(gateway.resource_group.as_ref());
+                properties["natGateway"] = json!({ "id": id(gateway_group, "Microsoft.Network/natGateways", gateway_name) });
+            }
         }
         let kind = "Microsoft.Network/publicIPPrefixes";
         let mut prefix_resource = resource(plan, group, kind, name, properties);

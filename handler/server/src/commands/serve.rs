@@ -9,10 +9,15 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use egress_arm::Secret;
+
 use crate::azure::Azure;
 use crate::cli::Serve;
 use crate::exit::Exit;
 use crate::http::{App, Health};
+use crate::jobs::ids::Ids;
+use crate::jobs::local::Local;
+use crate::jobs::{Delivery, Jobs};
 use crate::output::{self, Terminal};
 use crate::reports::{Policy, Reports};
 use crate::settings::{self, Process, Settings};
@@ -65,7 +70,12 @@ async fn run(options: &Serve, port: u16, process: &Process, terminal: Terminal) 
             Err(fault) => return output::failure(&fault, Exit::NoInput),
         },
     };
-    let router = app(simulated.as_ref()).router();
+    let delivery = if under_host {
+        Delivery::Host
+    } else {
+        Delivery::Local(Local::new())
+    };
+    let router = app(simulated.as_ref(), delivery).router();
     let address = listener.local_addr();
     let (drain, draining) = oneshot::channel::<()>();
     let listener = listener.tap_io(|connection| {
@@ -110,7 +120,7 @@ fn listen(port: u16) -> std::io::Result<TcpListener> {
 }
 
 /// The routes, with wrong settings as an answer rather than an end.
-fn app(simulated: Option<&Simulated>) -> App {
+fn app(simulated: Option<&Simulated>, delivery: Delivery) -> App {
     let settings = Settings::read(&settings::environment).map(|settings| match simulated {
         Some(simulated) => simulated.apply(&settings),
         None => settings,
@@ -123,8 +133,14 @@ fn app(simulated: Option<&Simulated>) -> App {
                 concurrent_runs: CONCURRENT_RUNS,
                 allowed_subscriptions: settings.allowed_subscriptions.clone(),
             };
+            let jobs = Jobs {
+                ids: Ids::new(settings.id_key.as_ref().map(Secret::secret)),
+                share_seconds: settings.cache.as_secs(),
+                delivery,
+            };
             App {
                 reports: Ok(Reports::new(Arc::new(Azure::new(settings)), policy)),
+                jobs,
                 health: Health::ok(identity),
             }
         }
@@ -133,6 +149,11 @@ fn app(simulated: Option<&Simulated>) -> App {
                 tracing::error!("wrong setting: {fault}");
             }
             App {
+                jobs: Jobs {
+                    ids: Ids::new(None),
+                    share_seconds: 0,
+                    delivery,
+                },
                 reports: Err(faults.join("; ").into()),
                 health: Health::bad_configuration(),
             }

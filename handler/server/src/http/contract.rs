@@ -53,7 +53,7 @@ pub(super) async fn swagger(headers: HeaderMap) -> Response {
 }
 
 /// Whether it is a name or an address with or without a port, and nothing that could end a JSON string.
-fn is_plain_host(host: &str) -> bool {
+pub(super) fn is_plain_host(host: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b".-:".contains(&b);
     (1..=255).contains(&host.len()) && host.bytes().all(plain)
 }

@@ -50,7 +50,7 @@ fn from_query(request: &Request) -> Result<Vec<Field>, Problem> {
 
 async fn from_body(request: Request) -> Result<Vec<Field>, Problem> {
     let is_json = is_json(request.headers());
-    let bytes = read_body(request.into_body()).await?;
+    let bytes = read_body(request.into_body(), MAX_BODY_BYTES).await?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
@@ -81,11 +81,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
+/// A body to its end.
+///
+/// # Errors
+/// 413 for one of more than `limit` bytes.
+pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         Problem::new(
             Code::PayloadTooLarge,
-            format!("the body is larger than {MAX_BODY_BYTES} bytes"),
+            format!("the body is larger than {limit} bytes"),
         )
     };
     let mut stream = body.into_data_stream();
@@ -100,13 +104,13 @@ async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
             .log(format!("reading the body failed: {}", root_cause(&error)))
         })?;
         length = length.saturating_add(chunk.len());
-        if length <= MAX_BODY_BYTES {
+        if length <= limit {
             bytes.extend_from_slice(&chunk);
         } else if length > MAX_DISCARDED_BYTES {
             return Err(too_large());
         }
     }
-    if length > MAX_BODY_BYTES {
+    if length > limit {
         return Err(too_large());
     }
     Ok(bytes)

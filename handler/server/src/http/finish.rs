@@ -13,10 +13,11 @@ use tracing::Instrument;
 use crate::problem::{Code, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const INVOCATION_ID: HeaderName = HeaderName::from_static("x-azure-functions-invocationid");
+pub(crate) const INVOCATION_ID: HeaderName =
+    HeaderName::from_static("x-azure-functions-invocationid");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-pub(super) async fn finish(request: Request, next: Next) -> Response {
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     // The query is left out: it carries the function key.
     let span = tracing::info_span!(

@@ -3,6 +3,7 @@
 mod answers;
 mod catalogue;
 mod contract;
+mod diagnoses;
 mod fields;
 mod finish;
 mod formats;
@@ -19,7 +20,7 @@ mod report;
 mod routes;
 mod sections;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -34,11 +35,16 @@ use serde::Serialize;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 
+use crate::jobs::{Delivery, Jobs, functions};
 use crate::problem::{Code, Problem};
 use crate::reports::Reports;
 
 pub(crate) use self::contract::{schema, schema_names};
-pub(crate) use self::parameters::{DEFAULT_WINDOW, parse_window};
+pub(crate) use self::fields::read_body;
+pub(crate) use self::finish::{INVOCATION_ID, finish};
+pub(crate) use self::formats::Format;
+pub(crate) use self::parameters::{DEFAULT_WINDOW, Parameters, parse_window};
+pub(crate) use self::report::write;
 use self::routes::ROUTES;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -48,6 +54,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) struct App {
     /// The reports, or which settings are wrong.
     pub(crate) reports: Result<Reports, Arc<str>>,
+    /// Diagnoses that are made later.
+    pub(crate) jobs: Jobs,
     /// What `/api/health` says.
     pub(crate) health: Health,
 }
@@ -95,15 +103,37 @@ impl App {
         let api = ROUTES.iter().fold(Router::new(), |router, route| {
             router.route(&format!("/api{}", route.path), (route.serve)())
         });
-        let api = api
+        let app = Arc::new(self);
+        let mut api = api
             .route("/", get(async || "AKS Egress Diagnostics\n"))
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(any(not_found))
-            .with_state(Arc::new(self));
+            .with_state(app.clone());
+        if matches!(app.jobs.delivery, Delivery::Host) {
+            api = api.clone().merge(functions::router(&app, &api));
+        }
         let api = MapRequestLayer::new(canonical_path).layer(api);
-        Router::new()
-            .fallback_service(api)
-            .layer(from_fn(finish::finish))
+        Router::new().fallback_service(api).layer(from_fn(finish))
+    }
+}
+
+impl App {
+    /// The reports.
+    ///
+    /// # Errors
+    /// 500 when settings are wrong.
+    pub(crate) fn reports(&self) -> Result<&Reports, Problem> {
+        self.reports
+            .as_ref()
+            .map_err(|wrong| Problem::new(Code::BadConfiguration, wrong.to_string()))
+    }
+
+    /// Diagnoses that are made later.
+    ///
+    /// # Errors
+    /// 500 when settings are wrong.
+    pub(crate) fn jobs(&self) -> Result<&Jobs, Problem> {
+        self.reports().map(|_| &self.jobs)
     }
 }
 

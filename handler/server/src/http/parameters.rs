@@ -3,7 +3,7 @@
 use egress_diagnosis::report::Pattern;
 use egress_diagnosis::trace::Destination;
 use jiff::{SignedDuration, SpanRelativeTo, fmt::temporal::SpanParser};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cluster_id::{self, ClusterId};
 use crate::engine::DiagnosisRequest;
@@ -29,15 +29,15 @@ const LONGEST_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a caller asked for.
 #[derive(Debug, PartialEq)]
-pub(super) struct Parameters {
-    pub(super) request: DiagnosisRequest,
-    pub(super) fresh: bool,
+pub(crate) struct Parameters {
+    pub(crate) request: DiagnosisRequest,
+    pub(crate) fresh: bool,
     /// The format named in the request; the `Accept` header decides when there is none.
     pub(super) format: Option<Format>,
     /// Whose path is wanted.
-    pub(super) destination: Option<Destination>,
+    pub(crate) destination: Option<Destination>,
     /// What the caller has seen.
-    pub(super) pattern: Option<Pattern>,
+    pub(crate) pattern: Option<Pattern>,
 }
 
 /// The fields of a request, each known and given once.
@@ -60,7 +60,32 @@ impl Known {
     }
 }
 
+impl Known {
+    /// The fields as a JSON object, from which [`Parameters::of_map`] reads the same again.
+    pub(super) fn to_map(&self) -> Map<String, Value> {
+        let fields = self.0.iter();
+        fields.map(|f| (f.name.clone(), f.value.clone())).collect()
+    }
+
+    /// The one field of a route that takes no other.
+    pub(super) fn only_format(fields: &[Field]) -> Result<Option<Format>, Problem> {
+        const FORMAT: &[&str] = &["format"];
+        refuse_unknown(fields, FORMAT)?;
+        refuse_doubled(fields, FORMAT)?;
+        fields.first().map(|f| format(&f.value)).transpose()
+    }
+}
+
 impl Parameters {
+    /// Reads fields that were checked before, at another time.
+    pub(crate) fn of_map(fields: &Map<String, Value>) -> Result<Self, Problem> {
+        let fields = fields.iter().map(|(name, value)| Field {
+            name: name.clone(),
+            value: value.clone(),
+        });
+        Self::from_fields(&Known::check(fields.collect(), &[])?)
+    }
+
     /// Checks the fields.
     pub(super) fn from_fields(fields: &Known) -> Result<Self, Problem> {
         let value = |name: &str| fields.value(name);

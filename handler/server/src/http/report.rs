@@ -38,29 +38,32 @@ pub(super) async fn whole(
     let format = asked.format(&FORMATS)?;
     let made = asked.diagnosis(&app).await?;
     let traces = asked.traces(&made);
-    let report = &made.report;
-    let written = match format {
-        Format::Json => {
-            return Ok(answer(match &traces {
-                None => Json(&**report).into_response(),
-                Some(traces) => Json(WithTraces { report, traces }).into_response(),
-            }));
+    let written = write(format, &made.report, traces.as_deref());
+    let kind = [(header::CONTENT_TYPE, format.content_type())];
+    Ok(answer((kind, written).into_response()))
+}
+
+/// The report in a format, with the traces that were asked for.
+pub(crate) fn write(format: Format, report: &Report, traces: Option<&[Trace]>) -> String {
+    match (format, traces) {
+        // Nothing in them cannot be written: their maps have strings for keys.
+        (Format::Json, None) => serde_json::to_string(report).unwrap_or_default(),
+        (Format::Json, Some(traces)) => {
+            serde_json::to_string(&WithTraces { report, traces }).unwrap_or_default()
         }
-        Format::Text => {
+        (Format::Text, traces) => {
             let options = TextOptions::default();
             let mut text = egress_render::text(report, &options);
-            if let Some(traces) = &traces {
+            if let Some(traces) = traces {
                 text.push_str(&egress_render::traces(traces, &options));
             }
             text
         }
-        Format::Markdown => egress_render::markdown(report, &traces.unwrap_or_default()),
-        Format::AdaptiveCard => {
-            egress_render::adaptive_card(report, &traces.unwrap_or_default()).to_string()
+        (Format::Markdown, traces) => egress_render::markdown(report, traces.unwrap_or_default()),
+        (Format::AdaptiveCard, traces) => {
+            egress_render::adaptive_card(report, traces.unwrap_or_default()).to_string()
         }
-    };
-    let kind = [(header::CONTENT_TYPE, format.content_type())];
-    Ok(answer((kind, written).into_response()))
+    }
 }
 
 /// One part of the report; with a destination also its trace.
@@ -104,6 +107,11 @@ impl Asked {
         })
     }
 
+    /// The request's headers.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     /// The format of the answer.
     pub(super) fn format(&self, offered: &[Format]) -> Result<Format, Problem> {
         formats::choose(self.parameters.format, &self.headers, offered)
@@ -111,10 +119,7 @@ impl Asked {
 
     /// Reads the cluster, or shares an earlier reading: the key is the cluster and the window, whatever else was asked.
     pub(super) async fn diagnosis(&self, app: &App) -> Result<Diagnosis, Problem> {
-        let reports = app
-            .reports
-            .as_ref()
-            .map_err(|wrong| Problem::new(Code::BadConfiguration, wrong.to_string()))?;
+        let reports = app.reports()?;
         let parameters = &self.parameters;
         let mut made = reports
             .get(

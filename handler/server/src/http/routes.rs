@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use super::formats::Format;
 use super::sections::Section;
-use super::{App, answers, catalogue, contract, health, observation, report};
+use super::{App, answers, catalogue, contract, diagnoses, health, observation, report};
 
 /// One path below `/api`.
 pub(super) struct Route {
@@ -35,11 +35,19 @@ pub(super) enum Takes {
     Path,
     /// GET with a query or POST with a JSON body: the fields of every question about a cluster, and these.
     Cluster(&'static [&'static str]),
+    /// POST with the fields of every question about a cluster but the format: an order for a diagnosis.
+    Order,
+    /// GET, the path, and the format of the answer.
+    Result,
 }
 
 /// What a route answers with.
 pub(super) enum Gives {
     Report,
+    /// What is said of a diagnosis that is not there yet.
+    Accepted,
+    /// That, or the report.
+    Result,
     Section(Section),
     Paths,
     Outcome,
@@ -57,9 +65,15 @@ impl Gives {
     pub(super) const fn formats(&self) -> &'static [Format] {
         match self {
             Self::Report => &report::FORMATS,
+            Self::Result => &diagnoses::FORMATS,
             Self::Paths | Self::Outcome | Self::Pressure | Self::BypassPlan => &answers::FORMATS,
             Self::Section(_) => &report::SECTION_FORMATS,
-            Self::Catalogue | Self::Finding | Self::Schema | Self::Document | Self::Health => &[],
+            Self::Accepted
+            | Self::Catalogue
+            | Self::Finding
+            | Self::Schema
+            | Self::Document
+            | Self::Health => &[],
         }
     }
 }
@@ -85,7 +99,7 @@ const fn route(
 }
 
 /// All routes. A new one needs its line here and its function folder; `./task docs` writes the contract files.
-pub(super) const ROUTES: [Route; 15] = [
+pub(super) const ROUTES: [Route; 17] = [
     route(
         "/egress/report",
         || get(report::whole).post(report::whole),
@@ -157,6 +171,22 @@ pub(super) const ROUTES: [Route; 15] = [
         "Plan how to go past the egress appliance, and back",
         Takes::Cluster(&[]),
         Gives::BypassPlan,
+    ),
+    route(
+        "/diagnoses",
+        || post(diagnoses::ask),
+        "OrderDiagnosis",
+        "Order a diagnosis and fetch it later",
+        Takes::Order,
+        Gives::Accepted,
+    ),
+    route(
+        "/diagnoses/{id}",
+        || get(diagnoses::fetch),
+        "GetDiagnosis",
+        "Get a diagnosis that was ordered",
+        Takes::Result,
+        Gives::Result,
     ),
     route(
         "/findings",

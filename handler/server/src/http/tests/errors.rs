@@ -91,6 +91,7 @@ async fn wrong_settings_are_answered_while_the_probe_and_health_go_on() {
     let router = App {
         reports: Err(Arc::from("EGRESS_CLOUD is \"mars\"")),
         health: Health::bad_configuration(),
+        ..app(FakeEngine::healthy(), policy())
     }
     .router();
     let detail = get(&router, &report_uri(&[]))

@@ -21,24 +21,24 @@ use crate::testing::{self, CLUSTER, FakeEngine, query};
 
 /// An answer, read to its end.
 #[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
     }
 
     /// Asserts the shape that every error has, and gives its `detail`.
     #[track_caller]
-    fn problem(&self, status: u16, code: &str) -> String {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> String {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json");
         let body = self.json();
@@ -55,7 +55,7 @@ impl Answer {
     }
 }
 
-async fn send(router: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
@@ -66,11 +66,11 @@ async fn send(router: &Router, request: Request<Body>) -> Answer {
     }
 }
 
-async fn get(router: &Router, uri: &str) -> Answer {
+pub(crate) async fn get(router: &Router, uri: &str) -> Answer {
     send(router, request(Method::GET, uri, Body::empty())).await
 }
 
-async fn post_json(router: &Router, uri: &str, body: &str) -> Answer {
+pub(crate) async fn post_json(router: &Router, uri: &str, body: &str) -> Answer {
     let mut request = request(Method::POST, uri, Body::from(body.to_owned()));
     request
         .headers_mut()
@@ -78,7 +78,7 @@ async fn post_json(router: &Router, uri: &str, body: &str) -> Answer {
     send(router, request).await
 }
 
-fn request(method: Method, uri: &str, body: Body) -> Request<Body> {
+pub(crate) fn request(method: Method, uri: &str, body: Body) -> Request<Body> {
     Request::builder()
         .method(method)
         .uri(uri)

@@ -8,11 +8,14 @@ use crate::http::routes::Takes;
 
 /// The fields that a route takes, by name and schema.
 pub(super) fn of(route: &Route) -> Vec<(&'static str, Value)> {
-    let Takes::Cluster(more) = route.contract.takes else {
-        return Vec::new();
+    let names: Vec<&'static str> = match route.contract.takes {
+        Takes::Path => Vec::new(),
+        Takes::Cluster(more) => KNOWN.iter().chain(more).copied().collect(),
+        Takes::Order => KNOWN.into_iter().filter(|name| *name != "format").collect(),
+        Takes::Result => vec!["format"],
     };
-    let all = KNOWN.iter().chain(more);
-    all.map(|name| (*name, field(name, route))).collect()
+    let fields = names.into_iter();
+    fields.map(|name| (name, field(name, route))).collect()
 }
 
 pub(super) fn is_required(name: &str) -> bool {

@@ -10,6 +10,7 @@ use super::{fields, object, reference};
 use crate::http::Health;
 use crate::http::catalogue::{Catalogue, Entry};
 use crate::http::contract::schema_names;
+use crate::http::diagnoses::Accepted;
 use crate::http::formats::Format;
 use crate::http::parameters::KNOWN;
 use crate::http::routes::{Gives, ROUTES, Route, Takes};
@@ -58,6 +59,7 @@ fn schemas() -> Map<String, Value> {
     add::<Catalogue>(&mut parts);
     add::<Entry>(&mut parts);
     add::<Health>(&mut parts);
+    add::<Accepted<'_>>(&mut parts);
     add::<ProblemBody<'_>>(&mut parts);
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
     parts["Problem"]["properties"]["code"]["enum"] = json!(codes);
@@ -96,7 +98,7 @@ fn path(route: &Route) -> Value {
 fn operation(route: &Route, method: &str) -> Value {
     let contract = &route.contract;
     let with_body = method == "post";
-    let id = if with_body {
+    let id = if with_body && route.methods().len() > 1 {
         format!("{}WithBody", contract.id)
     } else {
         contract.id.to_owned()
@@ -144,6 +146,9 @@ pub(super) fn path_parameter(name: &str) -> Value {
         "file" => {
             let files: Vec<String> = schema_names().map(|name| format!("{name}.json")).collect();
             json!({ "type": "string", "minLength": 1, "description": format!("One of {}.", files.join(", ")), "example": "report.json" })
+        }
+        "id" => {
+            json!({ "type": "string", "minLength": 1, "description": "Id of the diagnosis, from the answer to the order." })
         }
         other => panic!("parameter {other} is not described"),
     };
@@ -213,6 +218,21 @@ fn codes(route: &Route) -> Vec<Code> {
             Code::AzureUnreachable,
             Code::Busy,
         ],
+        (Takes::Order, _) => &[
+            Code::InvalidRequest,
+            Code::ScopeNotAllowed,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+            Code::Busy,
+        ],
+        // What the report's route would have answered.
+        (Takes::Result, _) => &[
+            Code::InvalidRequest,
+            Code::AzureForbidden,
+            Code::NotFound,
+            Code::NotAcceptable,
+            Code::DiagnosisFailed,
+        ],
         (Takes::Path, Gives::Finding | Gives::Schema) => &[Code::InvalidRequest, Code::NotFound],
         (Takes::Path, _) => &[],
     };
@@ -226,11 +246,23 @@ fn responses(route: &Route) -> Value {
         (status, reference)
     });
     let mut responses = object(failed);
-    responses["200"] = json!({
+    let gives = &route.contract.gives;
+    responses[success(gives)] = json!({
         "description": route.contract.summary,
         "headers": request_id(),
-        "content": content(&route.contract.gives),
+        "content": content(gives),
     });
+    if matches!(gives, Gives::Accepted | Gives::Result) {
+        let mut headers = request_id();
+        headers["Location"] =
+            json!({ "description": "Where the result will be.", "schema": { "type": "string" } });
+        headers["Retry-After"] = json!({ "description": "Seconds after which it is worth asking.", "schema": { "type": "integer" } });
+        responses["202"] = json!({
+            "description": "The diagnosis is being made.",
+            "headers": headers,
+            "content": content(&Gives::Accepted),
+        });
+    }
     if !is_anonymous(&route.contract.gives) {
         responses["401"] =
             json!({ "description": "The function key is missing; the Functions host answers." });
@@ -264,10 +296,19 @@ fn content(gives: &Gives) -> Value {
     }))
 }
 
+/// The status of an answer that gives what was asked for.
+pub(super) fn success(gives: &Gives) -> &'static str {
+    match gives {
+        Gives::Accepted => "202",
+        _ => "200",
+    }
+}
+
 /// The JSON of an answer.
 pub(super) fn answer(gives: &Gives) -> Value {
     match gives {
-        Gives::Report => json!({ "allOf": [reference("Report"), traces()] }),
+        Gives::Accepted => reference("DiagnosisAccepted"),
+        Gives::Report | Gives::Result => json!({ "allOf": [reference("Report"), traces()] }),
         Gives::Section(section) => reference(section_name(*section).1),
         Gives::Paths => reference("PathsAnswer"),
         Gives::Outcome => reference("OutcomeAnswer"),

@@ -44,7 +44,7 @@ fn path(route: &Route) -> Value {
         .iter()
         .map(|name| path_parameter(name))
         .collect();
-    if matches!(contract.takes, Takes::Cluster(_)) {
+    if matches!(contract.takes, Takes::Cluster(_) | Takes::Order) {
         parameters.push(json!({
             "name": "body", "in": "body", "required": true, "schema": body(route),
             "x-ms-summary": "Question", "x-ms-visibility": "important",
@@ -57,7 +57,7 @@ fn path(route: &Route) -> Value {
         "x-ms-visibility": if contract.id == "GetReport" { "important" } else { "advanced" },
         "parameters": parameters,
         "responses": {
-            "200": {
+            openapi::success(&contract.gives): {
                 "description": contract.summary,
                 "schema": older(&openapi::answer(&contract.gives)),
             },

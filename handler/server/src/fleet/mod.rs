@@ -1,0 +1,3 @@
+//! The overview of many clusters.
+
+pub(crate) mod row;

@@ -1,0 +1,141 @@
+//! Queue and store of one process, for use without a Functions host: what it holds is lost when it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::http::App;
+use crate::problem::{Code, Problem};
+
+use super::messages::{Post, Queue};
+use super::work::{self, Done, Given};
+
+/// Messages that wait or are worked on.
+const MAX_MESSAGES: usize = 1_000;
+/// Worked on at the same time.
+const WORKERS: usize = 8;
+/// Memory for stored results.
+const MAX_STORED_BYTES: u64 = 128 * 1024 * 1024;
+/// For how long they are kept.
+const KEEP: Duration = Duration::from_hours(24);
+/// How often a message is tried, as the host does it.
+const TRIES: u32 = 5;
+/// Before the second try; twice as long before each further one.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Queue and store in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Local {
+    /// By the path that the blob would have.
+    blobs: Cache<String, Arc<str>>,
+    room: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
+}
+
+impl Local {
+    pub(crate) fn new() -> Self {
+        Self {
+            blobs: Cache::builder()
+                .weigher(|path: &String, text: &Arc<str>| {
+                    u32::try_from(path.len().saturating_add(text.len())).unwrap_or(u32::MAX)
+                })
+                .max_capacity(MAX_STORED_BYTES)
+                .time_to_live(KEEP)
+                .build(),
+            room: Arc::new(Semaphore::new(MAX_MESSAGES)),
+            workers: Arc::new(Semaphore::new(WORKERS)),
+        }
+    }
+
+    /// The stored result with this id.
+    pub(crate) async fn result(&self, id: &str) -> Option<String> {
+        self.blob(&path("result", id)).await
+    }
+
+    /// Works on these messages, each in a task of its own.
+    pub(crate) fn send(&self, app: &Arc<App>, posts: Vec<Post>) -> Result<(), Problem> {
+        let count = u32::try_from(posts.len()).unwrap_or(u32::MAX);
+        let Ok(mut room) = self.room.clone().try_acquire_many_owned(count) else {
+            let text = "as many diagnoses as this process keeps are already waiting";
+            return Err(Problem::new(Code::Busy, text).retry_after(10));
+        };
+        for post in posts {
+            let (local, app, place) = (self.clone(), app.clone(), room.split(1));
+            let work = async move {
+                // Holds its place until it is done.
+                let _place = place;
+                local.work(&app, &post).await;
+            };
+            tokio::spawn(work.in_current_span());
+        }
+        Ok(())
+    }
+
+    async fn work(&self, app: &Arc<App>, post: &Post) {
+        let Ok(_worker) = self.workers.acquire().await else {
+            return;
+        };
+        let message: Value = serde_json::from_str(&post.text).unwrap_or_default();
+        let name = |key: &str| {
+            let text = message.get(key).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let (id, cluster) = (name("id"), name("cluster"));
+        let mut pause = PAUSE;
+        for attempt in 1..=TRIES {
+            match self.once(app, post.queue, &message, (&id, &cluster)).await {
+                Ok(done) => return self.keep(app, done, (&id, &cluster)).await,
+                Err(problem) => problem.write_log(),
+            }
+            if attempt < TRIES {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+        if post.queue == Queue::Diagnoses
+            && let Ok(done) = work::give_up(&message, &id)
+        {
+            self.keep(app, done, (&id, &cluster)).await;
+        }
+    }
+
+    async fn once(
+        &self,
+        app: &Arc<App>,
+        queue: Queue,
+        message: &Value,
+        (id, cluster): (&str, &str),
+    ) -> Result<Done, Problem> {
+        let given = Given {
+            message: message.clone(),
+            previous: self.result(id).await,
+            latest: self.blob(&path("newest", cluster)).await,
+        };
+        match queue {
+            Queue::Diagnoses => work::diagnose(app, &given).await,
+            Queue::Notifications => Ok(Done::default()),
+        }
+    }
+
+    async fn keep(&self, app: &Arc<App>, done: Done, (id, cluster): (&str, &str)) {
+        for (binding, text) in done.blobs {
+            let name = if binding == "result" { id } else { cluster };
+            self.blobs.insert(path(binding, name), text.into()).await;
+        }
+        if let Err(problem) = self.send(app, done.posts) {
+            problem.write_log();
+        }
+    }
+
+    async fn blob(&self, path: &str) -> Option<String> {
+        Some(self.blobs.get(path).await?.as_ref().to_owned())
+    }
+}
+
+fn path(binding: &str, name: &str) -> String {
+    format!("{binding}/{name}")
+}

@@ -1,0 +1,114 @@
+//! What travels through the queues.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::cluster_id::ClusterId;
+
+use super::ids::{JobId, cluster_key};
+
+/// A queue takes 64 kB of base64.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 40 * 1024;
+
+/// A queue that functions write to: its name is `egress-` and the binding's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Queue {
+    /// Diagnoses to make.
+    Diagnoses,
+    /// Results to tell the configured webhook.
+    Notifications,
+}
+
+impl Queue {
+    /// Name of the output binding.
+    pub(crate) const fn binding(self) -> &'static str {
+        match self {
+            Self::Diagnoses => "diagnoses",
+            Self::Notifications => "notifications",
+        }
+    }
+}
+
+/// A message and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Post {
+    pub(crate) queue: Queue,
+    pub(crate) text: String,
+}
+
+impl Post {
+    /// A diagnosis to make.
+    pub(crate) fn diagnosis(job: &Job) -> Self {
+        Self::new(Queue::Diagnoses, job)
+    }
+
+    /// A stored result to tell of.
+    pub(crate) fn notification(id: &JobId) -> Self {
+        Self::new(Queue::Notifications, &Notification { id: id.clone() })
+    }
+
+    fn new(queue: Queue, message: &impl Serialize) -> Self {
+        Self {
+            queue,
+            // Strings, times and maps with string keys: there is nothing in it that cannot be written.
+            text: serde_json::to_string(message).unwrap_or_default(),
+        }
+    }
+}
+
+/// A diagnosis to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Job {
+    /// Under which the result is stored; also a name in the paths of the function's blobs.
+    pub(crate) id: JobId,
+    /// Under which the cluster's last result is stored; the other name in those paths.
+    pub(crate) cluster: String,
+    /// Who asked.
+    pub(crate) origin: Origin,
+    /// When.
+    pub(crate) asked_at: Timestamp,
+    /// The request's fields, as the report's route takes them.
+    pub(crate) request: Map<String, Value>,
+}
+
+impl Job {
+    pub(crate) fn new(
+        id: JobId,
+        cluster: &ClusterId,
+        origin: Origin,
+        asked_at: Timestamp,
+        mut request: Map<String, Value>,
+    ) -> Self {
+        // Each answer chooses its format.
+        request.remove("format");
+        request.insert("clusterId".to_owned(), cluster.as_str().into());
+        Self {
+            id,
+            cluster: cluster_key(cluster),
+            origin,
+            asked_at,
+            request,
+        }
+    }
+}
+
+/// Who asked for a diagnosis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Origin {
+    /// `POST /api/diagnoses`: whoever asked comes back for it.
+    Caller,
+    /// An alert.
+    Alert,
+    /// The sweep over all clusters.
+    Sweep,
+}
+
+/// A stored result to tell of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Notification {
+    /// Under which it is stored.
+    pub(crate) id: JobId,
+}

@@ -1,0 +1,124 @@
+//! What is stored of a diagnosis that was made later: the answer in every format, or why there is none.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::http::Format;
+use crate::problem::{KeptProblem, Problem};
+
+use super::messages::{Job, Origin};
+
+/// One stored result. Exactly one of `report` and `failure` is there.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stored {
+    id: String,
+    origin: Option<Origin>,
+    asked_at: Option<Timestamp>,
+    finished_at: Timestamp,
+    /// The fields of the request.
+    #[serde(default)]
+    request: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Written>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<KeptProblem>,
+}
+
+/// A report in every format: written while its facts are still there, so that no reader needs to understand it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Written {
+    json: Box<RawValue>,
+    text: String,
+    markdown: String,
+    adaptive_card: Box<RawValue>,
+}
+
+impl Written {
+    /// Writes each format.
+    pub(crate) fn by(write: impl Fn(Format) -> String) -> serde_json::Result<Self> {
+        Ok(Self {
+            json: RawValue::from_string(write(Format::Json))?,
+            text: write(Format::Text),
+            markdown: write(Format::Markdown),
+            adaptive_card: RawValue::from_string(write(Format::AdaptiveCard))?,
+        })
+    }
+
+    pub(crate) fn get(&self, format: Format) -> &str {
+        match format {
+            Format::Json => self.json.get(),
+            Format::Text => &self.text,
+            Format::Markdown => &self.markdown,
+            Format::AdaptiveCard => self.adaptive_card.get(),
+        }
+    }
+}
+
+impl Stored {
+    /// The result of a diagnosis.
+    pub(crate) fn of(job: &Job, now: Timestamp, outcome: Result<Written, &Problem>) -> Self {
+        let (report, failure) = match outcome {
+            Ok(written) => (Some(written), None),
+            Err(problem) => (None, Some(problem.keep())),
+        };
+        Self {
+            id: job.id.as_str().to_owned(),
+            origin: Some(job.origin),
+            asked_at: Some(job.asked_at),
+            finished_at: now,
+            request: job.request.clone(),
+            report,
+            failure,
+        }
+    }
+
+    /// What is stored of a message that could not be worked on, under the name it has in the queue.
+    pub(crate) fn given_up(id: &str, job: Option<&Job>, now: Timestamp, problem: &Problem) -> Self {
+        Self {
+            id: id.to_owned(),
+            origin: job.map(|job| job.origin),
+            asked_at: job.map(|job| job.asked_at),
+            finished_at: now,
+            request: job.map(|job| job.request.clone()).unwrap_or_default(),
+            report: None,
+            failure: Some(problem.keep()),
+        }
+    }
+
+    /// What was stored; `None` for anything else.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// As it is stored: a JSON object.
+    pub(crate) fn write(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+
+    /// The report, or why there is none.
+    pub(crate) fn outcome(&self) -> Result<&Written, Problem> {
+        match (&self.report, &self.failure) {
+            (Some(written), _) => Ok(written),
+            (None, Some(failure)) => Err(Problem::kept(failure)),
+            (None, None) => Err(Problem::unreadable_result()),
+        }
+    }
+
+    /// The report, when it answers this request too: the same question, at most this many seconds ago.
+    pub(crate) fn answers(&self, job: &Job, now: Timestamp, seconds: u64) -> Option<&Written> {
+        let age = now.duration_since(self.finished_at).as_secs();
+        let is_young = u64::try_from(age).is_ok_and(|age| age < seconds);
+        let same = question(&self.request) == question(&job.request);
+        self.report.as_ref().filter(|_| is_young && same)
+    }
+}
+
+/// What was asked, whether or not it had to be asked anew.
+fn question(request: &Map<String, Value>) -> Vec<(&str, &Value)> {
+    let fields = request.iter().filter(|(name, _)| *name != "fresh");
+    fields.map(|(name, value)| (name.as_str(), value)).collect()
+}
