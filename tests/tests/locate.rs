@@ -327,6 +327,18 @@ async fn a_denied_group_is_found_again_among_the_listed_clusters() {
 }
 
 #[tokio::test]
+async fn a_cluster_whose_pools_cannot_be_read_is_said() {
+    let broken = format!(
+        "{PLAIN}[[edits]]\nresource = \"managedClusters/shop\"\nset = {{ \"/properties/agentPoolProfiles\" = [7] }}\n"
+    );
+    let sandbox = sandbox(&[("gateway", GATEWAY), ("shop", &broken)]).await;
+    let gateway = network("rg-net", "natGateways/ng");
+    let located = found(&sandbox, &search(&[gateway])).await;
+    assert_eq!(located.clusters.len(), 1, "{located:?}");
+    assert!(located.reasons[0].contains("shop"), "{located:?}");
+}
+
+#[tokio::test]
 async fn other_subscriptions_are_not_asked() {
     let sandbox = sandbox(&[("gateway", GATEWAY)]).await;
     let only = Search {

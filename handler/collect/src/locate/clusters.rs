@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use egress_arm::model::{ManagedCluster, RouteTable};
+use egress_arm::model::{ManagedCluster, ManagedClusterProperties, RouteTable};
 use egress_arm::{ResourceId, operations};
 use futures::future::join_all;
 
@@ -87,7 +87,8 @@ impl Clusters {
         let read = join_all(new.map(|(name, id)| async move {
             let clusters: Option<Vec<ManagedCluster>> =
                 ask.list(&operations::CLUSTERS_LIST, &id).await;
-            let listed = clusters.iter().flatten().filter_map(listed).collect();
+            let each = clusters.iter().flatten();
+            let listed = each.filter_map(|body| listed(ask, body)).collect();
             (name.to_owned(), listed)
         }));
         let read = read.await;
@@ -124,8 +125,18 @@ impl Listed {
     }
 }
 
-fn listed(body: &ManagedCluster) -> Option<Listed> {
-    let id_of_cluster = ResourceId::parse_type(body.id.as_deref()?, CLUSTER).ok()?;
+/// A cluster of a list. What is not said of it may be what it would have been recognised by, so that is noted.
+fn listed(ask: &Ask<'_>, body: &ManagedCluster) -> Option<Listed> {
+    let id_of_cluster = body.id.as_deref();
+    let id_of_cluster = id_of_cluster.and_then(|id| ResourceId::parse_type(id, CLUSTER).ok());
+    let whole = |p: &ManagedClusterProperties| !p.agent_pool_profiles.is_damaged();
+    if id_of_cluster.is_none() || !body.properties.as_ref().is_some_and(whole) {
+        let name = id_of_cluster
+            .as_ref()
+            .map_or("without an id", |id| id.name());
+        ask.note(format!("cluster {name} could not be read as a whole"));
+    }
+    let id_of_cluster = id_of_cluster?;
     let properties = body.properties.as_ref()?;
     let node_group = properties.node_resource_group.as_deref();
     let node_group =
