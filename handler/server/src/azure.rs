@@ -1,10 +1,11 @@
 //! The engine that asks Azure: collects facts, then thinks about them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use egress_arm::{ArmError, Client, ClientSettings, Failure};
-use egress_collect::{OnProgress, collect};
+use egress_collect::{ClusterName, Located, OnProgress, Search, collect, locate};
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::Window;
 use egress_diagnosis::report::Stats;
@@ -13,13 +14,16 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{
+    Diagnosis, DiagnosisError, DiagnosisRequest, Engine, MOST_CLUSTERS, Progress, Sought,
+};
 use crate::settings::Settings;
 
 /// Asks Azure. Making one costs nothing: TLS roots, token and connections come with the first request.
 pub(crate) struct Azure {
     client: Client,
     deadline: Duration,
+    allowed_subscriptions: BTreeSet<String>,
 }
 
 impl Azure {
@@ -31,6 +35,7 @@ impl Azure {
                 trust: settings.trust,
             }),
             deadline: settings.deadline,
+            allowed_subscriptions: settings.allowed_subscriptions,
         }
     }
 
@@ -69,6 +74,22 @@ impl Engine for Azure {
         progress: Progress,
     ) -> BoxFuture<'_, Result<Diagnosis, DiagnosisError>> {
         self.diagnosis(request, progress).boxed()
+    }
+
+    fn locate(&self, sought: Sought) -> BoxFuture<'_, Located> {
+        let names = sought.names.into_iter().map(|name| ClusterName {
+            name: name.name,
+            group: name.group,
+        });
+        let search = Search {
+            resources: sought.resources,
+            names: names.collect(),
+            mentioned: sought.subscriptions,
+            allowed: self.allowed_subscriptions.clone(),
+            most: MOST_CLUSTERS,
+            deadline: Instant::now() + self.deadline,
+        };
+        async move { locate(&self.client, &search).await }.boxed()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use egress_collect::Located;
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::{Facts, Id};
 use egress_diagnosis::report::{
@@ -17,7 +18,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress};
+use crate::engine::{Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress, Sought};
 use crate::http::{App, Health};
 use crate::jobs::ids::Ids;
 use crate::jobs::local::Local;
@@ -37,6 +38,9 @@ pub(crate) struct FakeEngine {
     pub(crate) gate: Semaphore,
     started: AtomicUsize,
     pub(crate) asked: Mutex<Vec<DiagnosisRequest>>,
+    /// What every search finds.
+    pub(crate) located: Mutex<Located>,
+    pub(crate) sought: Mutex<Vec<Sought>>,
 }
 
 impl FakeEngine {
@@ -62,6 +66,8 @@ impl FakeEngine {
             gate: Semaphore::new(permits),
             started: AtomicUsize::new(0),
             asked: Mutex::default(),
+            located: Mutex::default(),
+            sought: Mutex::default(),
         })
     }
 
@@ -76,6 +82,8 @@ impl FakeEngine {
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             started: AtomicUsize::new(0),
             asked: Mutex::default(),
+            located: Mutex::default(),
+            sought: Mutex::default(),
         })
     }
 
@@ -107,6 +115,14 @@ impl Engine for FakeEngine {
             self.asked.lock().unwrap().push(request.clone());
             self.gate.acquire().await.unwrap().forget();
             (self.behaviour)(&request)
+        }
+        .boxed()
+    }
+
+    fn locate(&self, sought: Sought) -> BoxFuture<'_, Located> {
+        async move {
+            self.sought.lock().unwrap().push(sought);
+            self.located.lock().unwrap().clone()
         }
         .boxed()
     }

@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::formats::Format;
 use super::sections::Section;
-use super::{App, answers, catalogue, contract, diagnoses, health, observation, report};
+use super::{App, alerts, answers, catalogue, contract, diagnoses, health, observation, report};
 
 /// One path below `/api`.
 pub(super) struct Route {
@@ -37,6 +37,8 @@ pub(super) enum Takes {
     Cluster(&'static [&'static str]),
     /// POST with the fields of every question about a cluster but the format: an order for a diagnosis.
     Order,
+    /// POST with the body of a webhook of Azure Monitor, and perhaps the cluster in the query.
+    Alert,
     /// GET, the path, and the format of the answer.
     Result,
 }
@@ -46,7 +48,9 @@ pub(super) enum Gives {
     Report,
     /// What is said of a diagnosis that is not there yet.
     Accepted,
-    /// That, or the report.
+    /// What is said of an alert that came.
+    AlertTaken,
+    /// What is said while there is none, the report, or what an alert led to.
     Result,
     Section(Section),
     Paths,
@@ -69,6 +73,7 @@ impl Gives {
             Self::Paths | Self::Outcome | Self::Pressure | Self::BypassPlan => &answers::FORMATS,
             Self::Section(_) => &report::SECTION_FORMATS,
             Self::Accepted
+            | Self::AlertTaken
             | Self::Catalogue
             | Self::Finding
             | Self::Schema
@@ -99,7 +104,7 @@ const fn route(
 }
 
 /// All routes. A new one needs its line here and its function folder; `./task docs` writes the contract files.
-pub(super) const ROUTES: [Route; 17] = [
+pub(super) const ROUTES: [Route; 18] = [
     route(
         "/egress/report",
         || get(report::whole).post(report::whole),
@@ -187,6 +192,14 @@ pub(super) const ROUTES: [Route; 17] = [
         "Get a diagnosis that was ordered",
         Takes::Result,
         Gives::Result,
+    ),
+    route(
+        "/alerts",
+        || post(alerts::take),
+        "TakeAlert",
+        "Have the clusters diagnosed that an alert is about",
+        Takes::Alert,
+        Gives::AlertTaken,
     ),
     route(
         "/findings",

@@ -42,7 +42,7 @@ impl JobId {
     }
 
     /// When it was issued; `None` where that was not known.
-    fn issued(&self) -> Option<Timestamp> {
+    pub(crate) fn issued(&self) -> Option<Timestamp> {
         let seconds = i64::from_str_radix(self.0.get(..TIME)?, 16).ok()?;
         (seconds != 0)
             .then(|| Timestamp::from_second(seconds).ok())
@@ -86,7 +86,6 @@ impl Ids {
         self.signed(now, &hex(Uuid::new_v4().as_bytes()))
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for alerts"))]
     /// The id that always belongs to these words, so that whatever comes twice is known again. `since` belongs to it too.
     pub(crate) fn derived(&self, since: Timestamp, words: &[&str]) -> JobId {
         let mut context = hmac::Context::with_key(&self.0);

@@ -9,7 +9,7 @@ pub(crate) mod local;
 pub(crate) mod messages;
 pub(crate) mod stored;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod work;
 
 use std::sync::Arc;

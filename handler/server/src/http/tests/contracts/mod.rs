@@ -24,7 +24,7 @@ impl Route {
     fn methods(&self) -> &'static [&'static str] {
         match self.contract.takes {
             Takes::Path | Takes::Result => &["get"],
-            Takes::Order => &["post"],
+            Takes::Order | Takes::Alert => &["post"],
             Takes::Cluster(_) => &["get", "post"],
         }
     }
@@ -140,13 +140,19 @@ async fn answers_have_the_keys_of_their_schema_and_no_others() {
             .replace("{code}", "NAT101")
             .replace("{file}", "report.json");
         let more = match route.contract.gives {
-            Gives::Schema | Gives::Document | Gives::Accepted | Gives::Result => continue,
+            Gives::Schema
+            | Gives::Document
+            | Gives::Accepted
+            | Gives::Result
+            | Gives::AlertTaken => {
+                continue;
+            }
             Gives::Outcome => "&curlExitCode=28",
             _ => "",
         };
         let uri = match route.contract.takes {
             Takes::Path => format!("/api{path}"),
-            Takes::Order | Takes::Result => continue,
+            Takes::Order | Takes::Result | Takes::Alert => continue,
             Takes::Cluster(_) => format!("/api{path}?{cluster}{more}"),
         };
         let answer = get(&router, &uri).await;

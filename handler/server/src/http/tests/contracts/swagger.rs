@@ -44,11 +44,23 @@ fn path(route: &Route) -> Value {
         .iter()
         .map(|name| path_parameter(name))
         .collect();
-    if matches!(contract.takes, Takes::Cluster(_) | Takes::Order) {
+    if matches!(
+        contract.takes,
+        Takes::Cluster(_) | Takes::Order | Takes::Alert
+    ) {
         parameters.push(json!({
             "name": "body", "in": "body", "required": true, "schema": body(route),
-            "x-ms-summary": "Question", "x-ms-visibility": "important",
+            "x-ms-summary": if matches!(contract.takes, Takes::Alert) { "Alert" } else { "Question" }, "x-ms-visibility": "important",
         }));
+    }
+    if matches!(contract.takes, Takes::Alert) {
+        for (name, schema) in fields::of(route) {
+            parameters.push(json!({
+                "name": name, "in": "query", "required": false, "type": schema["type"],
+                "description": schema["description"],
+                "x-ms-summary": title(name), "x-ms-visibility": "advanced",
+            }));
+        }
     }
     let mut operation = json!({
         "operationId": contract.id,
