@@ -161,6 +161,8 @@ async fn every_other_function_is_called_by_its_name_and_by_nobody_else() {
                 answer.status,
                 String::from_utf8_lossy(&answer.body)
             )
+        } else if trigger.is("timerTrigger") {
+            format!("{:?}", host.fire(&function.name).await)
         } else {
             let queue = trigger.text("queueName", &[]).unwrap_or_default();
             host.storage().put(&queue, "not ours", true);

@@ -275,6 +275,19 @@ async fn several_clusters_of_one_gateway_are_capped_and_counted() {
 }
 
 #[tokio::test]
+async fn what_is_too_much_to_look_at_is_told() {
+    let sandbox = sandbox(&[("gateway", GATEWAY)]).await;
+    let tables: Vec<String> = (0..25)
+        .map(|n| network("rg-net", &format!("routeTables/none-{n}")))
+        .collect();
+    let located = found(&sandbox, &search(&tables)).await;
+    assert!(
+        located.reasons[0].starts_with("5 more resources"),
+        "{located:?}"
+    );
+}
+
+#[tokio::test]
 async fn names_are_matched_without_case_and_the_group_decides_between_equal_ones() {
     let sandbox = sandbox(&[
         ("a", "description = \"x\"\ncluster.name = \"shop\"\ncluster.resource_group = \"rg-a\"\n[pools.system]\n"),

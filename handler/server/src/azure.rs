@@ -1,10 +1,11 @@
 //! The engine that asks Azure: collects facts, then thinks about them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use egress_arm::{ArmError, BlobEndpoint, Blobs, Client, ClientSettings, Failure};
-use egress_collect::{Listing, Located, OnProgress, collect};
+use egress_collect::{ClusterName, Listing, Located, OnProgress, Search, collect, locate};
 use egress_diagnosis::diagnose;
 use egress_diagnosis::facts::Window;
 use egress_diagnosis::report::Stats;
@@ -14,7 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::engine::{
-    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress,
+    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, MOST_CLUSTERS, Progress,
+    Sought,
 };
 use crate::settings::Settings;
 
@@ -22,6 +24,7 @@ use crate::settings::Settings;
 pub(crate) struct Azure {
     client: Client,
     deadline: Duration,
+    allowed_subscriptions: BTreeSet<String>,
 }
 
 impl Azure {
@@ -33,6 +36,7 @@ impl Azure {
                 trust: settings.trust,
             }),
             deadline: settings.deadline,
+            allowed_subscriptions: settings.allowed_subscriptions,
         }
     }
 
@@ -89,6 +93,22 @@ impl Engine for Azure {
             egress_collect::list_clusters(&self.client, &listing).await
         }
         .boxed()
+    }
+
+    fn locate(&self, sought: Sought) -> BoxFuture<'_, Located> {
+        let names = sought.names.into_iter().map(|name| ClusterName {
+            name: name.name,
+            group: name.group,
+        });
+        let search = Search {
+            resources: sought.resources,
+            names: names.collect(),
+            mentioned: sought.subscriptions,
+            allowed: self.allowed_subscriptions.clone(),
+            most: MOST_CLUSTERS,
+            deadline: Instant::now() + self.deadline,
+        };
+        async move { locate(&self.client, &search).await }.boxed()
     }
 }
 

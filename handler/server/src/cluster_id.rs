@@ -6,7 +6,7 @@ use egress_arm::{IdError, ResourceId};
 pub(crate) type ClusterId = ResourceId;
 
 /// The type it must have.
-const MANAGED_CLUSTERS: &str = "Microsoft.ContainerService/managedClusters";
+pub(crate) const MANAGED_CLUSTERS: &str = "Microsoft.ContainerService/managedClusters";
 
 /// Parses a cluster id. The error says in words for the caller what is wrong with the value.
 pub(crate) fn parse(text: &str) -> Result<ClusterId, String> {

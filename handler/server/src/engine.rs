@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use egress_arm::ResourceId;
 use egress_collect::Located;
 use egress_diagnosis::facts::Facts;
 use egress_diagnosis::report::Report;
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster_id::ClusterId;
 
@@ -32,6 +34,30 @@ pub(crate) struct Diagnosis {
     pub(crate) report: Arc<Report>,
 }
 
+/// The most clusters that one alert leads to.
+pub(crate) const MOST_CLUSTERS: usize = 10;
+
+/// What a cluster is searched by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Sought {
+    /// Resources that belong to the cluster or carry its traffic.
+    pub(crate) resources: Vec<ResourceId>,
+    /// Clusters of which only the name is known.
+    pub(crate) names: Vec<Name>,
+    /// Subscriptions in which it may be, beside those of the resources, in lower case.
+    pub(crate) subscriptions: BTreeSet<String>,
+}
+
+/// A cluster's name, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Name {
+    /// The name.
+    pub(crate) name: String,
+    /// Its resource group, or its node resource group, where that is known too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
+}
+
 /// Called with one short line per step of the work.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -51,6 +77,9 @@ pub(crate) trait Engine: Send + Sync + 'static {
 
     /// Lists the clusters that exist. What stands in the way is said in the list.
     fn list_clusters(&self, wanted: ClustersWanted) -> BoxFuture<'_, Located>;
+
+    /// Finds the clusters that something may concern, [`MOST_CLUSTERS`] at most. What stands in the way is among the reasons.
+    fn locate(&self, sought: Sought) -> BoxFuture<'_, Located>;
 }
 
 /// Which clusters are listed.

@@ -1,5 +1,6 @@
 //! The `handler` binary: the Azure Functions custom handler and its command line.
 
+mod alerts;
 mod azure;
 mod cli;
 mod cluster_id;

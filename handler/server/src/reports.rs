@@ -16,11 +16,13 @@ use tracing::Instrument;
 
 use crate::cluster_id::ClusterId;
 use crate::engine::{
-    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress,
+    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress, Sought,
 };
 
 /// Diagnoses kept at most; with its facts each is some hundreds of kilobytes, more only with thousands of firewall rules.
 const CACHED_REPORTS: u64 = 64;
+/// Searches for clusters kept at most; each is a few kilobytes.
+const CACHED_SEARCHES: u64 = 256;
 
 /// Limits and scope for one [`Reports`].
 #[derive(Debug, Clone)]
@@ -48,6 +50,7 @@ type Outcome = Result<Diagnosis, DiagnosisError>;
 pub(crate) struct Reports {
     engine: Arc<dyn Engine>,
     cache: Cache<Key, Outcome>,
+    searches: Cache<Sought, Located>,
     runs: Arc<Semaphore>,
     allowed_subscriptions: Arc<BTreeSet<String>>,
 }
@@ -59,6 +62,10 @@ impl Reports {
             cache: Cache::builder()
                 .max_capacity(CACHED_REPORTS)
                 .expire_after(SuccessOnly(policy.cache))
+                .build(),
+            searches: Cache::builder()
+                .max_capacity(CACHED_SEARCHES)
+                .expire_after(SettledOnly(policy.cache))
                 .build(),
             runs: Arc::new(Semaphore::new(policy.concurrent_runs)),
             allowed_subscriptions: Arc::new(policy.allowed_subscriptions),
@@ -104,12 +111,26 @@ impl Reports {
     /// Whether the cluster may be asked about; Azure is not asked.
     pub(crate) fn check_scope(&self, cluster: &ClusterId) -> Result<(), DiagnosisError> {
         let subscription = cluster.subscription().to_ascii_lowercase();
-        if self.allowed_subscriptions.is_empty()
-            || self.allowed_subscriptions.contains(&subscription)
-        {
+        if self.is_allowed(&subscription) {
             return Ok(());
         }
         Err(DiagnosisError::ScopeNotAllowed(subscription))
+    }
+
+    /// Whether a subscription, in lower case, may be asked about.
+    pub(crate) fn is_allowed(&self, subscription: &str) -> bool {
+        self.allowed_subscriptions.is_empty() || self.allowed_subscriptions.contains(subscription)
+    }
+
+    /// The clusters that something may concern. Equal searches share one within the cache's time: alerts come in bursts.
+    pub(crate) async fn locate(&self, sought: Sought) -> Located {
+        let engine = self.engine.clone();
+        let search = engine.locate(sought.clone());
+        self.searches
+            .entry(sought)
+            .or_insert_with(search)
+            .await
+            .into_value()
     }
 
     async fn run_or_share(
@@ -150,6 +171,19 @@ impl Reports {
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(DiagnosisError::Internal("the run panicked".to_owned())))
+    }
+}
+
+/// Keeps searches for the cache's time, and those that something passing stood in the way of not at all.
+struct SettledOnly(Duration);
+
+impl Expiry<Sought, Located> for SettledOnly {
+    fn expire_after_create(&self, _: &Sought, found: &Located, _: Instant) -> Option<Duration> {
+        Some(if found.passing {
+            Duration::ZERO
+        } else {
+            self.0
+        })
     }
 }
 

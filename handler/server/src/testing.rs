@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::engine::{
-    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress,
+    ClustersWanted, Diagnosis, DiagnosisError, DiagnosisRequest, Engine, Progress, Sought,
 };
 use crate::fleet::rows::Rows;
 use crate::http::{App, Health};
@@ -44,6 +44,9 @@ pub(crate) struct FakeEngine {
     /// What a list of clusters gives.
     pub(crate) listed: Mutex<Located>,
     pub(crate) lists_asked: Mutex<Vec<ClustersWanted>>,
+    /// What every search finds.
+    pub(crate) located: Mutex<Located>,
+    pub(crate) sought: Mutex<Vec<Sought>>,
 }
 
 impl FakeEngine {
@@ -71,6 +74,8 @@ impl FakeEngine {
             asked: Mutex::default(),
             listed: Mutex::default(),
             lists_asked: Mutex::default(),
+            located: Mutex::default(),
+            sought: Mutex::default(),
         })
     }
 
@@ -87,6 +92,8 @@ impl FakeEngine {
             asked: Mutex::default(),
             listed: Mutex::default(),
             lists_asked: Mutex::default(),
+            located: Mutex::default(),
+            sought: Mutex::default(),
         })
     }
 
@@ -126,6 +133,14 @@ impl Engine for FakeEngine {
         self.lists_asked.lock().unwrap().push(wanted);
         let listed = self.listed.lock().unwrap().clone();
         async move { listed }.boxed()
+    }
+
+    fn locate(&self, sought: Sought) -> BoxFuture<'_, Located> {
+        async move {
+            self.sought.lock().unwrap().push(sought);
+            self.located.lock().unwrap().clone()
+        }
+        .boxed()
     }
 }
 

@@ -130,6 +130,7 @@ async fn find(ask: &Ask<'_>, search: &Search) -> BTreeSet<ResourceId> {
         if wave.is_empty() {
             break;
         }
+        note_left_out(ask, wave.len().saturating_sub(WIDEST));
         let looked = join_all(wave.iter().take(WIDEST).map(|it| uses::look(ask, it))).await;
         let mut next = BTreeSet::new();
         for one in looked {
@@ -145,6 +146,8 @@ async fn find(ask: &Ask<'_>, search: &Search) -> BTreeSet<ResourceId> {
         seen.extend(next);
         wave = groups.without_owner(ask, new, &mut found).await;
     }
+    // What the last step led to.
+    note_left_out(ask, wave.len());
     uses.groups.append(&mut groups.unread);
     if !uses.is_empty() {
         let reach = uses.reach(ask).await;
@@ -152,6 +155,14 @@ async fn find(ask: &Ask<'_>, search: &Search) -> BTreeSet<ResourceId> {
         found.append(&mut clusters.using(ask, uses, &reach, &subscriptions).await);
     }
     found
+}
+
+fn note_left_out(ask: &Ask<'_>, count: usize) {
+    if count > 0 {
+        ask.note(format!(
+            "{count} more resources that lead on from what is named were not looked at"
+        ));
+    }
 }
 
 /// The subscriptions whose clusters are listed.

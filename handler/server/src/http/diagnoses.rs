@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::alerts::outcome::Outcome;
 use crate::jobs::ids::JobId;
 use crate::jobs::messages::{Job, Origin, Post};
 use crate::jobs::stored::Stored;
@@ -26,7 +27,7 @@ use super::report::{Asked, answer};
 pub(super) const FORMATS: [Format; 4] = Format::ALL;
 
 /// Seconds after which a result is worth asking for: a report takes a few.
-const POLL_SECONDS: u32 = 5;
+pub(super) const POLL_SECONDS: u32 = 5;
 
 /// What is said of a diagnosis that is not there yet.
 #[derive(Serialize)]
@@ -84,8 +85,15 @@ pub(super) async fn fetch(
     };
     let headers = parts.headers.clone();
     let fields = fields::read(Request::from_parts(parts, body)).await?;
-    let format = Known::only_format(&fields)?;
-    let format = formats::choose(format, &headers, &FORMATS)?;
+    let named = Known::only_format(&fields)?;
+    if let Ok(text) = &stored
+        && let Some(outcome) = Outcome::read(text)
+    {
+        formats::choose(named, &headers, &[Format::Json])?;
+        let told = outcome.told(|id| location(&headers, id));
+        return Ok(answer(Json(told).into_response()));
+    }
+    let format = formats::choose(named, &headers, &FORMATS)?;
     let stored = match stored {
         Ok(text) => Stored::read(&text).ok_or_else(Problem::unreadable_result)?,
         Err(id) if jobs.ids.may_be_pending(&id, Timestamp::now()) => {
@@ -100,7 +108,7 @@ pub(super) async fn fetch(
 
 /// 202 with where and when to ask.
 fn pending(headers: &HeaderMap, id: &JobId) -> Response {
-    let location = format!("{}/api/diagnoses/{id}", base(headers));
+    let location = location(headers, id);
     let body = Accepted {
         id: id.as_str(),
         status: "pending",
@@ -113,6 +121,11 @@ fn pending(headers: &HeaderMap, id: &JobId) -> Response {
         headers.insert(header::LOCATION, location);
     }
     response
+}
+
+/// Where the result with an id is, for who called with these headers.
+pub(super) fn location(headers: &HeaderMap, id: &JobId) -> String {
+    format!("{}/api/diagnoses/{id}", base(headers))
 }
 
 /// Scheme and host that the caller used; without a plain host nothing, which leaves a path.

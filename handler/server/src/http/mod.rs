@@ -1,5 +1,6 @@
 //! HTTP as the Functions host forwards it: original paths under `/api`, and `GET /` for its readiness probe.
 
+mod alerts;
 mod answers;
 mod catalogue;
 mod contract;

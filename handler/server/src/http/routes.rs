@@ -7,7 +7,9 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::formats::Format;
 use super::sections::Section;
-use super::{App, answers, catalogue, contract, diagnoses, fleet, health, observation, report};
+use super::{
+    App, alerts, answers, catalogue, contract, diagnoses, fleet, health, observation, report,
+};
 
 /// One path below `/api`.
 pub(super) struct Route {
@@ -41,6 +43,8 @@ pub(super) enum Takes {
     Body(&'static [&'static str]),
     /// POST with the fields of every question about a cluster but the format: an order for a diagnosis.
     Order,
+    /// POST with the body of a webhook of Azure Monitor, and perhaps the cluster in the query.
+    Alert,
     /// GET, the path, and the format of the answer.
     Result,
 }
@@ -50,7 +54,9 @@ pub(super) enum Gives {
     Report,
     /// What is said of a diagnosis that is not there yet.
     Accepted,
-    /// That, or the report.
+    /// What is said of an alert that came.
+    AlertTaken,
+    /// What is said while there is none, the report, or what an alert led to.
     Result,
     Section(Section),
     Paths,
@@ -77,6 +83,7 @@ impl Gives {
             Self::Section(_) => &report::SECTION_FORMATS,
             Self::Accepted
             | Self::SweepAccepted
+            | Self::AlertTaken
             | Self::Catalogue
             | Self::Finding
             | Self::Schema
@@ -107,7 +114,7 @@ const fn route(
 }
 
 /// All routes. A new one needs its line here and its function folder; `./task docs` writes the contract files.
-pub(super) const ROUTES: [Route; 19] = [
+pub(super) const ROUTES: [Route; 20] = [
     route(
         "/egress/report",
         || get(report::whole).post(report::whole),
@@ -211,6 +218,14 @@ pub(super) const ROUTES: [Route; 19] = [
         "Get a diagnosis that was ordered",
         Takes::Result,
         Gives::Result,
+    ),
+    route(
+        "/alerts",
+        || post(alerts::take),
+        "TakeAlert",
+        "Have the clusters diagnosed that an alert is about",
+        Takes::Alert,
+        Gives::AlertTaken,
     ),
     route(
         "/findings",

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
+use crate::alerts::work as alerts;
 use crate::fleet::sweep;
 use crate::http::{App, INVOCATION_ID, finish, read_body};
 use crate::problem::{Code, Problem};
@@ -31,7 +32,7 @@ const MAX_CALL_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) type Blobs = BTreeMap<String, String>;
 
 /// HTTP functions with further bindings.
-const HTTP: [&str; 3] = ["diagnoses", "diagnosis", "fleet-sweep"];
+const HTTP: [&str; 4] = ["alerts", "diagnoses", "diagnosis", "fleet-sweep"];
 
 /// A router with all functions; `api` answers the HTTP ones.
 pub(crate) fn router(app: &Arc<App>, api: &Router) -> Router {
@@ -48,6 +49,21 @@ pub(crate) fn router(app: &Arc<App>, api: &Router) -> Router {
             let call = call(request).await?;
             Ok::<_, Problem>(answer(work::diagnose(&app, &given(&call)).await?))
         }
+    };
+    let alert = {
+        let app = app.clone();
+        async move |request: Request| {
+            let call = call(request).await?;
+            Ok::<_, Problem>(answer(alerts::follow(&app, &given(&call)).await?))
+        }
+    };
+    let give_up_alert = async |request: Request| {
+        let call = call(request).await?;
+        let message = call.json("job").unwrap_or_default();
+        Ok::<_, Problem>(answer(alerts::give_up(
+            &message,
+            &name_of(&call, &message),
+        )?))
     };
     let give_up = async |request: Request| {
         let body = read_body(request.into_body(), MAX_CALL_BYTES).await?;
@@ -77,6 +93,8 @@ pub(crate) fn router(app: &Arc<App>, api: &Router) -> Router {
     router
         .route("/notify", post(notify))
         .route("/sweep", post(sweep))
+        .route("/alert", post(alert))
+        .route("/alert-poison", post(give_up_alert))
         .route("/diagnose", post(diagnose))
         .route("/diagnose-poison", post(give_up))
 }

@@ -42,7 +42,7 @@ impl JobId {
     }
 
     /// When it was issued; `None` where that was not known.
-    fn issued(&self) -> Option<Timestamp> {
+    pub(crate) fn issued(&self) -> Option<Timestamp> {
         let seconds = i64::from_str_radix(self.0.get(..TIME)?, 16).ok()?;
         (seconds != 0)
             .then(|| Timestamp::from_second(seconds).ok())

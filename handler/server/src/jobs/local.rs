@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
+use crate::alerts::work as alerts;
 use crate::http::App;
 use crate::problem::{Code, Problem};
 
@@ -16,7 +17,7 @@ use super::notify;
 use super::work::{self, Done, Given};
 
 /// Messages that wait or are worked on.
-const MAX_MESSAGES: usize = 1_000;
+const MAX_MESSAGES: usize = 2_000;
 /// Worked on at the same time.
 const WORKERS: usize = 8;
 /// Memory for stored results.
@@ -72,20 +73,30 @@ impl Local {
             return Err(Problem::new(Code::Busy, text).retry_after(10));
         };
         for post in posts {
-            let (local, app, place) = (self.clone(), app.clone(), room.split(1));
-            let work = async move {
-                // Holds its place until it is done.
-                let _place = place;
-                local.work(&app, &post).await;
-            };
-            tokio::spawn(work.in_current_span());
+            self.start(app, post, room.split(1));
         }
         Ok(())
     }
 
-    async fn work(&self, app: &Arc<App>, post: &Post) {
+    fn start(&self, app: &Arc<App>, post: Post, place: Option<OwnedSemaphorePermit>) {
+        let (local, app) = (self.clone(), app.clone());
+        let work = async move {
+            let more = local.work(&app, &post).await;
+            // Before it waits for others': all could wait for each other.
+            drop(place);
+            for post in more {
+                if let Ok(place) = local.room.clone().acquire_owned().await {
+                    local.start(&app, post, Some(place));
+                }
+            }
+        };
+        tokio::spawn(work.in_current_span());
+    }
+
+    /// Works on a message, and gives those that it leads to.
+    async fn work(&self, app: &Arc<App>, post: &Post) -> Vec<Post> {
         let Ok(_worker) = self.workers.acquire().await else {
-            return;
+            return Vec::new();
         };
         let message: Value = serde_json::from_str(&post.text).unwrap_or_default();
         let name = |key: &str| {
@@ -96,7 +107,7 @@ impl Local {
         let mut pause = PAUSE;
         for attempt in 1..=TRIES {
             match self.once(app, post.queue, &message, (&id, &cluster)).await {
-                Ok(done) => return self.keep(app, done, (&id, &cluster)).await,
+                Ok(done) => return self.keep(done, (&id, &cluster)).await,
                 Err(problem) => problem.write_log(),
             }
             if attempt < TRIES {
@@ -104,10 +115,17 @@ impl Local {
                 pause *= 2;
             }
         }
-        if post.queue == Queue::Diagnoses
-            && let Ok(done) = work::give_up(&message, &id)
-        {
-            self.keep(app, done, (&id, &cluster)).await;
+        let given_up = match post.queue {
+            Queue::Alerts => alerts::give_up(&message, &id),
+            Queue::Diagnoses => work::give_up(&message, &id),
+            Queue::Notifications => Ok(Done::default()),
+        };
+        match given_up {
+            Ok(done) => self.keep(done, (&id, &cluster)).await,
+            Err(problem) => {
+                problem.write_log();
+                Vec::new()
+            }
         }
     }
 
@@ -124,19 +142,19 @@ impl Local {
             latest: self.blob(&path("newest", cluster)).await,
         };
         match queue {
+            Queue::Alerts => alerts::follow(app, &given).await,
             Queue::Diagnoses => work::diagnose(app, &given).await,
             Queue::Notifications => notify::notify(app, &given).await,
         }
     }
 
-    async fn keep(&self, app: &Arc<App>, done: Done, (id, cluster): (&str, &str)) {
+    /// Stores what was done, and gives the messages it leads to.
+    async fn keep(&self, done: Done, (id, cluster): (&str, &str)) -> Vec<Post> {
         for (binding, text) in done.blobs {
             let name = if binding == "result" { id } else { cluster };
             self.blobs.insert(path(binding, name), text.into()).await;
         }
-        if let Err(problem) = self.send(app, done.posts) {
-            problem.write_log();
-        }
+        done.posts
     }
 
     async fn blob(&self, path: &str) -> Option<String> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::alerts::{Alert, Candidates};
 use crate::cluster_id::ClusterId;
 
 use super::ids::{JobId, cluster_key};
@@ -14,6 +15,8 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = 40 * 1024;
 /// A queue that functions write to: its name is `egress-` and the binding's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Queue {
+    /// Alerts to follow up.
+    Alerts,
     /// Diagnoses to make.
     Diagnoses,
     /// Results to tell the configured webhook.
@@ -24,6 +27,7 @@ impl Queue {
     /// Name of the output binding.
     pub(crate) const fn binding(self) -> &'static str {
         match self {
+            Self::Alerts => "alerts",
             Self::Diagnoses => "diagnoses",
             Self::Notifications => "notifications",
         }
@@ -41,6 +45,11 @@ impl Post {
     /// A diagnosis to make.
     pub(crate) fn diagnosis(job: &Job) -> Self {
         Self::new(Queue::Diagnoses, job)
+    }
+
+    /// An alert to follow up.
+    pub(crate) fn alert(job: &AlertJob) -> Self {
+        Self::new(Queue::Alerts, job)
     }
 
     /// A stored result to tell of.
@@ -92,6 +101,18 @@ impl Job {
             request,
         }
     }
+}
+
+/// An alert to follow up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AlertJob {
+    /// Under which it is stored what the alert led to; also a name in the paths of the function's blobs.
+    pub(crate) id: JobId,
+    /// When it came.
+    pub(crate) received_at: Timestamp,
+    pub(crate) alert: Alert,
+    pub(crate) candidates: Candidates,
 }
 
 /// Who asked for a diagnosis.

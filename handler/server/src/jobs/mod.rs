@@ -10,7 +10,7 @@ pub(crate) mod messages;
 pub(crate) mod notify;
 pub(crate) mod stored;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod work;
 
 use std::sync::Arc;

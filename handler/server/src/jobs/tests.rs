@@ -11,17 +11,17 @@ use crate::http::tests::{Answer, get, post_json};
 use crate::reports::Policy;
 use crate::testing::{self, CLUSTER, FakeEngine, SUBSCRIPTION};
 
-fn hosted(engine: &Arc<FakeEngine>) -> Router {
+pub(crate) fn hosted(engine: &Arc<FakeEngine>) -> Router {
     testing::hosted(engine.clone(), testing::policy()).router()
 }
 
 /// Text as the host encodes it.
-fn encoded(text: &str) -> Value {
+pub(crate) fn encoded(text: &str) -> Value {
     Value::from(Value::from(text).to_string())
 }
 
 /// A call of an HTTP function.
-async fn http(router: &Router, name: &str, req: Value, blob: Option<&str>) -> Value {
+pub(crate) async fn http(router: &Router, name: &str, req: Value, blob: Option<&str>) -> Value {
     let data = json!({"req": req, "result": encoded_blob(blob)});
     let body = json!({"Data": data, "Metadata": {"sys": {}}}).to_string();
     let answer = post_json(router, &format!("/{name}"), &body).await;
@@ -30,11 +30,11 @@ async fn http(router: &Router, name: &str, req: Value, blob: Option<&str>) -> Va
 }
 
 /// An absent blob is the text `null`.
-fn encoded_blob(blob: Option<&str>) -> Value {
+pub(crate) fn encoded_blob(blob: Option<&str>) -> Value {
     blob.map_or(Value::from("null"), encoded)
 }
 
-fn req(method: &str, path: &str, body: &str) -> Value {
+pub(crate) fn req(method: &str, path: &str, body: &str) -> Value {
     json!({
         "Url": format!("https://egress.example.net/api/{path}"), "Method": method, "Query": {},
         "Headers": {"Content-Type": ["application/json"], "Host": ["egress.example.net"]},
@@ -79,7 +79,7 @@ async fn deliver(
     post_json(router, "/diagnose", &body).await
 }
 
-async fn fetch(router: &Router, id: &str, more: &str, blob: Option<&str>) -> Value {
+pub(crate) async fn fetch(router: &Router, id: &str, more: &str, blob: Option<&str>) -> Value {
     let path = format!("diagnoses/{id}{more}");
     http(router, "diagnosis", req("GET", &path, ""), blob).await["res"].clone()
 }

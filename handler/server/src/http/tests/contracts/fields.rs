@@ -15,13 +15,14 @@ pub(super) fn of(route: &Route) -> Vec<(&'static str, Value)> {
         Takes::Cluster(more) => KNOWN.iter().chain(more).copied().collect(),
         Takes::Order => KNOWN.into_iter().filter(|name| *name != "format").collect(),
         Takes::Result => vec!["format"],
+        Takes::Alert => vec!["clusterId"],
     };
     let fields = names.into_iter();
     fields.map(|name| (name, field(name, route))).collect()
 }
 
-pub(super) fn is_required(name: &str) -> bool {
-    name == "clusterId"
+pub(super) fn is_required(name: &str, route: &Route) -> bool {
+    name == "clusterId" && !matches!(route.contract.takes, Takes::Alert)
 }
 
 /// Whether a person needs it often.
@@ -35,6 +36,10 @@ pub(super) fn visibility(name: &str) -> &'static str {
 
 fn field(name: &str, route: &Route) -> Value {
     match name {
+        "clusterId" if matches!(route.contract.takes, Takes::Alert) => json!({
+            "type": "string",
+            "description": "ARM id of the cluster that the alerts of this webhook are about, where they do not say so themselves.",
+        }),
         "clusterId" => json!({
             "type": "string", "minLength": 1, "maxLength": 2048,
             "description": "ARM id of a Microsoft.ContainerService/managedClusters.",

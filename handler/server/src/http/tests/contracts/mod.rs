@@ -24,7 +24,7 @@ impl Route {
     fn methods(&self) -> &'static [&'static str] {
         match self.contract.takes {
             Takes::Path | Takes::Query(_) | Takes::Result => &["get"],
-            Takes::Order | Takes::Body(_) => &["post"],
+            Takes::Order | Takes::Body(_) | Takes::Alert => &["post"],
             Takes::Cluster(_) => &["get", "post"],
         }
     }
@@ -143,13 +143,19 @@ async fn answers_have_the_keys_of_their_schema_and_no_others() {
             .replace("{code}", "NAT101")
             .replace("{file}", "report.json");
         let more = match route.contract.gives {
-            Gives::Schema | Gives::Document | Gives::Accepted | Gives::Result => continue,
+            Gives::Schema
+            | Gives::Document
+            | Gives::Accepted
+            | Gives::Result
+            | Gives::AlertTaken => {
+                continue;
+            }
             Gives::Outcome => "&curlExitCode=28",
             _ => "",
         };
         let uri = match route.contract.takes {
             Takes::Path | Takes::Query(_) => format!("/api{path}"),
-            Takes::Order | Takes::Body(_) | Takes::Result => continue,
+            Takes::Order | Takes::Body(_) | Takes::Result | Takes::Alert => continue,
             Takes::Cluster(_) => format!("/api{path}?{cluster}{more}"),
         };
         let answer = get(&router, &uri).await;

@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{by_path, fields, object, reference};
+use crate::alerts::outcome::Told;
 use crate::fleet::overview::Fleet;
 use crate::http::Health;
+use crate::http::alerts::Taken;
 use crate::http::catalogue::{Catalogue, Entry};
 use crate::http::contract::schema_names;
 use crate::http::diagnoses::Accepted;
@@ -64,6 +66,8 @@ fn schemas() -> Map<String, Value> {
     add::<Entry>(&mut parts);
     add::<Health>(&mut parts);
     add::<Accepted<'_>>(&mut parts);
+    add::<Taken<'_>>(&mut parts);
+    add::<Told<'_>>(&mut parts);
     add::<ProblemBody<'_>>(&mut parts);
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
     parts["Problem"]["properties"]["code"]["enum"] = json!(codes);
@@ -121,11 +125,13 @@ fn operation(route: &Route, method: &str) -> Value {
         operation["requestBody"] = json!({
             "required": true, "content": { "application/json": { "schema": body(route) } },
         });
-    } else {
+    }
+    // The body of an alert is its sender's.
+    if !with_body || matches!(contract.takes, Takes::Alert) {
         parameters.extend(
             fields::of(route)
                 .into_iter()
-                .map(|(name, schema)| query_parameter(name, schema)),
+                .map(|(name, schema)| query_parameter(name, schema, route)),
         );
     }
     if !parameters.is_empty() {
@@ -163,14 +169,15 @@ pub(super) fn path_parameter(name: &str) -> Value {
 fn shared_fields() -> Vec<(String, Value)> {
     let cluster = ROUTES
         .iter()
-        .find(|route| matches!(route.contract.takes, Takes::Cluster(_)));
-    let fields = fields::of(cluster.unwrap()).into_iter();
+        .find(|route| matches!(route.contract.takes, Takes::Cluster(_)))
+        .unwrap();
+    let fields = fields::of(cluster).into_iter();
     fields
         .filter(|(name, _)| is_shared(name))
         .map(|(name, schema)| {
             (
                 name.to_owned(),
-                parameter(name, "query", fields::is_required(name), schema),
+                parameter(name, "query", fields::is_required(name, cluster), schema),
             )
         })
         .collect()
@@ -180,11 +187,11 @@ fn is_shared(name: &str) -> bool {
     KNOWN.contains(&name) && name != "format"
 }
 
-fn query_parameter(name: &str, schema: Value) -> Value {
-    if is_shared(name) {
+fn query_parameter(name: &str, schema: Value, route: &Route) -> Value {
+    if is_shared(name) && !matches!(route.contract.takes, Takes::Alert) {
         return json!({ "$ref": format!("#/components/parameters/{name}") });
     }
-    parameter(name, "query", fields::is_required(name), schema)
+    parameter(name, "query", fields::is_required(name, route), schema)
 }
 
 fn parameter(name: &str, place: &str, required: bool, mut schema: Value) -> Value {
@@ -194,11 +201,17 @@ fn parameter(name: &str, place: &str, required: bool, mut schema: Value) -> Valu
 
 /// The fields as members of a JSON object.
 pub(super) fn body(route: &Route) -> Value {
+    if matches!(route.contract.takes, Takes::Alert) {
+        return json!({
+            "type": "object", "properties": {},
+            "description": "An alert as Azure Monitor sends it: the common alert schema, or an older body.",
+        });
+    }
     let known = fields::of(route);
     let required: Vec<&str> = known
         .iter()
         .map(|(name, _)| *name)
-        .filter(|name| fields::is_required(name))
+        .filter(|name| fields::is_required(name, route))
         .collect();
     let mut body = json!({
         "type": "object",
@@ -249,6 +262,7 @@ fn codes(route: &Route) -> Vec<Code> {
             Code::UnsupportedMediaType,
             Code::Busy,
         ],
+        (Takes::Alert, _) => &[Code::InvalidRequest, Code::PayloadTooLarge, Code::Busy],
         // What the report's route would have answered.
         (Takes::Result, _) => &[
             Code::InvalidRequest,
@@ -276,6 +290,9 @@ fn responses(route: &Route) -> Value {
         "headers": request_id(),
         "content": content(gives),
     });
+    if matches!(gives, Gives::AlertTaken) {
+        responses["202"]["headers"]["Location"] = json!({ "description": "Where it will be what the alert led to; not there when it was ignored.", "schema": { "type": "string" } });
+    }
     if matches!(gives, Gives::Accepted | Gives::Result) {
         let mut headers = request_id();
         headers["Location"] =
@@ -305,7 +322,11 @@ fn content(gives: &Gives) -> Value {
     };
     object(formats.iter().map(|format| {
         let schema = match format {
-            Format::Json => answer(gives),
+            Format::Json => match gives {
+                // Of an alert, what it led to.
+                Gives::Result => json!({ "anyOf": [answer(gives), reference("AlertOutcome")] }),
+                _ => answer(gives),
+            },
             Format::AdaptiveCard => json!({
                 "type": "object", "required": ["type", "version", "body"],
                 "properties": { "type": { "const": "AdaptiveCard" } },
@@ -323,7 +344,7 @@ fn content(gives: &Gives) -> Value {
 /// The status of an answer that gives what was asked for.
 pub(super) fn success(gives: &Gives) -> &'static str {
     match gives {
-        Gives::Accepted | Gives::SweepAccepted => "202",
+        Gives::Accepted | Gives::SweepAccepted | Gives::AlertTaken => "202",
         _ => "200",
     }
 }
@@ -332,6 +353,7 @@ pub(super) fn success(gives: &Gives) -> &'static str {
 pub(super) fn answer(gives: &Gives) -> Value {
     match gives {
         Gives::Accepted => reference("DiagnosisAccepted"),
+        Gives::AlertTaken => reference("AlertTaken"),
         Gives::Report | Gives::Result => json!({ "allOf": [reference("Report"), traces()] }),
         Gives::Section(section) => reference(section_name(*section).1),
         Gives::Paths => reference("PathsAnswer"),

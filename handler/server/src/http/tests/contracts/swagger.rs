@@ -44,15 +44,25 @@ fn path(route: &Route) -> Value {
         .collect();
     if matches!(
         contract.takes,
-        Takes::Cluster(_) | Takes::Order | Takes::Body(_)
+        Takes::Cluster(_) | Takes::Order | Takes::Body(_) | Takes::Alert
     ) {
         parameters.push(json!({
             "name": "body", "in": "body", "required": true, "schema": body(route),
-            "x-ms-summary": "Question", "x-ms-visibility": "important",
+            "x-ms-summary": if matches!(contract.takes, Takes::Alert) { "Alert" } else { "Question" }, "x-ms-visibility": "important",
         }));
     }
     if let Takes::Query(_) = contract.takes {
         parameters.extend(fields::of(route).into_iter().map(query_parameter));
+    }
+
+    if matches!(contract.takes, Takes::Alert) {
+        for (name, schema) in fields::of(route) {
+            parameters.push(json!({
+                "name": name, "in": "query", "required": false, "type": schema["type"],
+                "description": schema["description"],
+                "x-ms-summary": title(name), "x-ms-visibility": "advanced",
+            }));
+        }
     }
     let mut operation = json!({
         "operationId": contract.id,
