@@ -62,6 +62,14 @@ param cacheSeconds int = 30
 @description('Whether a timer diagnoses every cluster of the subscriptions once an hour.')
 param sweep bool = true
 
+@description('Signs the ids of diagnoses that are made later. With another key, ids that still wait for their result are not known any more.')
+@secure()
+param idKey string = newGuid()
+
+@description('Webhook (https) that is told of what alerts and the sweep found, such as a Teams workflow; empty = nobody.')
+@secure()
+param notifyUrl string = ''
+
 @description('Client id of an Entra app registration. When given, callers need one of its tokens as well as a function key; only health stays open.')
 param entraClientId string = ''
 
@@ -164,6 +172,8 @@ module app 'modules/function-app.bicep' = {
     deadlineSeconds: deadlineSeconds
     cacheSeconds: cacheSeconds
     sweep: sweep
+    idKey: idKey
+    notifyUrl: notifyUrl
     allowedAddresses: allowedAddresses
     allowedServiceTags: allowedServiceTags
     subnetId: privateNetworking ? network!.outputs.appSubnetId : ''

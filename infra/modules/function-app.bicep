@@ -45,6 +45,14 @@ param cacheSeconds int
 @description('Whether the timer diagnoses all clusters.')
 param sweep bool
 
+@description('Signs the ids of diagnoses that are made later.')
+@secure()
+param idKey string
+
+@description('Webhook that is told of results; empty = nobody.')
+@secure()
+param notifyUrl string
+
 @description('Address ranges that may call.')
 param allowedAddresses array
 
@@ -189,6 +197,14 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         {
           name: 'EGRESS_SWEEP'
           value: sweep ? 'on' : 'off'
+        }
+        {
+          name: 'EGRESS_ID_KEY'
+          value: idKey
+        }
+        {
+          name: 'EGRESS_NOTIFY_URL'
+          value: notifyUrl
         }
       ]
     }

@@ -19,17 +19,23 @@ param privateOnly bool
 @description('Days that stored results are kept.')
 param retentionInDays int
 
-// packages: the deployment package. results: finished diagnoses. egress-fleet: one row per cluster for the overview.
+// packages: the deployment package. egress-results: finished diagnoses. egress-latest: the last one of each cluster.
+// egress-fleet: one row per cluster for the overview.
 var containerNames = [
   'packages'
-  'results'
+  'egress-results'
+  'egress-latest'
   'egress-fleet'
 ]
 
-// Diagnoses waiting, and those that failed for good, under the name the Functions host gives them.
+// What waits, and what failed for good, under the name the Functions host gives that.
 var queueNames = [
-  'diagnoses'
-  'diagnoses-poison'
+  'egress-alerts'
+  'egress-alerts-poison'
+  'egress-diagnoses'
+  'egress-diagnoses-poison'
+  'egress-notifications'
+  'egress-notifications-poison'
 ]
 
 var builtInRoles = [
@@ -113,7 +119,8 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01
                 'blockBlob'
               ]
               prefixMatch: [
-                'results/'
+                'egress-results/'
+                'egress-latest/'
                 'egress-fleet/'
               ]
             }

@@ -41,10 +41,21 @@ def test_the_host_package_root_is_where_the_binary_is_expected():
     assert re.search(r"runtime: {\s+name: 'custom'", APP)
 
 
-def test_queues_have_the_poison_queue_the_host_would_use():
-    queues = re.search(r"var queueNames = \[(.*?)\]", STORAGE, re.DOTALL)[1].split()
-    names = {queue.strip("'") for queue in queues}
-    assert names == {"diagnoses", "diagnoses-poison"}
+def listed(variable):
+    words = re.search(rf"{variable}(?: =|:) \[(.*?)\]", STORAGE, re.DOTALL)[1].split()
+    return {word.strip("'") for word in words}
+
+
+def test_storage_holds_what_the_functions_use_with_the_poison_queues_of_the_host_and_forgets_it():
+    files = (REPOSITORY / "function-definitions").glob("*/function.json")
+    bindings = [binding for file in files for binding in json.loads(file.read_text())["bindings"]]
+    triggers = {b["queueName"] for b in bindings if b["type"] == "queueTrigger"}
+    poison = {f"{queue}-poison" for queue in triggers if not queue.endswith("-poison")}
+    written = {b["queueName"] for b in bindings if b["type"] == "queue"}
+    assert listed("var queueNames") == triggers | poison | written
+    containers = {b["path"].split("/")[0] for b in bindings if b["type"] == "blob"}
+    assert listed("var containerNames") == containers | {"packages"}
+    assert {prefix.rstrip("/") for prefix in listed("prefixMatch")} == containers
 
 
 def test_storage_has_no_keys_and_closes_when_private():

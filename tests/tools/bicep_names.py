@@ -17,7 +17,7 @@ PARSER = Parser(Language(tree_sitter_bicep.language()))
 
 # Functions of the language, as far as they are used here.
 FUNCTIONS = {
-    "concat", "contains", "deployment", "empty", "environment", "guid", "join", "json", "last", "listKeys",
+    "concat", "contains", "deployment", "empty", "environment", "guid", "newGuid", "join", "json", "last", "listKeys",
     "loadJsonContent", "loadTextContent", "managementGroup", "replace", "resourceGroup", "resourceId", "split", "string",
     "subscription", "subscriptionResourceId", "take", "tenant", "toLower", "union", "uniqueString",
 }  # fmt: skip
