@@ -49,7 +49,10 @@ pub use load_balancer::{
     LoadBalancerProperties, LoadBalancingRule, LoadBalancingRuleProperties, OutboundRule,
     OutboundRuleProperties,
 };
-pub use metrics::{DataPoint, Dimension, LocalizedName, MetricValue, Metrics, TimeSeries};
+pub use metrics::{
+    DataPoint, Dimension, LocalizedName, MetricValue, Metrics, MetricsBatch, MetricsOfResource,
+    TimeSeries,
+};
 pub use network::{
     AddressSpace, Delegation, DelegationProperties, DhcpOptions, NatGateway, NatGatewayProperties,
     NetworkSecurityGroup, NsgProperties, Peering, PeeringProperties, PublicIpAddress,
