@@ -33,13 +33,16 @@ impl MetricsPlane {
 
     pub(crate) fn at(self, endpoint: &str) -> Result<Self, EndpointError> {
         let regional = endpoint.strip_prefix(&format!("https://{REGION}."));
-        let endpoint = match regional {
-            Some(host) => {
-                let plain = origin(&format!("https://{host}"))?;
-                let host = plain.trim_start_matches("https://");
-                format!("https://{REGION}.{host}")
-            }
+        let plain = match regional {
+            Some(host) => origin(&format!("https://{host}"))?,
             None => origin(endpoint)?,
+        };
+        if plain.contains(['{', '}']) {
+            return Err(EndpointError::MoreThanOrigin(endpoint.to_owned()));
+        }
+        let endpoint = match regional {
+            Some(_) => plain.replacen("https://", &format!("https://{REGION}."), 1),
+            None => plain,
         };
         Ok(Self {
             endpoint: Some(endpoint),
