@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::pattern::pattern;
 use crate::report::{CheckStatus, Finding, Method, Outbound, Severity, Snat, Status, Verdict};
+use crate::resource_health::{Unwell, unwell};
 
 /// One check as the verdict sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +48,17 @@ pub(crate) fn verdict(
     outbound: &Outbound,
     snat: &Snat,
 ) -> Verdict {
-    let status = status(findings, checks);
+    let unwell = unwell(ctx, outbound);
+    let status = match status(findings, checks) {
+        // No check reads Resource Health, yet nothing that Azure says is down is healthy.
+        Status::Healthy if unwell.iter().any(|unwell| unwell.now) => Status::Unknown,
+        status => status,
+    };
     let complete = !checks.iter().any(|c| c.open);
-    let (pattern, pattern_evidence) = pattern(ctx, findings, snat, complete);
+    let (pattern, pattern_evidence) = pattern(ctx, findings, snat, &unwell, complete);
     Verdict {
         status,
-        headline: headline(ctx, status, findings, checks, outbound, snat),
+        headline: headline(ctx, status, findings, checks, &unwell, outbound, snat),
         pattern,
         pattern_evidence,
         complete,
@@ -64,13 +70,17 @@ fn headline(
     status: Status,
     findings: &[Finding],
     checks: &[Judged],
+    unwell: &[Unwell],
     outbound: &Outbound,
     snat: &Snat,
 ) -> String {
     match status {
         Status::Healthy => healthy(ctx, outbound, snat),
         Status::Unknown => {
-            let reasons: Vec<&str> = open(checks).filter_map(|c| c.reason.as_deref()).collect();
+            let unwell = unwell.iter().filter(|unwell| unwell.now);
+            let unwell = unwell.map(|unwell| unwell.text.trim_end_matches('.'));
+            let open = open(checks).filter_map(|c| c.reason.as_deref());
+            let reasons: Vec<&str> = unwell.chain(open).collect();
             let first = reasons.first().copied().unwrap_or("a check has no answer");
             let more = match reasons.len() {
                 0 | 1 => String::new(),

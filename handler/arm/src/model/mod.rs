@@ -61,9 +61,9 @@ pub use network::{
     Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
 };
 pub use pressure::{
-    AvailabilityStatus, AvailabilityStatusProperties, Recommendation, RecommendationProperties,
-    ResourceMetadata, ShortDescription, SkuCapability, SkuItem, VirtualMachine,
-    VirtualMachineProperties, VmSizes,
+    AvailabilityStatus, AvailabilityStatusProperties, RecentlyResolved, Recommendation,
+    RecommendationProperties, ResourceMetadata, ShortDescription, SkuCapability, SkuItem,
+    VirtualMachine, VirtualMachineProperties, VmSizes,
 };
 pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};
 pub use service_tags::{ServiceTag, ServiceTags, TagProperties};

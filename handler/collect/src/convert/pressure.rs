@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use egress_arm::model;
 use egress_diagnosis::facts::{Health, Id, Machine, Recommendation, VmSize};
+use jiff::Timestamp;
 
 use super::compute::pool_tag;
 use super::id;
@@ -89,7 +90,13 @@ pub(crate) fn health(answer: &model::AvailabilityStatus) -> Option<Health> {
         summary: p.summary.as_deref().map(scrub),
         since: *p.occured_time,
         reason: p.reason_type.0.clone(),
+        resolved: resolved(&p.recently_resolved),
     })
+}
+
+/// From when until when it was unavailable; nothing where one of both is not said.
+fn resolved(of: &model::RecentlyResolved) -> Option<(Timestamp, Timestamp)> {
+    (*of.unavailable_occured_time).zip(*of.resolved_time)
 }
 
 #[cfg(test)]
