@@ -147,5 +147,21 @@ mod tests {
         assert_eq!(known.state, "Degraded");
         assert!(known.since.is_some());
         assert_eq!(of(r#"{"properties":{"title":"t"}}"#), None);
+        let resolved = |times: &str| {
+            let body = format!(
+                r#"{{"properties":{{"availabilityState":"Available","recentlyResolved":{times}}}}}"#
+            );
+            of(&body).unwrap().resolved
+        };
+        let both = r#"{"unavailableOccuredTime":"2026-01-01T00:00:00Z","resolvedTime":"2026-01-01T00:10:00Z"}"#;
+        assert!(resolved(both).is_some());
+        for less in [
+            "null",
+            "{}",
+            r#"{"resolvedTime":"2026-01-01T00:10:00Z"}"#,
+            "7",
+        ] {
+            assert_eq!(resolved(less), None, "{less}");
+        }
     }
 }
