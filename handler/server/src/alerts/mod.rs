@@ -26,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::ids::{Ids, JobId};
+use crate::jobs::ids::{Ids, JobId, hex};
 
 pub(crate) use self::candidates::Candidates;
 
@@ -123,8 +123,7 @@ pub(crate) fn read(body: &[u8], fixed: Option<&str>) -> Result<Understood, &'sta
     if understood.identity.is_empty() {
         // What is sent again is sent to the letter.
         let digest = digest(&SHA256, body);
-        let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
-        understood.identity.push(digest.collect());
+        understood.identity.push(hex(digest.as_ref()));
     }
     Ok(understood)
 }

@@ -1,7 +1,6 @@
 //! What the queue functions for alerts do, whoever delivers the message.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::outcome::Outcome;
@@ -9,17 +8,20 @@ use crate::cluster_id::ClusterId;
 use crate::engine::MOST_CLUSTERS;
 use crate::http::App;
 use crate::jobs::ids::{Ids, JobId};
-use crate::jobs::messages::{AlertJob, MAX_MESSAGE_BYTES};
+use crate::jobs::messages::{self, AlertJob};
 use crate::jobs::stored::Stored;
 use crate::jobs::work::{Done, Given};
 use crate::problem::{Code, Problem};
+
+/// What a message of this queue is.
+const WANTED: &str = "an alert to follow up";
 
 /// Finds the clusters that an alert is about, and orders one diagnosis for each.
 ///
 /// # Errors
 /// What another try may mend: Azure could not be asked, and nothing was found.
 pub(crate) async fn follow(app: &App, given: &Given) -> Result<Done, Problem> {
-    let job = read_job(&given.message)?;
+    let job: AlertJob = messages::read(&given.message, WANTED)?;
     if let Some(previous) = &given.previous {
         // What was stored may have been all that got out of here before. Who gets an order twice does nothing.
         let posts = Outcome::read(previous).map(|previous| previous.posts());
@@ -68,7 +70,7 @@ pub(crate) async fn follow(app: &App, given: &Given) -> Result<Done, Problem> {
 /// # Errors
 /// None but a fault of this program.
 pub(crate) fn give_up(message: &Value, id: &str) -> Result<Done, Problem> {
-    let problem = match read_job(message) {
+    let problem = match messages::read::<AlertJob>(message, WANTED) {
         Ok(_) => Problem::new(
             Code::DiagnosisFailed,
             "which cluster the alert is about was looked for several times and could not be read each time; the app's log says why under this id",
@@ -91,19 +93,4 @@ fn child(ids: &Ids, alert: &JobId, cluster: &ClusterId) -> JobId {
     let since = alert.issued().unwrap_or(Timestamp::UNIX_EPOCH);
     let cluster = cluster.as_str().to_ascii_lowercase();
     ids.derived(since, &["cluster", alert.as_str(), &cluster])
-}
-
-fn read_job(message: &Value) -> Result<AlertJob, Problem> {
-    let not_ours = |why: &str| {
-        Problem::new(
-            Code::InvalidRequest,
-            "a message in the queue was not an alert to follow up",
-        )
-        .log(format!("not a message of this app: {why}"))
-    };
-    if message.to_string().len() > MAX_MESSAGE_BYTES {
-        return Err(not_ours("too large"));
-    }
-    // What serde says quotes values of a stranger's.
-    AlertJob::deserialize(message).map_err(|_| not_ours("other fields"))
 }

@@ -9,6 +9,8 @@ use egress_diagnosis::report::{Gap, GapCause, Needs, Severity, Status};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::jobs::ids::hex;
+
 use super::row::Row;
 use super::rows::Stored;
 
@@ -111,12 +113,8 @@ impl Key {
     /// The key in letters that can stand in a URL.
     fn write(&self) -> String {
         let (severity, utilization) = (self.severity.0, self.utilization.0);
-        let id: Vec<String> = self.id.bytes().map(|byte| format!("{byte:02x}")).collect();
-        format!(
-            "{:x}{severity:x}{utilization:016x}{}",
-            self.status,
-            id.concat()
-        )
+        let id = hex(self.id.as_bytes());
+        format!("{:x}{severity:x}{utilization:016x}{id}", self.status)
     }
 
     /// What [`Self::write`] wrote.

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use http_body_util::BodyExt;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
@@ -30,6 +31,19 @@ const MAX_CALL_BYTES: usize = 64 * 1024 * 1024;
 
 /// Blobs that the host read for an HTTP function, by input binding.
 pub(crate) type Blobs = BTreeMap<String, String>;
+
+/// What the host, which describes a request by its unescaped address, leaves in a path although no address may have it.
+const NOT_IN_URLS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// HTTP functions with further bindings.
 const HTTP: [&str; 4] = ["alerts", "diagnoses", "diagnosis", "fleet-sweep"];
@@ -189,7 +203,12 @@ fn unpack(call: &Invocation) -> Result<Request, Problem> {
     let req = call.json("req").ok_or_else(wrong)?;
     let text = |name: &str| req.get(name).and_then(Value::as_str);
     let url: Uri = text("Url")
-        .and_then(|url| url.parse().ok())
+        .and_then(|url| {
+            utf8_percent_encode(url, NOT_IN_URLS)
+                .to_string()
+                .parse()
+                .ok()
+        })
         .ok_or_else(wrong)?;
     let method = text("Method")
         .and_then(|m| Method::from_bytes(m.to_ascii_uppercase().as_bytes()).ok())

@@ -1,11 +1,13 @@
 //! What travels through the queues.
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::alerts::{Alert, Candidates};
 use crate::cluster_id::ClusterId;
+use crate::problem::{Code, Problem};
 
 use super::ids::{JobId, cluster_key};
 
@@ -64,6 +66,25 @@ impl Post {
             text: serde_json::to_string(message).unwrap_or_default(),
         }
     }
+}
+
+/// Reads a message; `what` says what it should be.
+///
+/// # Errors
+/// A 400 for what is none of ours.
+pub(crate) fn read<T: DeserializeOwned>(message: &Value, what: &str) -> Result<T, Problem> {
+    let not_ours = |why: &str| {
+        Problem::new(
+            Code::InvalidRequest,
+            format!("a message in the queue was not {what}"),
+        )
+        .log(format!("not a message of this app: {why}"))
+    };
+    if message.to_string().len() > MAX_MESSAGE_BYTES {
+        return Err(not_ours("too large"));
+    }
+    // What serde says quotes values of a stranger's.
+    T::deserialize(message).map_err(|_| not_ours("other fields"))
 }
 
 /// A diagnosis to make.

@@ -1,14 +1,13 @@
 //! Tells the configured webhook of a stored result. A webhook that does not answer costs a try of the queue, never the result.
 
 use egress_arm::Webhook;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::http::{App, Format};
 use crate::problem::{Code, Problem};
 use crate::settings::{NotifyFormat, Settings};
 
-use super::messages::Notification;
+use super::messages::{self, Notification};
 use super::stored::Stored;
 use super::work::{Done, Given};
 
@@ -73,12 +72,7 @@ pub(crate) async fn notify(app: &App, given: &Given) -> Result<Done, Problem> {
     let Some(notify) = &app.jobs()?.notify else {
         return Ok(Done::default());
     };
-    let message = Notification::deserialize(&given.message).map_err(|_| {
-        Problem::new(
-            Code::InvalidRequest,
-            "the message does not name a stored result",
-        )
-    })?;
+    let message: Notification = messages::read(&given.message, "the name of a stored result")?;
     let Some((text, stored)) = given
         .previous
         .as_deref()

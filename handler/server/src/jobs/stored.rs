@@ -1,5 +1,6 @@
 //! What is stored of a diagnosis that was made later: the answer in every format, or why there is none.
 
+use egress_diagnosis::report::Status;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -46,6 +47,20 @@ impl Written {
             markdown: write(Format::Markdown),
             adaptive_card: RawValue::from_string(write(Format::AdaptiveCard))?,
         })
+    }
+
+    /// The verdict's status; `None` in a report of another version.
+    pub(crate) fn status(&self) -> Option<Status> {
+        #[derive(Deserialize)]
+        struct Report {
+            verdict: Verdict,
+        }
+        #[derive(Deserialize)]
+        struct Verdict {
+            status: Status,
+        }
+        let report: Report = serde_json::from_str(self.json.get()).ok()?;
+        Some(report.verdict.status)
     }
 
     pub(crate) fn get(&self, format: Format) -> &str {
@@ -127,4 +142,25 @@ impl Stored {
 fn question(request: &Map<String, Value>) -> Vec<(&str, &Value)> {
     let fields = request.iter().filter(|(name, _)| *name != "fresh");
     fields.map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, CLUSTER};
+
+    #[test]
+    fn a_stored_report_still_says_its_status() {
+        let report = testing::report(CLUSTER);
+        let written = |json: &str| {
+            let of = |format| match format {
+                Format::Json => json.to_owned(),
+                _ => "{}".to_owned(),
+            };
+            Written::by(of).unwrap()
+        };
+        let json = crate::http::write(Format::Json, &report, None);
+        assert_eq!(written(&json).status(), Some(Status::Blocked));
+        assert_eq!(written("{}").status(), None);
+    }
 }

@@ -349,6 +349,8 @@ async fn ids_that_nobody_got_are_not_found() {
     for id in [
         forged.as_str(),
         "x",
+        "a b",
+        "ä{b}",
         "..%2F..%2Fsecrets",
         &id.to_uppercase(),
     ] {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use egress_diagnosis::rank_for;
+use egress_diagnosis::report::Status;
 use egress_diagnosis::trace::{Trace, trace};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::engine::{self, Diagnosis, DiagnosisError};
@@ -13,8 +13,11 @@ use crate::fleet::row::{Failure, Row};
 use crate::http::{App, Parameters, write};
 use crate::problem::{Code, Problem};
 
-use super::messages::{Job, MAX_MESSAGE_BYTES, Origin, Post};
+use super::messages::{self, Job, Origin, Post};
 use super::stored::{Stored, Written};
+
+/// What a message of this queue is.
+const WANTED: &str = "a diagnosis to make";
 
 /// A message and what is stored already.
 #[derive(Debug, Default)]
@@ -38,7 +41,7 @@ pub(crate) struct Done {
 /// # Errors
 /// What another try may mend; all else becomes a stored failure.
 pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> {
-    let job = read_job(&given.message)?;
+    let job: Job = messages::read(&given.message, WANTED)?;
     if given.previous.is_some() {
         tracing::info!(id = %job.id, "delivered again; its result is stored already");
         return Ok(Done::default());
@@ -54,7 +57,7 @@ pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> 
     {
         tracing::info!(id = %job.id, "shares the cluster's last result");
         let result = Stored::of(&job, now, Ok(written.clone()));
-        let notify = notification(app, &job, None);
+        let notify = notification(app, &job, written.status());
         return Ok(done(vec![("result", text(&result)?)], notify));
     }
     let made = app
@@ -77,35 +80,16 @@ pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> 
 /// # Errors
 /// None but a fault of this program.
 pub(crate) fn give_up(message: &Value, id: &str) -> Result<Done, Problem> {
-    let job = read_job(message).ok();
-    let problem = match &job {
-        Some(_) => Problem::new(
-            Code::DiagnosisFailed,
-            "the diagnosis was tried several times and failed each time; the app's log says why under this id",
-        ),
-        None => Problem::new(
-            Code::InvalidRequest,
-            "a message in the queue was not a diagnosis to make",
-        ),
+    let (job, problem) = match messages::read::<Job>(message, WANTED) {
+        Ok(job) => {
+            let text = "the diagnosis was tried several times and failed each time; the app's log says why under this id";
+            (Some(job), Problem::new(Code::DiagnosisFailed, text))
+        }
+        Err(not_ours) => (None, not_ours),
     };
     tracing::error!(id, "given up");
     let stored = Stored::given_up(id, job.as_ref(), Timestamp::now(), &problem);
     Ok(done(vec![("result", text(&stored)?)], None))
-}
-
-fn read_job(message: &Value) -> Result<Job, Problem> {
-    let not_ours = |why: &str| {
-        Problem::new(
-            Code::InvalidRequest,
-            "the message is not a diagnosis to make",
-        )
-        .log(format!("not a message of this app: {why}"))
-    };
-    if message.to_string().len() > MAX_MESSAGE_BYTES {
-        return Err(not_ours("too large"));
-    }
-    // What serde says quotes values of a stranger's.
-    Job::deserialize(message).map_err(|_| not_ours("other fields"))
 }
 
 /// Whether another try may end otherwise.
@@ -139,7 +123,7 @@ fn succeeded(
         ("result", result),
         ("row", text_of(&row)?),
     ];
-    let notify = notification(app, job, Some(&row));
+    let notify = notification(app, job, Some(row.status));
     Ok(done(blobs, notify))
 }
 
@@ -166,12 +150,11 @@ fn failed(
 }
 
 /// Who asked comes back for the result; an alert's is always told, a sweep's where somebody should look.
-fn notification(app: &App, job: &Job, row: Option<&Row>) -> Option<Post> {
-    use egress_diagnosis::report::Status::{Blocked, Degraded};
+fn notification(app: &App, job: &Job, status: Option<Status>) -> Option<Post> {
     let tell = match job.origin {
         Origin::Caller => false,
         Origin::Alert => true,
-        Origin::Sweep => row.is_some_and(|row| matches!(row.status, Blocked | Degraded)),
+        Origin::Sweep => matches!(status, Some(Status::Blocked | Status::Degraded)),
     };
     let somebody = app.jobs.notify.is_some();
     (tell && somebody).then(|| Post::notification(&job.id))
