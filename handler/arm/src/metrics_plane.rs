@@ -7,17 +7,27 @@ use crate::cloud::{Cloud, EndpointError, is_anonymous, origin};
 /// What stands for a region in an endpoint.
 const REGION: &str = "{region}";
 
-/// The metrics data plane of a cloud, or another one in its place. Each region has a host of its own.
+/// The metrics data plane of a cloud, or another one in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsPlane {
-    /// An https origin, perhaps with [`REGION`] as the host's first label; `None` where none is configured.
-    endpoint: Option<String>,
+    /// `None` where none is configured.
+    endpoint: Option<Endpoint>,
     /// Whether `endpoint` is the cloud's own.
     own: bool,
     audience: String,
 }
 
+/// Where the data plane is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Endpoint {
+    /// A host for each region: what follows the region's name, with a port perhaps.
+    Regional(String),
+    /// One https origin for all regions.
+    Fixed(String),
+}
+
 impl MetricsPlane {
+    /// Each cloud's host as the Azure SDKs for Go, Java and JavaScript have it.
     pub(crate) fn of(cloud: Cloud) -> Self {
         let host = match cloud {
             Cloud::Public => "metrics.monitor.azure.com",
@@ -25,24 +35,16 @@ impl MetricsPlane {
             Cloud::UsGov => "metrics.monitor.azure.us",
         };
         Self {
-            endpoint: Some(format!("https://{REGION}.{host}")),
+            endpoint: Some(Endpoint::Regional(host.to_owned())),
             own: true,
             audience: format!("https://{host}"),
         }
     }
 
-    pub(crate) fn at(self, endpoint: &str) -> Result<Self, EndpointError> {
-        let regional = endpoint.strip_prefix(&format!("https://{REGION}."));
-        let plain = match regional {
-            Some(host) => origin(&format!("https://{host}"))?,
-            None => origin(endpoint)?,
-        };
-        if plain.contains(['{', '}']) {
-            return Err(EndpointError::MoreThanOrigin(endpoint.to_owned()));
-        }
-        let endpoint = match regional {
-            Some(_) => plain.replacen("https://", &format!("https://{REGION}."), 1),
-            None => plain,
+    pub(crate) fn at(self, text: &str) -> Result<Self, EndpointError> {
+        let endpoint = match text.strip_prefix(&format!("https://{REGION}.")) {
+            Some(host) => Endpoint::Regional(behind_a_region(text, host)?),
+            None => Endpoint::Fixed(plain(text, origin(text)?)?),
         };
         Ok(Self {
             endpoint: Some(endpoint),
@@ -63,10 +65,14 @@ impl MetricsPlane {
     }
 
     /// The origin that knows this region's resources, without a slash at the end. `None` where no endpoint is
-    /// configured, or where the region's name (`eastus2`) is none.
+    /// configured, or where each region has a host and the region's name (`eastus2`) is none.
     pub fn origin(&self, region: &str) -> Option<String> {
-        let endpoint = self.endpoint.as_ref()?;
-        is_region(region).then(|| endpoint.replace(REGION, region))
+        match self.endpoint.as_ref()? {
+            Endpoint::Fixed(origin) => Some(origin.clone()),
+            Endpoint::Regional(host) => {
+                is_region(region).then(|| format!("https://{region}.{host}"))
+            }
+        }
     }
 
     /// What a token is asked for, e.g. `https://metrics.monitor.azure.com/.default`.
@@ -77,10 +83,27 @@ impl MetricsPlane {
     /// Whether the token may go to this URL: the configured origin, in any region.
     pub(crate) fn has(&self, url: &Url) -> bool {
         let label = url.host_str().and_then(|host| host.split('.').next());
-        let own = label.and_then(|label| self.origin(label));
+        let own = self.origin(label.unwrap_or_default());
         let own = own.and_then(|own| Url::parse(&own).ok());
         own.is_some_and(|own| own.origin() == url.origin()) && is_anonymous(url)
     }
+}
+
+/// The host that region names stand before, checked with one: before an IP address there is no place for it.
+fn behind_a_region(text: &str, host: &str) -> Result<String, EndpointError> {
+    let of_one = plain(text, origin(&format!("https://region.{host}"))?)?;
+    let host = of_one.strip_prefix("https://region.");
+    let host = host.filter(|host| !host.is_empty());
+    host.map(str::to_owned)
+        .ok_or_else(|| EndpointError::MoreThanOrigin(text.to_owned()))
+}
+
+/// An origin without a placeholder: a region stands nowhere but first.
+fn plain(text: &str, origin: String) -> Result<String, EndpointError> {
+    if origin.contains(['{', '}']) {
+        return Err(EndpointError::MoreThanOrigin(text.to_owned()));
+    }
+    Ok(origin)
 }
 
 /// It becomes a part of a host's name: nothing but a region's name may.
@@ -160,6 +183,39 @@ mod tests {
     }
 
     #[test]
+    fn a_fixed_endpoint_is_taken_as_it_is_configured() {
+        for (text, foreign) in [
+            (
+                "https://metrics-proxy.corp.example",
+                "https://metrics.corp.example/",
+            ),
+            (
+                "https://Metrics.corp.example:8443/",
+                "https://metrics.corp.example/",
+            ),
+            ("https://[2001:db8::7]:8443", "https://[2001:db8::8]:8443/"),
+            ("https://10.0.0.7", "https://10.0.0.8/"),
+            ("https://xn--mnchen-3ya.example", "https://munchen.example/"),
+        ] {
+            let fixed = MetricsPlane::of(Cloud::Public).at(text).unwrap();
+            // Whatever the region: it is no part of the host.
+            for region in ["eastus", "", "a/b"] {
+                let origin = fixed.origin(region).unwrap();
+                assert!(has(&fixed, &format!("{origin}/metrics")), "{text}");
+            }
+            assert!(!has(&fixed, foreign), "{text}");
+            assert!(
+                !has(&fixed, "https://eastus.metrics.monitor.azure.com/"),
+                "{text}"
+            );
+        }
+        let regional = MetricsPlane::of(Cloud::Public);
+        let regional = regional.at("https://{region}.metrics-2.example").unwrap();
+        assert!(has(&regional, "https://eastus.metrics-2.example/"));
+        assert!(!has(&regional, "https://metrics-2.example/"));
+    }
+
+    #[test]
     fn another_endpoint_is_an_https_origin_with_a_region_perhaps() {
         let with = |text: &str| MetricsPlane::of(Cloud::Public).at(text);
         let own = with("https://{region}.metrics.example:8443/").unwrap();
@@ -174,6 +230,9 @@ mod tests {
             "https://{region}.u:p@metrics.example",
             "https://{region}.",
             "{region}",
+            "https://{region}.10.0.0.7",
+            "https://{region}.[::1]",
+            "https://{region}.{region}.example",
         ] {
             assert!(with(wrong).is_err(), "{wrong}");
         }
