@@ -39,6 +39,29 @@ pub(crate) struct Call {
     pub(crate) permits: Option<Arc<Semaphore>>,
     /// Whether it only reads, so that even a POST may be repeated.
     pub(crate) reads: bool,
+    pub(crate) patience: Patience,
+}
+
+/// How long a host may be silent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Longest wait for one answer.
+    per_try: Duration,
+    /// Whether a host that gave no answer is asked again.
+    asks_again: bool,
+}
+
+impl Patience {
+    /// With a host that nothing else stands in for.
+    pub(crate) const LONG: Self = Self {
+        per_try: TRY_TIMEOUT,
+        asks_again: true,
+    };
+    /// With a host in whose place another one can be asked: a network may drop whatever is sent to it.
+    pub(crate) const SHORT: Self = Self {
+        per_try: Duration::from_secs(10),
+        asks_again: false,
+    };
 }
 
 /// Why the pipeline itself ended a call.
@@ -167,7 +190,8 @@ impl Policy for Repeat {
             let in_time = Instant::now()
                 .checked_add(delay)
                 .is_some_and(|at| at < call.deadline);
-            if repeats >= MAX_REPEATS || !in_time {
+            let given_up = outcome.is_err() && !call.patience.asks_again;
+            if repeats >= MAX_REPEATS || !in_time || given_up {
                 return outcome;
             }
             sleep(delay).await;
@@ -197,7 +221,7 @@ async fn one_try(
     }
     call.counters.sent();
     timeout_at(
-        call.deadline.min(now + TRY_TIMEOUT),
+        call.deadline.min(now + call.patience.per_try),
         forward(ctx, request, next),
     )
     .await

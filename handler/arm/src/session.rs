@@ -19,7 +19,7 @@ use crate::id::ResourceId;
 use crate::long_running;
 use crate::operations::{METRICS_BATCH, Method, Operation};
 use crate::paging;
-use crate::policy::Call;
+use crate::policy::{Call, Patience};
 
 const MAX_REQUEST_IDS: usize = 20;
 
@@ -115,6 +115,7 @@ impl Session {
                 counters: Arc::default(),
                 permits: None,
                 reads: false,
+                patience: Patience::LONG,
             },
         }
     }
@@ -241,7 +242,12 @@ impl Session {
         let body = serde_json::json!({ "resourceids": resources }).to_string();
         let request = request(operation, url, Some(Bytes::from(body)));
         let pipeline = self.client.metrics_pipeline().await?;
-        let answer = self.exchange(pipeline, operation, subscription, request);
+        // Resource Manager answers the same for each resource.
+        let call = Call {
+            patience: Patience::SHORT,
+            ..self.call.clone()
+        };
+        let answer = Self::exchange(call, pipeline, operation, subscription, request);
         answer.await?.read(operation)
     }
 
@@ -284,7 +290,7 @@ impl Session {
     ) -> Result<Answer, ArmError> {
         let pipeline = self.client.pipeline().await?;
         let request = request(operation, url, body);
-        self.exchange(pipeline, operation, id, request).await
+        Self::exchange(self.call.clone(), pipeline, operation, id, request).await
     }
 
     /// Follows a link that Azure gave, verbatim. Whoever calls this has checked where it points.
@@ -296,11 +302,11 @@ impl Session {
     ) -> Result<Answer, ArmError> {
         let pipeline = self.client.pipeline().await?;
         let request = Request::new(link, HttpMethod::Get);
-        self.exchange(pipeline, operation, id, request).await
+        Self::exchange(self.call.clone(), pipeline, operation, id, request).await
     }
 
     async fn exchange(
-        &self,
+        call: Call,
         pipeline: &Pipeline,
         operation: &Operation,
         id: &ResourceId,
@@ -309,7 +315,7 @@ impl Session {
         request.insert_header(ACCEPT, "application/json");
         let call = Call {
             reads: operation.method == Method::Query,
-            ..self.call.clone()
+            ..call
         };
         let context = Context::new().with_value(call);
         let options = PipelineSendOptions {

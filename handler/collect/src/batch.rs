@@ -1,13 +1,16 @@
 //! The same metrics of several scale sets, in as few calls as their answers allow.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use egress_arm::model;
 use egress_diagnosis::facts::{Cause, Cluster, Datum, Id, Metric, ResourceMetrics};
 use futures::future::join_all;
 
 use crate::convert;
-use crate::metrics::{Grain, MetricQuery, aggregations, ask, fit_together, names, seconds, top};
+use crate::metrics::{
+    Grain, MetricQuery, TOO_MANY, aggregations, ask, fit_together, names, seconds, top,
+};
 use crate::outcome::unknown;
 use crate::reader::Reader;
 
@@ -88,8 +91,7 @@ async fn singly(
 }
 
 /// One call for all of them. What it does not answer is asked of Resource Manager, which names what is missing: the right
-/// to read metrics of one resource, a metric that one does not have. Not where Azure had no time for one call: then it has
-/// none for several.
+/// to read metrics of one resource, a metric that one does not have.
 async fn together(
     reader: Reader<'_>,
     cluster: &Cluster,
@@ -99,7 +101,7 @@ async fn together(
 ) -> ResourceMetrics {
     let mut read = match batch(reader, cluster, region, query, resources).await {
         Datum::Known(read) => read,
-        unanswered if is_busy(&unanswered) => {
+        unanswered if !asks_each(&unanswered, reader.time_left()) => {
             let of_each = |&(id, _): &Expected<'_>| {
                 let metrics = query.names();
                 let metrics = metrics.map(|name| (name.to_owned(), unknown(&unanswered)));
@@ -118,9 +120,19 @@ async fn together(
     read
 }
 
-fn is_busy<T>(datum: &Datum<T>) -> bool {
-    let of = |wanted: Cause| matches!(datum, Datum::Failed { cause, .. } if *cause == wanted);
-    of(Cause::Throttled) || of(Cause::TimedOut)
+/// Time that Resource Manager usually has enough of for the metrics of one resource.
+const TIME_FOR_EACH: Duration = Duration::from_secs(15);
+
+/// Whether each resource is asked for where the call for all gave nothing. Not where Azure has too many calls already, and
+/// not without time for the answers: then the first failure is the one to tell of.
+fn asks_each<T>(unanswered: &Datum<T>, left: Duration) -> bool {
+    match unanswered {
+        Datum::Failed {
+            cause: Cause::Throttled,
+            ..
+        } => false,
+        _ => left >= TIME_FOR_EACH,
+    }
 }
 
 /// What the data plane says of each resource that it says anything usable of.
@@ -134,7 +146,9 @@ async fn batch(
     let window = reader.window();
     let all = resources.iter().map(|(_, expected)| *expected);
     let series = all.clone().fold(0, usize::saturating_add);
-    let grain = Grain::fitting(window, series.saturating_mul(query.metrics.len()));
+    let Some(grain) = Grain::fitting(window, series.saturating_mul(query.metrics.len())) else {
+        return Datum::not_asked(TOO_MANY);
+    };
     // Counts for each resource. Only valid together with a filter.
     let top = query.filter.map(|_| top(all.max().unwrap_or(0)));
     let top_text = top.map(|top| top.to_string());
@@ -203,6 +217,24 @@ mod tests {
         assert_eq!(lengths(&[3; 50]), [50]);
         assert_eq!(lengths(&[3; 101]), [50, 50, 1]);
         assert!(lengths(&[]).is_empty());
+    }
+
+    #[test]
+    fn each_is_asked_where_there_is_time_for_the_answers() {
+        let failed = |cause| -> Datum<()> {
+            Datum::Failed {
+                cause,
+                http_status: None,
+                error_code: None,
+            }
+        };
+        let less = TIME_FOR_EACH.mul_f64(0.9);
+        for cause in [Cause::TimedOut, Cause::Unreachable, Cause::Malformed] {
+            assert!(asks_each(&failed(cause), TIME_FOR_EACH), "{cause:?}");
+            assert!(!asks_each(&failed(cause), less), "{cause:?}");
+        }
+        let throttled = failed(Cause::Throttled);
+        assert!(!asks_each(&throttled, TIME_FOR_EACH * 100));
     }
 
     #[test]

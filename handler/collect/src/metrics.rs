@@ -143,15 +143,19 @@ impl Grain {
     }
 
     /// The finest grain that keeps a series within 360 points (six hours by the minute) and an answer with this many
-    /// series, of all its metrics and resources, comfortably within what the client reads of one.
-    pub(crate) fn fitting(window: Window, series: usize) -> Self {
+    /// series, of all its metrics and resources, comfortably within what the client reads of one. Fewer than a dozen points
+    /// tell too little of a window: where not even those fit into what is read, there is none.
+    pub(crate) fn fitting(window: Window, series: usize) -> Option<Self> {
         let points = points_that_fit(series).clamp(FEWEST_POINTS / 2, MOST_POINTS);
         let points = i64::try_from(points).unwrap_or(360);
         let seconds = window.end.duration_since(window.start).as_secs();
-        Self::ALL
+        let grain = Self::ALL
             .into_iter()
             .find(|grain| seconds <= points.saturating_mul(grain.seconds))
-            .unwrap_or(Self::new("P1D", 86_400))
+            .unwrap_or(Self::new("P1D", 86_400));
+        let points = seconds.max(0) / grain.seconds + 1;
+        let bytes = answer_bytes(series, usize::try_from(points).unwrap_or(usize::MAX));
+        (bytes <= 2 * ANSWER_BYTES).then_some(grain)
     }
 }
 
@@ -165,6 +169,14 @@ const POINT_BYTES: usize = 64;
 const MOST_POINTS: usize = 360;
 /// Points that a series should have at least: a call that cannot hold so many is divided.
 const FEWEST_POINTS: usize = 24;
+
+/// What an answer with so many series of so many points takes.
+fn answer_bytes(series: usize, points: usize) -> usize {
+    let each = points
+        .saturating_mul(POINT_BYTES)
+        .saturating_add(SERIES_BYTES);
+    series.saturating_mul(each)
+}
 
 /// Points that each of so many series may have in one answer.
 fn points_that_fit(series: usize) -> usize {
@@ -243,6 +255,9 @@ pub(crate) async fn probe_health(reader: Reader<'_>, balancer: &LoadBalancer) ->
     ResourceMetrics::from([(balancer.id.clone(), metrics)])
 }
 
+/// Why a metric of very many nodes and addresses is not asked for.
+pub(crate) const TOO_MANY: &str = "so many series would not fit into one answer";
+
 pub(crate) const STOPPED: &str = "the cluster is stopped";
 
 pub(crate) fn is_stopped(cluster: &Cluster) -> bool {
@@ -292,9 +307,16 @@ pub(crate) fn not_asked(
     queries: &[&'static MetricQuery],
     why: &'static str,
 ) -> BTreeMap<String, Datum<Metric>> {
-    queries
-        .iter()
-        .flat_map(|query| query.names())
+    let each = queries.iter().flat_map(|query| query.names());
+    all_not_asked(each, why)
+}
+
+fn all_not_asked(
+    names: impl IntoIterator<Item = &'static str>,
+    why: &'static str,
+) -> BTreeMap<String, Datum<Metric>> {
+    let names = names.into_iter();
+    names
         .map(|name| (name.to_owned(), Datum::not_asked(why)))
         .collect()
 }
@@ -361,7 +383,9 @@ async fn one(
     series: usize,
 ) -> BTreeMap<String, Datum<Metric>> {
     let window = reader.window();
-    let grain = Grain::fitting(window, series.saturating_mul(metrics.len()));
+    let Some(grain) = Grain::fitting(window, series.saturating_mul(metrics.len())) else {
+        return all_not_asked(metrics.iter().map(|(name, _)| *name), TOO_MANY);
+    };
     let timespan = format!("{}/{}", seconds(window.start), seconds(window.end));
     let names = names(metrics);
     let aggregations = aggregations(metrics);
@@ -452,25 +476,38 @@ mod tests {
             (24 * 3_000, "P1D"),
         ] {
             assert_eq!(
-                Grain::fitting(window(hours), 1).text,
+                Grain::fitting(window(hours), 1).unwrap().text,
                 grain,
                 "{hours} hours"
             );
         }
     }
 
+    fn grain(hours: i64, series: usize) -> Option<&'static str> {
+        Grain::fitting(window(hours), series).map(|grain| grain.text)
+    }
+
     #[test]
     fn many_series_are_asked_more_coarsely() {
-        assert_eq!(Grain::fitting(window(6), 300).text, "PT1M");
-        assert_eq!(Grain::fitting(window(6), 1_000).text, "PT5M");
+        assert_eq!(grain(6, 300), Some("PT1M"));
+        assert_eq!(grain(6, 1_000), Some("PT5M"));
         // A thousand nodes' ports: used and allocated, two protocols.
-        assert_eq!(Grain::fitting(window(6), 4_000).text, "PT15M");
-        // Never fewer than twelve points.
-        assert_eq!(Grain::fitting(window(6), usize::MAX).text, "PT30M");
+        assert_eq!(grain(6, 4_000), Some("PT15M"));
+        // Never fewer than twelve points: behind six addresses.
+        assert_eq!(grain(6, 12_000), Some("PT30M"));
+    }
+
+    #[test]
+    fn what_no_answer_holds_is_not_asked() {
+        // A thousand nodes' two protocols behind sixteen addresses; a short window has fewer points.
+        assert_eq!(grain(6, 32_000), None);
+        assert_eq!(grain(0, 32_000), Some("PT1M"));
+        assert_eq!(grain(6, usize::MAX), None);
+        assert_eq!(grain(0, usize::MAX), None);
     }
 
     /// An answer as Azure writes one, with as much of everything as it may have.
-    fn answer_bytes(series: usize, points: i64) -> usize {
+    fn written_bytes(series: usize, points: i64) -> usize {
         let dimension = r#"{"name":{"value":"backendipaddress","localizedValue":"backendipaddress"},"value":"10.224.100.100"},"#;
         let point = r#"{"timeStamp":"2026-01-01T00:00:00Z","average":33.333333333},"#;
         series * (r#"{"metadatavalues":[],"data":[]},"#.len() + 3 * dimension.len())
@@ -492,8 +529,8 @@ mod tests {
             let all = per_metric * query.metrics.len();
             let in_one = if fit_together(all) { all } else { per_metric };
             for hours in [1, 6, 24, 168] {
-                let grain = Grain::fitting(window(hours), in_one);
-                let bytes = answer_bytes(in_one, hours * 3_600 / grain.seconds);
+                let grain = Grain::fitting(window(hours), in_one).unwrap();
+                let bytes = written_bytes(in_one, hours * 3_600 / grain.seconds);
                 assert!(bytes <= ANSWER_BYTES, "{nodes} nodes, {hours} h: {bytes}");
             }
         }

@@ -1,6 +1,7 @@
 //! One report's reads: every call ends as a datum, at the latest at the deadline.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use egress_arm::read::{Field, Tolerant};
 use egress_arm::{ArmError, Operation, ResourceId, Session, model, operations};
@@ -119,6 +120,12 @@ impl Reader<'_> {
     /// The time of asking.
     pub(crate) fn asked_at(self) -> Timestamp {
         self.shared.request.asked_at
+    }
+
+    /// How long until the deadline.
+    pub(crate) fn time_left(self) -> Duration {
+        let deadline = self.shared.request.deadline;
+        deadline.saturating_duration_since(Instant::now())
     }
 
     /// Reads one answer, errors as they are: only the cluster's own read needs them.

@@ -16,7 +16,7 @@ pub use page::BlobItem;
 
 use crate::client::Client;
 use crate::error::{ArmError, Failure};
-use crate::policy::{Call, Fence, retry_after};
+use crate::policy::{Call, Fence, Patience, retry_after};
 
 /// What a token for the blobs of any account, in any cloud, is asked for.
 const SCOPE: &str = "https://storage.azure.com/.default";
@@ -148,6 +148,7 @@ impl Blobs {
             counters: Arc::default(),
             permits: Some(Arc::clone(&shared.permits)),
             reads: true,
+            patience: Patience::LONG,
         });
         let options = PipelineSendOptions {
             skip_checks: true,

@@ -52,6 +52,15 @@ impl Policy for Wire {
 
 /// What came of it, and the seconds after the start at which the wire was asked.
 async fn ask(method: Method, script: &[Answer], deadline: Duration) -> (PolicyResult, Vec<f64>) {
+    ask_with(Patience::LONG, method, script, deadline).await
+}
+
+async fn ask_with(
+    patience: Patience,
+    method: Method,
+    script: &[Answer],
+    deadline: Duration,
+) -> (PolicyResult, Vec<f64>) {
     let start = Instant::now();
     let wire = Arc::new(Wire {
         script: script.to_vec(),
@@ -62,6 +71,7 @@ async fn ask(method: Method, script: &[Answer], deadline: Duration) -> (PolicyRe
         counters: Arc::default(),
         permits: None,
         reads: false,
+        patience,
     };
     let context = Context::new().with_value(call);
     let mut request = Request::new("https://localhost/".parse().unwrap(), method);
@@ -183,12 +193,35 @@ async fn a_silent_server_is_asked_again_within_the_deadline_and_then_given_up() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_that_another_stands_in_for_is_soon_given_up_when_it_is_silent() {
+    let ask = async |script: &[Answer]| {
+        let start = Instant::now();
+        let (outcome, asked) = ask_with(Patience::SHORT, Method::Get, script, MINUTE).await;
+        (outcome, asked.len(), start.elapsed())
+    };
+    let (outcome, asked, time) = ask(&[Answer::Never]).await;
+    assert_eq!(
+        find::<Stopped>(&outcome.unwrap_err()),
+        Some(&Stopped::TimedOut)
+    );
+    assert_eq!((asked, time), (1, Duration::from_secs(10)));
+    let (outcome, asked, _) = ask(&[Answer::Broken, Answer::Status(200)]).await;
+    assert!(outcome.is_err());
+    assert_eq!(asked, 1);
+    // One that answers is heard.
+    let throttled = Answer::RetryAfter(429, "retry-after", "7");
+    let (outcome, asked, _) = ask(&[throttled, Answer::Status(200)]).await;
+    assert_eq!((status(&outcome), asked), (200, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_waits_for_its_turn_but_not_past_the_deadline() {
     let call = Call {
         deadline: Instant::now() + MINUTE,
         counters: Arc::default(),
         permits: Some(Arc::new(Semaphore::new(0))),
         reads: false,
+        patience: Patience::LONG,
     };
     let context = Context::new().with_value(call);
     let wire = Arc::new(Wire {
@@ -218,6 +251,7 @@ async fn no_more_requests_at_once_than_allowed() {
         counters: Arc::default(),
         permits: Some(Arc::new(Semaphore::new(2))),
         reads: false,
+        patience: Patience::LONG,
     };
     let send = async || {
         let context = Context::new().with_value(call.clone());
