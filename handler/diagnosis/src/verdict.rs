@@ -77,16 +77,20 @@ fn headline(
     match status {
         Status::Healthy => healthy(ctx, outbound, snat),
         Status::Unknown => {
-            let down: Vec<&str> = unwell
-                .iter()
-                .filter(|unwell| unwell.now)
-                .map(|unwell| unwell.text.trim_end_matches('.'))
-                .collect();
-            let reason = || open(checks).find_map(|c| c.reason.as_deref());
-            let first = down.first().copied().or_else(reason);
-            let first = first.unwrap_or("a check has no answer");
             // Also those that could find nothing grave.
-            let more = match down.len() + checks.iter().filter(|c| c.open).count() {
+            let all = checks.iter().filter(|c| c.open).count();
+            if let Some(down) = unwell.iter().find(|unwell| unwell.now) {
+                let told = down.text.trim_end_matches('.');
+                let also = match all {
+                    0 => String::new(),
+                    1 => " (and 1 open check)".to_owned(),
+                    n => format!(" (and {n} open checks)"),
+                };
+                return format!("No check found a fault, yet Azure reports one. {told}{also}.");
+            }
+            let first = open(checks).find_map(|c| c.reason.as_deref());
+            let first = first.unwrap_or("a check has no answer");
+            let more = match all {
                 0 | 1 => String::new(),
                 2 => " (and 1 more open check)".to_owned(),
                 n => format!(" (and {} more open checks)", n - 1),

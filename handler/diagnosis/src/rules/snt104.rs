@@ -56,6 +56,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
             "node counts, autoscaler bounds or upgrade settings are not all readable",
         );
     };
+    // What the first node gets is what a cluster without nodes has to lose.
+    let live = live.max(1);
     let Some(end) = band_end(u64::from(live)) else {
         return Outcome::undecided(format!("Azure documents no ports for {live} nodes"));
     };
@@ -103,8 +105,13 @@ fn finding(ctx: &Context<'_>, live: u32, max: u32, counted: u32, end: u64) -> Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnose;
     use crate::facts::Facts;
-    use crate::testing::{codes, denied, lb_mut, load_balancer, nat_gateway, outcome, pools_mut};
+    use crate::snat::usage::LB_ALLOCATED;
+    use crate::testing::{
+        NODE_1, codes, denied, lb_id, lb_mut, load_balancer, nat_gateway, outcome, pools_mut,
+        port_series, set_metric,
+    };
 
     /// 48 nodes; the pools' surge adds two.
     fn growing(max: Option<u32>) -> Facts {
@@ -155,6 +162,39 @@ mod tests {
         lb_mut(&mut fixed).outbound_rules[0].allocated_outbound_ports = Some(1024);
         assert!(outcome(&RULE, &fixed).not_applicable.is_some());
         assert!(outcome(&RULE, &nat_gateway()).not_applicable.is_some());
+    }
+
+    #[test]
+    fn r1_24_a_cluster_without_nodes_has_the_ports_of_the_first() {
+        let mut facts = growing(Some(40));
+        for pool in pools_mut(&mut facts) {
+            pool.count = Some(0);
+        }
+        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+        pools_mut(&mut facts)[1].max_count = Some(60);
+        assert_eq!(codes(&outcome(&RULE, &facts)), ["SNT104"]);
+    }
+
+    #[test]
+    fn r6_35_every_way_to_a_fixed_number_says_that_it_wants_to_be_looked_at_again() {
+        for max in [50, 78] {
+            let found = outcome(&RULE, &growing(Some(max)));
+            for fix in &found.findings[0].remediation {
+                let caveat = "check it again before raising the autoscaler's maximum";
+                let said = fix.side_effects.iter().any(|text| text.contains(caveat));
+                assert!(said, "{fix:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn r6_35_ports_per_node_are_the_bands_unless_azure_shows_others() {
+        let mut facts = load_balancer();
+        set_metric(&mut facts, &lb_id(), LB_ALLOCATED, denied("x"));
+        assert_eq!(diagnose(&facts).snat.allocated_per_node, Some(1024));
+        let shown = port_series(&[(NODE_1, &[2048.0, 2048.0])]);
+        set_metric(&mut facts, &lb_id(), LB_ALLOCATED, shown);
+        assert_eq!(diagnose(&facts).snat.allocated_per_node, Some(2048));
     }
 
     #[test]

@@ -38,6 +38,9 @@ fn check(ctx: &Context<'_>) -> Outcome {
     for device in &ctx.snat.devices {
         match device.failures() {
             Reading::Missing(missing) => outcome.missing.push(missing.clone()),
+            Reading::NoData if ctx.demand().live == Some(0) => {
+                outcome.not_applicable = Some("the cluster has no nodes".to_owned());
+            }
             Reading::NoData => outcome.findings.push(
                 RULE.finding(format!("{} shows no SNAT traffic in the window", super::out106::capital(&device.label())))
                     .confidence(Confidence::Possible)
@@ -58,7 +61,8 @@ mod tests {
     use crate::facts::MetricAggregation;
     use crate::snat::usage::LB_CONNECTIONS;
     use crate::testing::{
-        codes, connections, denied, lb_id, load_balancer, metric, outcome, series, set_metric,
+        codes, connections, denied, lb_id, load_balancer, metric, outcome, pools_mut, series,
+        set_metric,
     };
 
     #[test]
@@ -78,6 +82,15 @@ mod tests {
     #[test]
     fn does_not_fire() {
         assert_eq!(outcome(&RULE, &load_balancer()), Outcome::passed());
+        // Nobody is there to send anything.
+        let mut facts = load_balancer();
+        let silent = connections("Failed", &[]);
+        set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, silent);
+        for pool in pools_mut(&mut facts) {
+            pool.count = Some(0);
+        }
+        let none = outcome(&RULE, &facts);
+        assert!(none.findings.is_empty() && none.not_applicable.is_some());
     }
 
     #[test]
