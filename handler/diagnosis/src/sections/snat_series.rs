@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::context::{Context, Device};
 use crate::report::{Capacity, SeriesKind, SeriesPoints, SnatDevice};
-use crate::snat::usage::NodeSeries;
+use crate::snat::metric::Reading;
+use crate::snat::usage::{NodeSeries, failures_of};
 
 /// Everything worth plotting about the devices, the busiest node first.
 pub(super) fn series(
@@ -48,26 +49,56 @@ pub(super) fn series(
     if kind == SnatDevice::AzureFirewall {
         all.extend(firewalls(ctx));
     }
-    let mut failed: BTreeMap<Timestamp, f64> = BTreeMap::new();
-    let known = ctx.snat.devices.iter().filter_map(|d| d.failures().known());
-    for (at, count) in known.flat_map(|f| &f.points) {
-        *failed.entry(*at).or_default() += count;
-    }
-    if !failed.is_empty() {
-        let name = "failed connections".to_owned();
-        all.push(line(name, SeriesKind::Failed, "Count", failed));
-    }
+    all.extend(failed(ctx));
     all
+}
+
+/// Failed connections: of all nodes together, then of each busy one. Where one node alone fails, both are the same line.
+fn failed(ctx: &Context<'_>) -> Vec<SeriesPoints> {
+    let known = || ctx.snat.devices.iter().filter_map(|d| d.failures().known());
+    let mut sum: BTreeMap<Timestamp, f64> = BTreeMap::new();
+    for (at, count) in known().flat_map(|f| &f.points) {
+        *sum.entry(*at).or_default() += count;
+    }
+    if sum.is_empty() {
+        return Vec::new();
+    }
+    let name = "failed connections".to_owned();
+    let all = line(name, SeriesKind::Failed, "Count", sum);
+    let mut nodes = known().flat_map(|f| f.by_backend.keys());
+    if let (Some(only), None) = (nodes.next(), nodes.next())
+        && ctx.snat.devices.len() == 1
+    {
+        return vec![of(ctx, only, all)];
+    }
+    let mut lines = vec![all];
+    for device in &ctx.snat.devices {
+        let hot = device.ports().and_then(Reading::known);
+        for node in hot.into_iter().flat_map(|ports| &ports.hottest) {
+            let points = failures_of(ctx.facts, device.id(), &node.address);
+            if !points.is_empty() {
+                let name = format!("failed connections {}", node.address);
+                let line = line(name, SeriesKind::Failed, "Count", points);
+                lines.push(of(ctx, &node.address, line));
+            }
+        }
+    }
+    lines
+}
+
+/// The line as one node's.
+fn of(ctx: &Context<'_>, address: &str, line: SeriesPoints) -> SeriesPoints {
+    SeriesPoints {
+        ip_address: Some(address.to_owned()),
+        node: ctx.nodes.at(address).map(|node| node.name.clone()),
+        ..line
+    }
 }
 
 /// Used and allocated ports; the allocation only where it changes, and at both ends.
 fn of_node(ctx: &Context<'_>, node: &NodeSeries) -> Vec<SeriesPoints> {
     let address = &node.address;
-    let with = |mut line: SeriesPoints| {
-        line.ip_address = Some(address.clone());
-        line.node = ctx.nodes.at(address).map(|node| node.name.clone());
-        line
-    };
+    let with = |line: SeriesPoints| of(ctx, address, line);
     let used = format!("used ports {address}");
     let mut lines = vec![with(line(
         used,
@@ -148,7 +179,11 @@ pub(super) fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{firewalled, load_balancer, nat_gateway};
+    use crate::facts::MetricAggregation;
+    use crate::snat::usage::LB_CONNECTIONS;
+    use crate::testing::{
+        NODE_1, firewalled, lb_id, load_balancer, metric, nat_gateway, series, set_metric,
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -172,6 +207,39 @@ mod tests {
             .iter()
             .map(|s| (s.kind, s.points.len()))
             .collect()
+    }
+
+    fn failing(nodes: &[(&str, &[f64])]) -> Vec<(Option<String>, usize)> {
+        let mut facts = load_balancer();
+        let of = |(address, values): &(&str, &[f64])| {
+            let dimensions = [
+                ("backendipaddress", *address),
+                ("connectionstate", "failed"),
+            ];
+            series(&dimensions, values)
+        };
+        let failed = metric(MetricAggregation::Total, nodes.iter().map(of).collect());
+        set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, failed);
+        let all = crate::diagnose(&facts).snat.series.into_iter();
+        all.filter(|s| s.kind == SeriesKind::Failed)
+            .map(|s| (s.ip_address, s.points.len()))
+            .collect()
+    }
+
+    #[test]
+    fn failures_are_drawn_together_and_for_each_busy_node() {
+        let some = [3.0, 0.0, 4.0].as_slice();
+        let own = |address: &str| Some(address.to_owned());
+        assert_eq!(failing(&[(NODE_1, some)]), [(own(NODE_1), 2)]);
+        assert_eq!(
+            failing(&[(NODE_1, some), ("10.0.0.5", &[1.0, 1.0, 1.0])]),
+            [(None, 3), (own(NODE_1), 2), (own("10.0.0.5"), 3)]
+        );
+        // One that is not among the busy ones, or that nobody knows.
+        let one = [1.0].as_slice();
+        let more = failing(&[(NODE_1, some), ("10.9.9.9", one)]);
+        assert_eq!(more, [(None, 2), (own(NODE_1), 2)]);
+        assert!(failing(&[(NODE_1, &[0.0])]).is_empty());
     }
 
     #[test]

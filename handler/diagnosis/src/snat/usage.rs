@@ -92,9 +92,7 @@ pub(crate) fn failures(facts: &Facts, resource: &Id, name: &str) -> Reading<Fail
         window_minutes: seconds / 60,
         ..Failures::default()
     };
-    let failed = metric.series.iter().filter(|s| {
-        dimension(s, "connectionstate").is_some_and(|state| state.eq_ignore_ascii_case("failed"))
-    });
+    let failed = metric.series.iter().filter(|s| is_of_failures(s));
     let mut by_backend: BTreeMap<String, f64> = BTreeMap::new();
     for series in failed {
         let mut total = 0.0;
@@ -121,6 +119,24 @@ pub(crate) fn failures(facts: &Facts, resource: &Id, name: &str) -> Reading<Fail
         return Reading::Unclear(format!("{name} has more series than Azure returned"));
     }
     Reading::Known(found)
+}
+
+/// One node's failed connections per grain, for plotting; only grains with a failure.
+pub(crate) fn failures_of(facts: &Facts, resource: &Id, address: &str) -> BTreeMap<Timestamp, f64> {
+    let Reading::Known(metric) = metric(facts, resource, LB_CONNECTIONS, "Count") else {
+        return BTreeMap::new();
+    };
+    let own = metric
+        .series
+        .iter()
+        .filter(|s| dimension(s, "backendipaddress") == Some(address) && is_of_failures(s));
+    let mut points = sums(own);
+    points.retain(|_, count| *count > 0.0);
+    points
+}
+
+fn is_of_failures(series: &Series) -> bool {
+    dimension(series, "connectionstate").is_some_and(|state| state.eq_ignore_ascii_case("failed"))
 }
 
 /// Ports per node of a load balancer: sums over frontends per minute, compared within the same minute, per protocol
