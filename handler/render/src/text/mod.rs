@@ -91,6 +91,16 @@ fn head(page: &mut Page, report: &Report) {
         "window",
         &format!("{} to {}", report.window.start, report.window.end),
     );
+    let evidence = &report.verdict.pattern_evidence;
+    if let Some((first, more)) = evidence.split_first() {
+        page.field("pattern", words::pattern(report.verdict.pattern));
+        // What the others say stands with the findings.
+        let more = match more.len() {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        page.item(15, "·", &format!("{first}{more}"));
+    }
     if !report.verdict.complete {
         page.field("complete", "no: some checks have no answer, see below");
     }
