@@ -155,6 +155,7 @@ mod tests {
     use super::*;
     use crate::diagnose;
     use crate::facts::Facts;
+    use crate::pressure::CPU;
     use crate::testing::*;
 
     /// A cluster that both blocks and runs out of ports.
@@ -225,6 +226,16 @@ mod tests {
         assert_eq!(diagnose(&facts).next_steps, [TEST]);
         let told = ranked(&facts, Pattern::Persistent).next_steps;
         assert_eq!(told, [TEST, OUTCOME], "no appliance is on the way");
+    }
+
+    #[test]
+    fn r7_11_the_pods_of_a_busy_node_are_looked_at_with_kubectl_top() {
+        let mut facts = load_balancer();
+        node_percent(&mut facts, CPU, &[("aks-user-vmss000000", "user", 95.0)]);
+        let report = diagnose(&facts);
+        assert_eq!(report.verdict.pattern, Pattern::Intermittent);
+        assert!(report.next_steps[0].contains("`kubectl top pods` and `kubectl top nodes`"));
+        assert!(report.findings[0].remediation[0].commands[0].contains("kubectl top pods"));
     }
 
     #[test]

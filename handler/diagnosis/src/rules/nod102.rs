@@ -36,8 +36,20 @@ fn check(ctx: &Context<'_>) -> Outcome {
         &RULE,
         (&ctx.pressure.memory, MEMORY),
         ("memory", "Memory working set"),
-        "Short of memory, the node evicts pods and the kernel kills processes. Their connections end, and what they served fails until they run elsewhere.",
+        format!(
+            "Short of memory{}, the node evicts pods and the kernel kills processes. Their connections end, and what they served fails until they run elsewhere.",
+            threshold(ctx).map_or(String::new(), |mib| format!(" (less than {mib} MiB free)"))
+        ),
     )
+}
+
+/// Free memory in MiB below which the kubelet evicts pods: AKS lowered it with Kubernetes 1.29 (R7.9).
+fn threshold(ctx: &Context<'_>) -> Option<u32> {
+    let version = ctx.cluster().kubernetes_version.as_deref()?;
+    let (major, rest) = version.split_once('.')?;
+    let minor = rest.split('.').next()?;
+    let version: (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
+    Some(if version < (1, 29) { 750 } else { 100 })
 }
 
 #[cfg(test)]
@@ -47,6 +59,33 @@ mod tests {
     use crate::testing::{
         codes, connections, denied, lb_id, load_balancer, metric, node_percent, outcome, set_metric,
     };
+
+    #[test]
+    fn r7_9_the_node_evicts_pods_at_the_threshold_of_its_version() {
+        for (version, told) in [
+            (
+                Some("1.28.15"),
+                "Short of memory (less than 750 MiB free), the",
+            ),
+            (
+                Some("1.29"),
+                "Short of memory (less than 100 MiB free), the",
+            ),
+            (
+                Some("1.34.2"),
+                "Short of memory (less than 100 MiB free), the",
+            ),
+            (Some("latest"), "Short of memory, the"),
+            (None, "Short of memory, the"),
+        ] {
+            let mut facts = load_balancer();
+            facts.cluster.kubernetes_version = version.map(str::to_owned);
+            node_percent(&mut facts, MEMORY, &[("aks-user-vmss000000", "user", 91.0)]);
+            let found = outcome(&RULE, &facts);
+            let explanation = &found.findings[0].explanation;
+            assert!(explanation.starts_with(told), "{explanation}");
+        }
+    }
 
     #[test]
     fn r7_1_fires() {

@@ -141,6 +141,18 @@ mod tests {
     }
 
     #[test]
+    fn r7_5_what_looks_like_a_network_fault_is_told() {
+        let mut facts = load_balancer();
+        closer_look(&mut facts);
+        disk_percent(&mut facts, "user", OS_DISK_IOPS, 100.0);
+        let found = outcome(&RULE, &facts);
+        let told = &found.findings[0].explanation;
+        for victim in ["name resolution", "the kubelet's own reports"] {
+            assert!(told.contains(victim), "{told}");
+        }
+    }
+
+    #[test]
     fn r7_4_does_not_fire() {
         let mut facts = load_balancer();
         closer_look(&mut facts);

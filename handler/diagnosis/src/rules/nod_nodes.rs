@@ -76,7 +76,7 @@ pub(super) fn used_up(
     rule: &Rule,
     (loads, metric): (&Loads, &str),
     (what, label): (&str, &str),
-    explanation: &'static str,
+    explanation: impl Into<String>,
 ) -> Outcome {
     above(ctx, loads, (metric, NODE_LIMIT), |nodes| {
         let peak = nodes.first().map_or(0.0, |load| load.peak());

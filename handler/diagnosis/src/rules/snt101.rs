@@ -44,15 +44,44 @@ fn check(ctx: &Context<'_>) -> Outcome {
         match device.failures() {
             Reading::Missing(missing) => outcome.missing.push(missing.clone()),
             Reading::Unclear(reason) => outcome.undecided.push(reason.clone()),
-            Reading::NoData => outcome.undecided.push(format!(
-                "{} has no SNAT data points in the window",
-                device.label()
-            )),
+            Reading::NoData => {
+                let why = if ctx.demand().live == Some(0) {
+                    ": the cluster has no nodes"
+                } else {
+                    ""
+                };
+                outcome.undecided.push(format!(
+                    "{} has no SNAT data points in the window{why}",
+                    device.label()
+                ));
+            }
             Reading::Known(failures) if failures.total == 0 => {}
             Reading::Known(failures) => outcome.findings.push(finding(ctx, device, failures)),
         }
     }
     outcome
+}
+
+/// What a failure means, and what else the same shortage breaks: not the tunnel of a private cluster, which stays within
+/// the network (R6.10).
+fn explanation(ctx: &Context<'_>, device: &Device) -> String {
+    let (what, shortage) = match device {
+        Device::LoadBalancer { .. } => (
+            "No SNAT port was free for these connections.",
+            "On a public cluster the same shortage",
+        ),
+        // R6.24: the gateway's counter tells no reason.
+        Device::NatGateway { .. } => (
+            "The gateway could not set these connections up: no port was free, more than 50,000 per address went to one destination, or the other side did not answer.",
+            "A shortage of ports on a public cluster",
+        ),
+    };
+    if ctx.cluster().api_server.private_cluster == Some(true) {
+        return what.to_owned();
+    }
+    format!(
+        "{what} {shortage} also breaks kubectl logs and exec, because the tunnel to the API server leaves the same way."
+    )
 }
 
 fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
@@ -75,12 +104,12 @@ fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
             failures.window_minutes
         ))
         .severity(severity)
-        .explain(match device {
-            Device::LoadBalancer { .. } => "No SNAT port was free for these connections. On a public cluster the same shortage also breaks kubectl logs and exec, because the tunnel to the API server leaves the same way.",
-            // R6.24: the gateway's counter tells no reason.
-            Device::NatGateway { .. } => "The gateway could not set these connections up: no port was free, more than 50,000 per address went to one destination, or the other side did not answer. A shortage of ports on a public cluster also breaks kubectl logs and exec, because the tunnel to the API server leaves the same way.",
-        })
-        .evidence(format!("{metric}, state failed"), Some(device.id()), Some(failures.total.to_string()))
+        .explain(explanation(ctx, device))
+        .evidence(
+            format!("{metric}, state failed"),
+            Some(device.id()),
+            Some(failures.total.to_string()),
+        )
         .resource(device.id());
     if let Some((first, last)) = failures.span {
         found = found.seen(first).evidence(
@@ -109,9 +138,10 @@ fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::PowerState;
+    use crate::facts::{Facts, MetricAggregation, PowerState};
     use crate::testing::{
-        codes, connections, denied, lb_id, load_balancer, nat_gateway, nat_id, outcome, set_metric,
+        codes, connections, denied, lb_id, load_balancer, metric, nat_gateway, nat_id, outcome,
+        series, set_metric,
     };
 
     #[test]
@@ -162,6 +192,42 @@ mod tests {
         let commands = &found.findings[0].remediation[1].commands;
         assert!(commands[1].contains("--public-ip-addresses"));
         assert!(commands[1].ends_with("/nat-1 ng1-ip-2"));
+    }
+
+    fn explanation(mut facts: Facts, private: bool) -> String {
+        facts.cluster.api_server.private_cluster = Some(private);
+        let failed = || connections("Failed", &[9.0]);
+        set_metric(&mut facts, &lb_id(), LB_CONNECTIONS, failed());
+        set_metric(&mut facts, &nat_id("ng1"), NAT_CONNECTIONS, failed());
+        outcome(&RULE, &facts).findings[0].explanation.clone()
+    }
+
+    #[test]
+    fn r6_10_the_tunnel_breaks_on_public_clusters_only() {
+        for facts in [load_balancer, nat_gateway] {
+            assert!(explanation(facts(), false).contains("kubectl logs and exec"));
+            assert!(!explanation(facts(), true).contains("kubectl"));
+        }
+    }
+
+    #[test]
+    fn r6_24_a_gateways_failures_do_not_prove_a_shortage_of_ports() {
+        let of_gateway = explanation(nat_gateway(), true);
+        for reason in ["no port was free", "50,000", "the other side"] {
+            assert!(of_gateway.contains(reason), "{of_gateway}");
+        }
+        let of_balancer = explanation(load_balancer(), true);
+        assert_eq!(of_balancer, "No SNAT port was free for these connections.");
+    }
+
+    #[test]
+    fn r6_22_the_platforms_own_few_connections_are_no_finding() {
+        let mut facts = nat_gateway();
+        let states = [("Attempted", [3.0, 2.0, 4.0]), ("Failed", [0.0; 3])];
+        let states = states.map(|(state, values)| series(&[("connectionstate", state)], &values));
+        let background = metric(MetricAggregation::Total, states.to_vec());
+        set_metric(&mut facts, &nat_id("ng1"), NAT_CONNECTIONS, background);
+        assert!(crate::diagnose(&facts).findings.is_empty());
     }
 
     #[test]

@@ -18,8 +18,10 @@ pub(super) const RULE: Rule = Rule {
               thousands left.",
         evidence: "The node's address, its peak and its allocation, with the time.",
         fix: "Reuse connections first; then more outbound addresses and more ports per node, in one call.",
-        how_sure: "Certain: both figures come from the same minute and cover the same frontends. A NAT gateway has no \
-                   ports per node, so the check does not apply to it.",
+        how_sure: "Certain: both figures come from the same minute and cover the same frontends. In windows over six hours, and \
+                   with hundreds of nodes, they are averages of 5 minutes or more, in which a short burst may not show: \
+                   connections that failed for it do (SNT101). A NAT gateway has no ports per node, so the check does not \
+                   apply to it.",
         references: &[
             "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/connectivity/snat-port-exhaustion",
             "https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections",
