@@ -62,7 +62,9 @@ SCENARIOS = {
     "userDefinedRouting": ["healthy-udr-firewall", "firewall-snat-exhausted"],
     "none": ["isolated-none"],
 }
-AWAITED = {scenario for scenarios in SCENARIOS.values() for scenario in scenarios}
+# Those about the nodes.
+PRESSED = ["node-cpu-peak", "os-disk-throttled"]
+AWAITED = {scenario for scenarios in SCENARIOS.values() for scenario in scenarios} | set(PRESSED)
 
 
 @pytest.fixture(scope="session")
@@ -121,12 +123,23 @@ def bundle(home: Path, sandbox: Sandbox) -> Path:
 @pytest.fixture(scope="session")
 def report(sandbox):
     """Our own report on the cluster of a scenario, made by the built binary with the printed settings."""
+    return asked(sandbox, "report")
+
+
+@pytest.fixture(scope="session")
+def pressure(sandbox):
+    """The same for its nodes and their disks, looked at closely."""
+    return asked(sandbox, "pressure")
+
+
+def asked(sandbox: Sandbox, command: str):
+    """Asks once for each scenario."""
     made = {}
 
     def run(scenario: str):
         if scenario not in made:
             result = subprocess.run(
-                [HANDLER, "report", sandbox.clusters[scenario], "--format", "json"],
+                [HANDLER, command, sandbox.clusters[scenario], "--format", "json"],
                 env={"PATH": os.environ["PATH"], **sandbox.settings},
                 capture_output=True,
                 text=True,

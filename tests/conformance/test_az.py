@@ -1,7 +1,7 @@
 """The troubleshooting guide's own commands, run with the real az command line, agree with our report's fields."""
 
 import pytest
-from conftest import SCENARIOS
+from conftest import PRESSED, SCENARIOS
 
 ALL = [(declared, scenario) for declared, scenarios in SCENARIOS.items() for scenario in scenarios]
 NAT = [scenario for declared, scenario in ALL if declared.endswith("NATGateway")]
@@ -171,6 +171,67 @@ def test_ports_of_a_firewall(az, report, scenario):
     assert bool(found) == (worst > 80) == (scenario == "firewall-snat-exhausted")
     if found:
         assert found[0]["evidence"][0]["value"] == f"{worst:.1f} %"
+
+
+@pytest.mark.parametrize("scenario", PRESSED)
+def test_load_of_each_node(az, sandbox, pressure, scenario):
+    """CPU, memory and disk space of the nodes, as the cluster's platform metrics have them."""
+    made = pressure(scenario)
+    every = "node eq '*' and nodepool eq '*'"
+    for metric, ours in by_metric(made["nodes"]["hottest"]).items():
+        shown = series(az, made, sandbox.clusters[scenario], metric, "Average", every)
+        agree(ours, {names["node"]: points for names, points in shown})
+    assert made["nodes"]["cpuPeakPercent"] == (98 if scenario == "node-cpu-peak" else 18)
+
+
+@pytest.mark.parametrize("scenario", PRESSED)
+def test_os_disks_of_each_node(az, pressure, scenario):
+    """What the OS disks did, instance by instance of the scale sets."""
+    made = pressure(scenario)
+    cluster = made["cluster"]
+    options = ["--subscription", cluster["subscriptionId"], "--resource-group", cluster["nodeResourceGroup"]]
+    sets = az("vmss", "list", *options, "--query", "[].id")
+    assert sets, "the nodes are instances of scale sets"
+    hottest = {metric: ours for metric, ours in by_metric(made["disks"]["hottest"]).items() if metric.startswith("OS Disk")}
+    assert "OS Disk IOPS Consumed Percentage" in hottest
+    for metric, ours in hottest.items():
+        shown = [one for scale_set in sets for one in series(az, made, scale_set, metric, "Average", "VMName eq '*'")]
+        agree(ours, {computer(names["vmname"]): points for names, points in shown})
+    assert made["disks"]["osDiskIopsPeakPercent"] == (100 if scenario == "os-disk-throttled" else 6)
+
+
+def by_metric(hottest):
+    """The report's hottest nodes of each metric."""
+    metrics = {}
+    for one in hottest:
+        metrics.setdefault(one["metric"], {})[one["node"]] = one
+    return metrics
+
+
+def agree(ours, shown):
+    """The nodes that the report names have the peaks that az shows, and no other node has a higher one."""
+    peaks = {node: max(five_minutes(points).values()) for node, points in shown.items()}
+    assert ours, "the report names nodes"
+    for node, one in ours.items():
+        windows = five_minutes(shown[node])
+        assert one["peak"] == pytest.approx(peaks[node]), node
+        assert one["windowsAbove"] in (
+            sum(value > one["limit"] for value in windows.values()),
+            sum(value >= one["limit"] for value in windows.values()),
+        ), node
+        first = min(start for start, value in windows.items() if value == peaks[node])
+        assert minute(one["peakAt"]) == minute(first), node
+    assert max(one["peak"] for one in ours.values()) == pytest.approx(max(peaks.values()))
+
+
+def computer(instance):
+    """The computer of a scale set's instance: `aks-apps-1-vmss_11` is `aks-apps-1-vmss00000b`."""
+    name, number = instance.rsplit("_", 1)
+    digits, left = "", int(number)
+    while left:
+        left, digit = divmod(left, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return f"{name}{digits:0>6}"
 
 
 def five_minutes(points):

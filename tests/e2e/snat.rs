@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use egress_diagnosis::report::{CheckStatus, GapCause, Report, SnatDevice};
+use egress_render::TextOptions;
 use egress_sandbox::{Call, Options, Sandbox, Scenarios};
 use egress_tests::reading::{client, read, read_window};
 use jiff::SignedDuration;
@@ -87,6 +88,21 @@ async fn r6_3_the_one_node_among_a_thousand_is_found() {
 }
 
 #[tokio::test]
+async fn what_no_answer_could_hold_is_a_gap_and_the_report_stands() {
+    // Ports are split by node, address and protocol: 32,000 series.
+    let wide = format!("{THOUSAND}\n[load_balancer]\nmanaged_ips = 16\n");
+    let (_, report) = case(&wide).await;
+    assert_eq!(report.snat.failed_connections, Some(10));
+    assert_eq!(status(&report, "SNT101"), CheckStatus::Failed);
+    for code in ["SNT102", "SNT103"] {
+        assert_eq!(status(&report, code), CheckStatus::Unknown, "{code}");
+    }
+    let ports = |gap: &&egress_diagnosis::report::Gap| gap.what.contains("UsedSnatPorts");
+    let gap = report.gaps.iter().find(ports).expect("the gap is told");
+    assert_eq!(gap.cause, GapCause::NotAsked);
+}
+
+#[tokio::test]
 async fn more_nodes_than_were_asked_for_leave_the_question_open() {
     // The load balancer does not say how many nodes it has, so that fewer series are asked for than there are.
     let silent = r#"
@@ -151,6 +167,44 @@ async fn a_change_is_evidence_on_what_it_may_explain() {
     let began = told(&grown)[0];
     assert_eq!(began.0, "SNT101");
     assert!(began.1.starts_with("agent pool apps in cluster snat-failures-after-scale-out was changed 14 minutes before failures began, "), "{began:?}");
+}
+
+/// Which node, since when, why, the number, the command, what it disturbs and how to undo it: without a portal.
+#[tokio::test]
+async fn the_text_on_an_exhausted_cluster_tells_all_that_it_takes_to_mend_it() {
+    let sandbox = clusters_of(Scenarios::default()).await;
+    let made = report(&sandbox, "snat-exhausted-one-node").await;
+    let options = TextOptions {
+        color: false,
+        width: 1_000,
+    };
+    let text = egress_render::text(&made, &options);
+    let mut from = 0;
+    for told in [
+        "DEGRADED  1110 SNAT connections failed on load balancer kubernetes",
+        "pattern      intermittent",
+        "CRITICAL SNT101",
+        "No SNAT port was free for these connections.",
+        "first and last failure: ",
+        "vmss000001 (10.224.0.5): 1110",
+        "fix Reuse connections in the application",
+        "fix Spread the pods of node aks-apps-",
+        "fix Give each node 1368 ports on 1 outbound address",
+        "--load-balancer-managed-outbound-ip-count 1 --load-balancer-outbound-ports 1368\n",
+        "! Azure hands the ports out anew: open outbound connections can drop",
+        "undo: az aks update ",
+        "--load-balancer-managed-outbound-ip-count 1 --load-balancer-outbound-ports 0\n",
+        "vmss000001 (10.224.0.5) used all of its 1024 SNAT ports",
+        "1024 of 1024",
+        "█",
+        "failed connections, most 37 at ",
+        "1. Compare `kubectl top pods`",
+        "Reuse connections in the application",
+        "Give each node 1368 ports on 1 outbound address",
+    ] {
+        let at = text.get(from..).and_then(|rest| rest.find(told));
+        from += at.unwrap_or_else(|| panic!("no {told:?} after {from} in\n{text}")) + told.len();
+    }
 }
 
 #[tokio::test]

@@ -143,7 +143,17 @@ async fn bad_values_name_their_field() {
     let router = router(engine.clone());
     let cases = [
         ("window", "PT4M59S", "too short"),
-        ("window", "P7DT1S", "too long"),
+        (
+            "window",
+            "P7DT1S",
+            "too long; use an ISO 8601 duration from PT5M to P7D",
+        ),
+        // Longer than Azure keeps metrics.
+        (
+            "window",
+            "P94D",
+            "too long; use an ISO 8601 duration from PT5M to P7D",
+        ),
         ("window", "-PT1H", "too short"),
         ("window", "P1M", "no fixed length"),
         ("window", "6h", "ISO 8601"),
