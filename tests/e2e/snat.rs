@@ -166,6 +166,16 @@ async fn a_change_is_evidence_on_what_it_may_explain() {
     let grown = report(&sandbox, "snat-failures-after-scale-out").await;
     let began = told(&grown)[0];
     assert_eq!(began.0, "SNT101");
+    let folder = clusters_of(folder()).await;
+    let routed = report(&folder, "snat-failures-after-route-change").await;
+    let text = format!(
+        "route default in route table rt-egress was changed 14 minutes before failures began, {reason}"
+    );
+    assert!(
+        told(&routed).contains(&("SNT101", text.as_str())),
+        "{:?}",
+        told(&routed)
+    );
     assert!(began.1.starts_with("agent pool apps in cluster snat-failures-after-scale-out was changed 14 minutes before failures began, "), "{began:?}");
 }
 

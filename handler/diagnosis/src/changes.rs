@@ -117,6 +117,9 @@ fn blamed(ctx: &Context<'_>, finding: &Finding) -> BTreeSet<Id> {
         let policies: Vec<Id> = firewalls.flat_map(|id| policies(ctx.facts, id)).collect();
         blamed.extend(policies);
     }
+    if finding.code == "SNT101" {
+        blamed.extend(own_route_tables(ctx));
+    }
     let cluster = ctx.cluster();
     let managed = cluster.node_resource_group.as_deref();
     let is_managed = |id: &Id| {
@@ -129,6 +132,19 @@ fn blamed(ctx: &Context<'_>, finding: &Finding) -> BTreeSet<Id> {
         blamed.insert(cluster.id.clone());
     }
     blamed
+}
+
+/// The route tables of the pools' subnets that people write: their routes decide how much a device has to translate. AKS
+/// writes its own with every node.
+fn own_route_tables(ctx: &Context<'_>) -> BTreeSet<Id> {
+    let uses = ctx.subnets.uses.iter();
+    let subnets = uses.filter_map(|used| used.subnet.as_ref().ok());
+    let tables = subnets.filter_map(|subnet| subnet.route_table_id.as_ref());
+    let is_own = |id: &&Id| {
+        let table = lookup(&ctx.facts.route_tables, id).as_known();
+        table.is_some_and(|table| !table.aks_managed)
+    };
+    tables.filter(is_own).cloned().collect()
 }
 
 /// A firewall's policy and its parents.
@@ -292,6 +308,23 @@ mod tests {
                 "agent pool user in cluster shop was changed 3 hours before failures began, which may or may not be the reason (activity log)",
             ]
         );
+    }
+
+    #[test]
+    fn a_route_that_changed_before_failures_began_is_evidence() {
+        let (mut facts, began) = failing();
+        let to_internet = route("default", "0.0.0.0/0", NextHopType::Internet, None);
+        route_table(&mut facts, vec![to_internet]);
+        let table = route_table_id();
+        let write = write(format!("{table}/routes/default"), ago(began, 14));
+        log(&mut facts, &table, vec![write]);
+        let said = "route default in route table rt-egress was changed 14 minutes before failures began, which may or may not be the reason (activity log)";
+        assert_eq!(told(&diagnose(&facts)), [("SNT101", said)]);
+        // AKS writes its own table whenever a node comes.
+        if let Some(Datum::Known(body)) = facts.route_tables.get_mut(&table) {
+            body.aks_managed = true;
+        }
+        assert_eq!(told(&diagnose(&facts)), []);
     }
 
     #[test]
