@@ -48,12 +48,12 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 open.push(label(&judged.endpoint));
             }
             let allowed = parts.iter().find(|part| part.fate == Fate::Allowed);
-            let left_out = |part: &&Part| part.fate == Fate::Denied && part.by.is_implicit();
+            let left_out = |part: &&Part| part.fate == Fate::Denied && part.answer.by.is_implicit();
             let left_out: Vec<&Part> = parts.iter().filter(left_out).collect();
             let (Some(allowed), false) = (allowed, left_out.is_empty()) else {
                 continue;
             };
-            let rule = &*allowed.by;
+            let rule = &allowed.answer.by;
             let at = gaps.iter().position(|gap| gap.rule == rule);
             let at = at.unwrap_or_else(|| {
                 gaps.push(Gap::of(rule));

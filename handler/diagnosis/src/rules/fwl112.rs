@@ -59,7 +59,11 @@ fn check(ctx: &Context<'_>) -> Outcome {
             ..Outcome::passed()
         };
         if let Some(open) = parts.iter().find(|part| part.fate == Fate::Undecidable) {
-            let maybe = open.maybe.first().filter(|rule| !rule.rule.is_empty());
+            let maybe = open
+                .answer
+                .maybe
+                .first()
+                .filter(|rule| !rule.rule.is_empty());
             outcome.undecided.push(match maybe {
                 Some(rule) => format!(
                     "whether {} of Azure Firewall {name} holds the API server's address is not known",
@@ -111,12 +115,12 @@ fn finding(
         ))
         .pools(pools)
         .resource(&firewall.id);
-    let explicit = denied.iter().find(|part| !part.by.is_implicit());
+    let explicit = denied.iter().find(|part| !part.answer.by.is_implicit());
     found = match explicit {
         Some(part) => found.evidence(
             format!("TCP 443 to {}", server.fqdn),
-            Some(holder(&part.by, firewall)),
-            Some(format!("denied by {}", rule_label(&part.by))),
+            Some(holder(&part.answer.by, firewall)),
+            Some(format!("denied by {}", rule_label(&part.answer.by))),
         ),
         None => found.evidence(
             format!("TCP 443 to {}", server.fqdn),
