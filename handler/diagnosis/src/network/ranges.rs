@@ -7,19 +7,14 @@ use range_set_blaze::{Integer, RangeSetBlaze};
 
 /// A set of numbers. Nearly every set of a rule is a single prefix, address or port, which needs no memory of its own;
 /// cloning the others is cheap, since rules and the classes of traffic that they cut share most of their sets.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(super) enum Ranges<T: Integer> {
+    #[default]
     Empty,
     /// From the first to the second number.
     One(T, T),
     /// Two ranges or more.
     Many(Arc<RangeSetBlaze<T>>),
-}
-
-impl<T: Integer> Default for Ranges<T> {
-    fn default() -> Self {
-        Self::Empty
-    }
 }
 
 impl<T: Integer> From<Arc<RangeSetBlaze<T>>> for Ranges<T> {

@@ -49,14 +49,14 @@ fn check(ctx: &Context<'_>) -> Outcome {
         // When other rules may decide, it is not known whether the one that inspects does.
         let certain = |part: &&Part| {
             part.fate == Fate::Allowed
-                && part.answer.maybe.iter().all(|rule| inspects(rule))
+                && part.answer.maybe.iter().all(&inspects)
                 && inspects(&part.answer.by)
         };
         let opened: Vec<&Part> = parts.iter().filter(certain).collect();
         let possible = |part: &Part| {
             part.fate != Fate::Denied
                 && (inspects(&part.answer.by)
-                    || part.answer.maybe.iter().any(|rule| inspects(rule)))
+                    || part.answer.maybe.iter().any(&inspects))
                 && !certain(&part)
         };
         if parts.iter().any(possible) {
