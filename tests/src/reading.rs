@@ -14,6 +14,7 @@ pub fn client(sandbox: &Sandbox) -> Client {
     Client::new(ClientSettings {
         endpoints: Endpoints::of(Cloud::Public)
             .with_arm_endpoint(sandbox.arm_endpoint())
+            .and_then(|endpoints| endpoints.with_metrics_endpoint(sandbox.metrics_endpoint()))
             .expect("an https endpoint"),
         identity: Identity::Fixed(Secret::new(sandbox.token())),
         trust: Trust::Pem(sandbox.certificate_pem().as_bytes().to_vec()),

@@ -37,6 +37,7 @@ struct Shared {
     settings: ClientSettings,
     transport: OnceCell<Arc<ReqwestTransport>>,
     pipeline: OnceCell<Pipeline>,
+    metrics: OnceCell<Pipeline>,
 }
 
 impl Client {
@@ -46,6 +47,7 @@ impl Client {
             settings,
             transport: OnceCell::new(),
             pipeline: OnceCell::new(),
+            metrics: OnceCell::new(),
         }))
     }
 
@@ -64,6 +66,16 @@ impl Client {
         let made = self.0.pipeline.get_or_try_init(|| async {
             let fence = Fence::Arm(endpoints.clone());
             self.pipeline_to(endpoints.arm_scope(), fence).await
+        });
+        made.await
+    }
+
+    /// The pipeline to the metrics data plane.
+    pub(crate) async fn metrics_pipeline(&self) -> Result<&Pipeline, ArmError> {
+        let plane = self.endpoints().metrics();
+        let made = self.0.metrics.get_or_try_init(|| async {
+            let fence = Fence::Metrics(plane.clone());
+            self.pipeline_to(plane.scope(), fence).await
         });
         made.await
     }

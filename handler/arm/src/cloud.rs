@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use url::Url;
 
+use crate::metrics_plane::MetricsPlane;
+
 /// One of Azure's clouds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cloud {
@@ -41,6 +43,7 @@ pub struct Endpoints {
     authority: String,
     /// Whether `arm` is the cloud's own endpoint, whose regional hosts long-running operations may point to.
     own_arm: bool,
+    metrics: MetricsPlane,
 }
 
 /// An endpoint setting that cannot be used.
@@ -73,10 +76,13 @@ impl Endpoints {
             arm,
             authority: authority(cloud).to_owned(),
             own_arm: true,
+            metrics: MetricsPlane::of(cloud),
         }
     }
 
-    /// The same with another Resource Manager endpoint. Its audience becomes this endpoint too, as every cloud's is.
+    /// The same with another Resource Manager endpoint. Its audience becomes this endpoint too, as every cloud's is. A
+    /// metrics endpoint that is still the cloud's own is no longer asked: it knows nothing of what stands behind another
+    /// Resource Manager.
     ///
     /// # Errors
     /// [`EndpointError`] unless it is an https origin.
@@ -86,6 +92,29 @@ impl Endpoints {
             own_arm: arm == format!("https://{}", arm_host(self.cloud)),
             arm_audience: arm.clone(),
             arm,
+            metrics: self.metrics.beside_another_arm(),
+            ..self
+        })
+    }
+
+    /// The same with another metrics data plane; `{region}` as the host's first label stands for the resources' region.
+    ///
+    /// # Errors
+    /// [`EndpointError`] unless it is an https origin.
+    pub fn with_metrics_endpoint(self, endpoint: &str) -> Result<Self, EndpointError> {
+        Ok(Self {
+            metrics: self.metrics.at(endpoint)?,
+            ..self
+        })
+    }
+
+    /// The same with another token audience for the metrics data plane.
+    ///
+    /// # Errors
+    /// [`EndpointError::Audience`].
+    pub fn with_metrics_audience(self, audience: &str) -> Result<Self, EndpointError> {
+        Ok(Self {
+            metrics: self.metrics.for_audience(checked_audience(audience)?),
             ..self
         })
     }
@@ -106,16 +135,8 @@ impl Endpoints {
     /// # Errors
     /// [`EndpointError::Audience`].
     pub fn with_arm_audience(self, audience: &str) -> Result<Self, EndpointError> {
-        let valid = |c: char| c.is_ascii_alphanumeric() || ".-_:/".contains(c);
-        if audience.is_empty() || !audience.chars().all(valid) {
-            return Err(EndpointError::Audience(audience.to_owned()));
-        }
-        let arm_audience = audience
-            .strip_suffix("/.default")
-            .unwrap_or(audience)
-            .to_owned();
         Ok(Self {
-            arm_audience,
+            arm_audience: checked_audience(audience)?,
             ..self
         })
     }
@@ -140,13 +161,9 @@ impl Endpoints {
         &self.authority
     }
 
-    /// The metrics data plane, with `{region}` to fill in. `None` where no host is documented.
-    pub fn metrics(&self) -> Option<&'static str> {
-        match self.cloud {
-            Cloud::Public => Some("https://{region}.metrics.monitor.azure.com"),
-            Cloud::China => None,
-            Cloud::UsGov => Some("https://{region}.metrics.monitor.azure.us"),
-        }
+    /// The metrics data plane: where several resources are asked at once.
+    pub fn metrics(&self) -> &MetricsPlane {
+        &self.metrics
     }
 
     /// The Log Analytics query endpoint.
@@ -185,6 +202,16 @@ impl Endpoints {
             && is_anonymous(url)
             && region.is_some_and(label)
     }
+}
+
+/// An audience without the `/.default` that makes a scope of it.
+fn checked_audience(audience: &str) -> Result<String, EndpointError> {
+    let valid = |c: char| c.is_ascii_alphanumeric() || ".-_:/".contains(c);
+    if audience.is_empty() || !audience.chars().all(valid) {
+        return Err(EndpointError::Audience(audience.to_owned()));
+    }
+    let audience = audience.strip_suffix("/.default").unwrap_or(audience);
+    Ok(audience.to_owned())
 }
 
 /// The origin that this text is, and nothing more than an origin.

@@ -177,6 +177,9 @@ table! {
     /// Metric values of any resource.
     METRICS_GET: Get "Microsoft.Insights" INSIGHTS_METRICS, None, "/providers/Microsoft.Insights/metrics",
         "Microsoft.Insights/Metrics/Read";
+    /// Metric values of several resources of one type, region and subscription: asked of the metrics data plane.
+    METRICS_BATCH: Query "Microsoft.Insights" INSIGHTS_METRICS, SUBSCRIPTION, "/metrics:getBatch",
+        "Microsoft.Insights/Metrics/Read";
     /// The activity log of a subscription, newest first; a filter on time is required.
     ACTIVITY_LOG_LIST: Get "Microsoft.Insights" INSIGHTS_EVENTS, SUBSCRIPTION, "/providers/Microsoft.Insights/eventtypes/management/values",
         "Microsoft.Insights/eventtypes/values/Read";
@@ -238,7 +241,7 @@ mod tests {
             assert!(
                 suffix
                     .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "/.".contains(c)),
+                    .all(|c| c.is_ascii_alphanumeric() || "/.:".contains(c)),
                 "{suffix}"
             );
         }

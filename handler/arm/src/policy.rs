@@ -18,6 +18,7 @@ use crate::blobs::BlobEndpoint;
 use crate::cloud::Endpoints;
 use crate::credential::SharedCredential;
 use crate::error::request_id;
+use crate::metrics_plane::MetricsPlane;
 use crate::session::Counters;
 
 /// Longest wait for one answer; a report's deadline is longer.
@@ -63,6 +64,8 @@ pub(crate) enum Fence {
     Arm(Endpoints),
     /// A storage account's blobs.
     Blobs(BlobEndpoint),
+    /// The metrics data plane.
+    Metrics(MetricsPlane),
 }
 
 impl Fence {
@@ -70,6 +73,7 @@ impl Fence {
         match self {
             Self::Arm(endpoints) => endpoints.is_arm_or_regional(url),
             Self::Blobs(endpoint) => endpoint.has(url),
+            Self::Metrics(plane) => plane.has(url),
         }
     }
 }

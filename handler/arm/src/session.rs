@@ -4,17 +4,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::http::headers::{ACCEPT, CONTENT_TYPE, Headers};
-use azure_core::http::{Context, Method as HttpMethod, PipelineSendOptions, Request, Url};
+use azure_core::http::{
+    Context, Method as HttpMethod, Pipeline, PipelineSendOptions, Request, Url,
+};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::error::ArmError;
+use crate::cloud::Endpoints;
+use crate::error::{ArmError, Failure};
 use crate::id::ResourceId;
 use crate::long_running;
-use crate::operations::{Method, Operation};
+use crate::operations::{METRICS_BATCH, Method, Operation};
 use crate::paging;
 use crate::policy::Call;
 
@@ -133,6 +136,11 @@ impl Session {
         self.call.counters.stats()
     }
 
+    /// Where requests go.
+    pub fn endpoints(&self) -> &Endpoints {
+        self.client.endpoints()
+    }
+
     /// Asks one operation of `id` and reads its answer. `query` is added to `api-version`.
     ///
     /// A collection is asked of its scope: `…_LIST` operations of a group with the group's id.
@@ -211,6 +219,32 @@ impl Session {
         self.send(operation, id, url, body).await?.read(operation)
     }
 
+    /// Asks the metrics data plane for metrics of several resources of one type in `region`, all in `subscription`. At
+    /// most 50 are answered at once.
+    ///
+    /// # Errors
+    /// [`ArmError`]; [`Failure::Unreachable`](crate::Failure::Unreachable) where no endpoint is configured for the region.
+    pub async fn metrics_batch<T: DeserializeOwned>(
+        &self,
+        region: &str,
+        subscription: &ResourceId,
+        query: &[(&str, &str)],
+        resources: &[&str],
+    ) -> Result<T, ArmError> {
+        let operation = &METRICS_BATCH;
+        let plane = self.endpoints().metrics();
+        let origin = plane.origin(region).ok_or_else(|| {
+            let detail = format!("{}: no endpoint for {region:?}", operation.name);
+            ArmError::new(Failure::Unreachable, detail)
+        })?;
+        let url = url(&origin, operation, subscription, query)?;
+        let body = serde_json::json!({ "resourceids": resources }).to_string();
+        let request = request(operation, url, Some(Bytes::from(body)));
+        let pipeline = self.client.metrics_pipeline().await?;
+        let answer = self.exchange(pipeline, operation, subscription, request);
+        answer.await?.read(operation)
+    }
+
     /// Starts a long-running operation and waits for its result, within the session's deadline.
     ///
     /// # Errors
@@ -231,31 +265,13 @@ impl Session {
         &self.client
     }
 
-    /// The operation's URL. Everything in its path has been validated by [`ResourceId`] or stands in the table.
     fn url(
         &self,
         operation: &Operation,
         id: &ResourceId,
         query: &[(&str, &str)],
     ) -> Result<Url, ArmError> {
-        if let Some(target) = operation.target
-            && !id.is_type(target)
-        {
-            return Err(ArmError::malformed(
-                operation,
-                format_args!("asked of a {}, not of a {target}", id.resource_type()),
-            ));
-        }
-        let arm = self.client.endpoints().arm();
-        let mut url = Url::parse(&format!("{arm}{id}{}", operation.suffix))
-            .map_err(|error| ArmError::malformed(operation, error))?;
-        url.query_pairs_mut()
-            .append_pair("api-version", operation.api_version)
-            .extend_pairs(query);
-        // Form encoding writes spaces as +, which the metrics API takes literally in metric names.
-        let query = url.query().map(|query| query.replace('+', "%20"));
-        url.set_query(query.as_deref());
-        Ok(url)
+        url(self.endpoints().arm(), operation, id, query)
     }
 
     /// Sends one request, with a body as POST, and reads the answer. Anything but 2xx is an error.
@@ -266,16 +282,9 @@ impl Session {
         url: Url,
         body: Option<Bytes>,
     ) -> Result<Answer, ArmError> {
-        let method = match operation.method {
-            Method::Get => HttpMethod::Get,
-            Method::Post | Method::Query => HttpMethod::Post,
-        };
-        let mut request = Request::new(url, method);
-        if let Some(body) = body {
-            request.insert_header(CONTENT_TYPE, "application/json");
-            request.set_body(body);
-        }
-        self.exchange(operation, id, request).await
+        let pipeline = self.client.pipeline().await?;
+        let request = request(operation, url, body);
+        self.exchange(pipeline, operation, id, request).await
     }
 
     /// Follows a link that Azure gave, verbatim. Whoever calls this has checked where it points.
@@ -285,12 +294,14 @@ impl Session {
         id: &ResourceId,
         link: Url,
     ) -> Result<Answer, ArmError> {
+        let pipeline = self.client.pipeline().await?;
         let request = Request::new(link, HttpMethod::Get);
-        self.exchange(operation, id, request).await
+        self.exchange(pipeline, operation, id, request).await
     }
 
     async fn exchange(
         &self,
+        pipeline: &Pipeline,
         operation: &Operation,
         id: &ResourceId,
         mut request: Request,
@@ -305,7 +316,6 @@ impl Session {
             skip_checks: true,
             ..PipelineSendOptions::default()
         };
-        let pipeline = self.client.pipeline().await?;
         let response = Box::pin(pipeline.send(&context, &mut request, Some(options)))
             .await
             .map_err(|error| ArmError::of_pipeline(operation, &error))?;
@@ -328,4 +338,43 @@ impl Session {
             Err(error)
         }
     }
+}
+
+/// The operation's URL. Everything in its path has been validated by [`ResourceId`] or stands in the table.
+fn url(
+    origin: &str,
+    operation: &Operation,
+    id: &ResourceId,
+    query: &[(&str, &str)],
+) -> Result<Url, ArmError> {
+    if let Some(target) = operation.target
+        && !id.is_type(target)
+    {
+        return Err(ArmError::malformed(
+            operation,
+            format_args!("asked of a {}, not of a {target}", id.resource_type()),
+        ));
+    }
+    let mut url = Url::parse(&format!("{origin}{id}{}", operation.suffix))
+        .map_err(|error| ArmError::malformed(operation, error))?;
+    url.query_pairs_mut()
+        .append_pair("api-version", operation.api_version)
+        .extend_pairs(query);
+    // Form encoding writes spaces as +, which the metrics API takes literally in metric names.
+    let query = url.query().map(|query| query.replace('+', "%20"));
+    url.set_query(query.as_deref());
+    Ok(url)
+}
+
+fn request(operation: &Operation, url: Url, body: Option<Bytes>) -> Request {
+    let method = match operation.method {
+        Method::Get => HttpMethod::Get,
+        Method::Post | Method::Query => HttpMethod::Post,
+    };
+    let mut request = Request::new(url, method);
+    if let Some(body) = body {
+        request.insert_header(CONTENT_TYPE, "application/json");
+        request.set_body(body);
+    }
+    request
 }

@@ -109,7 +109,7 @@ pub(crate) static MACHINE_DISKS: MetricQuery = MetricQuery {
 /// A grain that Azure Monitor offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grain {
-    text: &'static str,
+    pub(crate) text: &'static str,
     seconds: i64,
 }
 
@@ -142,10 +142,10 @@ impl Grain {
         SignedDuration::from_secs(self.seconds)
     }
 
-    /// The finest grain that keeps a series within 360 points (six hours by the minute) and the whole answer, with this
-    /// many series, within 200,000: an answer of a thousand nodes by the minute would be too large to be read.
+    /// The finest grain that keeps a series within 360 points (six hours by the minute) and an answer with this many
+    /// series, of all its metrics and resources, comfortably within what the client reads of one.
     pub(crate) fn fitting(window: Window, series: usize) -> Self {
-        let points = (200_000 / series.max(1)).clamp(24, 360);
+        let points = points_that_fit(series).clamp(FEWEST_POINTS / 2, MOST_POINTS);
         let points = i64::try_from(points).unwrap_or(360);
         let seconds = window.end.duration_since(window.start).as_secs();
         Self::ALL
@@ -153,6 +153,28 @@ impl Grain {
             .find(|grain| seconds <= points.saturating_mul(grain.seconds))
             .unwrap_or(Self::new("P1D", 86_400))
     }
+}
+
+/// Half of what the client reads of one answer: nodes come and go, so twice as many series may come as were expected.
+const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// What a series takes beside its points: names and values of up to four dimensions.
+const SERIES_BYTES: usize = 400;
+/// A point with one aggregation.
+const POINT_BYTES: usize = 64;
+/// Points that show all there is to see in a series.
+const MOST_POINTS: usize = 360;
+/// Points that a series should have at least: a call that cannot hold so many is divided.
+const FEWEST_POINTS: usize = 24;
+
+/// Points that each of so many series may have in one answer.
+fn points_that_fit(series: usize) -> usize {
+    let each = ANSWER_BYTES / series.max(1);
+    each.saturating_sub(SERIES_BYTES) / POINT_BYTES
+}
+
+/// Whether one answer holds so many series with enough points to tell something.
+pub(crate) fn fit_together(series: usize) -> bool {
+    points_that_fit(series) >= FEWEST_POINTS
 }
 
 /// The metrics of the AKS load balancer, where they mean something.
@@ -297,6 +319,9 @@ async fn together(
     query: &'static MetricQuery,
     series: usize,
 ) -> BTreeMap<String, Datum<Metric>> {
+    if !fit_together(series.saturating_mul(query.metrics.len())) {
+        return alone(reader, id, query, series).await;
+    }
     let read = one(reader, id, query.metrics, query.filter, series).await;
     let refused = |datum: &Datum<Metric>| {
         matches!(
@@ -311,12 +336,21 @@ async fn together(
     if query.metrics.len() < 2 || !read.values().all(refused) {
         return read;
     }
-    let next = reader.next_wave();
-    let alone = query
+    alone(reader.next_wave(), id, query, series).await
+}
+
+/// Each metric of a query in a call of its own.
+async fn alone(
+    reader: Reader<'_>,
+    id: &Id,
+    query: &'static MetricQuery,
+    series: usize,
+) -> BTreeMap<String, Datum<Metric>> {
+    let each = query
         .metrics
         .chunks(1)
-        .map(|metric| one(next, id, metric, query.filter, series));
-    join_all(alone).await.into_iter().flatten().collect()
+        .map(|metric| one(reader, id, metric, query.filter, series));
+    join_all(each).await.into_iter().flatten().collect()
 }
 
 async fn one(
@@ -327,10 +361,9 @@ async fn one(
     series: usize,
 ) -> BTreeMap<String, Datum<Metric>> {
     let window = reader.window();
-    let grain = Grain::fitting(window, series);
+    let grain = Grain::fitting(window, series.saturating_mul(metrics.len()));
     let timespan = format!("{}/{}", seconds(window.start), seconds(window.end));
-    let names: Vec<&str> = metrics.iter().map(|(name, _)| *name).collect();
-    let names = names.join(",");
+    let names = names(metrics);
     let aggregations = aggregations(metrics);
     // Only valid together with a filter.
     let top = filter.map(|_| top(series));
@@ -356,7 +389,7 @@ async fn one(
                 window,
                 now: reader.asked_at(),
             };
-            convert::metrics(&asked, &answer)
+            convert::metrics(&asked, answer.interval.as_deref(), &answer.value)
         }
         other => metrics
             .iter()
@@ -365,8 +398,14 @@ async fn one(
     }
 }
 
+/// The metrics' names, as a call asks for them.
+pub(crate) fn names(metrics: &[(&str, MetricAggregation)]) -> String {
+    let names: Vec<&str> = metrics.iter().map(|(name, _)| *name).collect();
+    names.join(",")
+}
+
 /// Each aggregation once, e.g. `total,average`.
-fn aggregations(metrics: &[(&str, MetricAggregation)]) -> String {
+pub(crate) fn aggregations(metrics: &[(&str, MetricAggregation)]) -> String {
     let mut words: Vec<&str> = Vec::new();
     for (_, aggregation) in metrics {
         let word = match aggregation {
@@ -422,11 +461,49 @@ mod tests {
 
     #[test]
     fn many_series_are_asked_more_coarsely() {
-        // 500 series at 360 points are 180,000; 2,000 series leave 100 points each.
-        assert_eq!(Grain::fitting(window(6), 500).text, "PT1M");
-        assert_eq!(Grain::fitting(window(6), 2_000).text, "PT5M");
-        // Never fewer than 24 points.
-        assert_eq!(Grain::fitting(window(6), usize::MAX).text, "PT15M");
+        assert_eq!(Grain::fitting(window(6), 300).text, "PT1M");
+        assert_eq!(Grain::fitting(window(6), 1_000).text, "PT5M");
+        // A thousand nodes' ports: used and allocated, two protocols.
+        assert_eq!(Grain::fitting(window(6), 4_000).text, "PT15M");
+        // Never fewer than twelve points.
+        assert_eq!(Grain::fitting(window(6), usize::MAX).text, "PT30M");
+    }
+
+    /// An answer as Azure writes one, with as much of everything as it may have.
+    fn answer_bytes(series: usize, points: i64) -> usize {
+        let dimension = r#"{"name":{"value":"backendipaddress","localizedValue":"backendipaddress"},"value":"10.224.100.100"},"#;
+        let point = r#"{"timeStamp":"2026-01-01T00:00:00Z","average":33.333333333},"#;
+        series * (r#"{"metadatavalues":[],"data":[]},"#.len() + 3 * dimension.len())
+            + series * usize::try_from(points).unwrap() * point.len()
+    }
+
+    #[test]
+    fn an_answer_stays_within_half_of_what_is_read_of_one() {
+        for (nodes, query) in [
+            (10, &LB_PORTS),
+            (100, &SCALE_SET_DISKS),
+            (500, &NODE_LOADS),
+            (1_000, &LB_PORTS),
+            (1_000, &LB_CONNECTIONS),
+            (1_000, &SCALE_SET_DISKS),
+        ] {
+            // Ports have a series for each protocol, connections for each of three states.
+            let per_metric = nodes * 3;
+            let all = per_metric * query.metrics.len();
+            let in_one = if fit_together(all) { all } else { per_metric };
+            for hours in [1, 6, 24, 168] {
+                let grain = Grain::fitting(window(hours), in_one);
+                let bytes = answer_bytes(in_one, hours * 3_600 / grain.seconds);
+                assert!(bytes <= ANSWER_BYTES, "{nodes} nodes, {hours} h: {bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_answer_holds_is_asked_in_parts() {
+        assert!(fit_together(4_000));
+        assert!(!fit_together(5_000));
+        assert!(!fit_together(usize::MAX));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use egress_diagnosis::facts::{
 use egress_diagnosis::pressure::suspicion;
 use futures::future::join_all;
 
+use crate::batch;
 use crate::convert;
 use crate::metrics::{
     MACHINE_DISKS, NODE_CONDITIONS, NODE_LOADS, SCALE_SET_DISKS, STOPPED, ask, is_stopped,
@@ -138,7 +139,7 @@ async fn closer_look(
     let conditions = [(&NODE_CONDITIONS, nodes.saturating_mul(15))];
     let (of_pools, of_sets, conditions, advisor, of_cluster, of_balancer) = futures::join!(
         of_pools,
-        set_disks(next, around.scale_sets),
+        set_disks(next, cluster, around.scale_sets),
         ask(reader, &cluster.id, &conditions),
         advisor(reader, cluster, around.group),
         healths(reader, [cluster.id.clone()]),
@@ -183,14 +184,18 @@ async fn not_taken(
 const MOST_INSTANCES: usize = 1_000;
 
 /// The disks of each scale set's instances.
-async fn set_disks(reader: Reader<'_>, sets: Once<'_, Datum<Vec<ScaleSet>>>) -> ResourceMetrics {
+async fn set_disks(
+    reader: Reader<'_>,
+    cluster: &Cluster,
+    sets: Once<'_, Datum<Vec<ScaleSet>>>,
+) -> ResourceMetrics {
     let sets = sets.await;
-    let each = sets.as_known().into_iter().flatten().map(|set| async move {
+    let each = sets.as_known().into_iter().flatten().map(|set| {
         let instances = set.capacity.and_then(|n| usize::try_from(n).ok());
-        let asked = [(&SCALE_SET_DISKS, instances.unwrap_or(MOST_INSTANCES))];
-        (set.id.clone(), ask(reader, &set.id, &asked).await)
+        (&set.id, instances.unwrap_or(MOST_INSTANCES))
     });
-    join_all(each).await.into_iter().collect()
+    let each: Vec<_> = each.collect();
+    batch::ask_scale_sets(reader, cluster, &SCALE_SET_DISKS, &each).await
 }
 
 /// The machines of pools without a scale set, and their disks.
@@ -242,12 +247,9 @@ async fn vm_sizes(
         .filter_map(|pool| pool.vm_size.as_ref())
         .map(|size| size.to_ascii_lowercase())
         .collect();
-    let region = cluster.location.as_deref().unwrap_or_default();
-    let region: String = region.split_whitespace().collect::<String>().to_lowercase();
-    // It goes into a filter: nothing but a region's name may.
-    if !region.chars().all(|c| c.is_ascii_alphanumeric()) || region.is_empty() {
+    let Some(region) = batch::region(cluster) else {
         return Datum::not_asked("the cluster names no region whose VM sizes could be asked for");
-    }
+    };
     let id = Id::new(format!("/subscriptions/{}", cluster.subscription_id));
     let filter = format!("location eq '{region}'");
     let answer = reader

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use egress_arm::read::{Field, Tolerant};
-use egress_arm::{ArmError, Operation, ResourceId, Session};
+use egress_arm::{ArmError, Operation, ResourceId, Session, model, operations};
 use egress_diagnosis::facts::{Cloud, Datum, Features, Id, Window};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -157,6 +157,30 @@ impl Reader<'_> {
             return malformed();
         };
         let call = self.shared.session.get_part(operation, &asked, query, read);
+        self.datum(operation, &asked, call).await
+    }
+
+    /// Whether resources of this region can be asked for their metrics together.
+    pub(crate) fn has_metrics_batch(self, region: &str) -> bool {
+        let endpoints = self.shared.session.endpoints();
+        endpoints.metrics().origin(region).is_some()
+    }
+
+    /// Reads metrics of several resources of one type and region at once.
+    pub(crate) async fn metrics_batch(
+        self,
+        region: &str,
+        subscription: &Id,
+        query: &[(&str, &str)],
+        resources: &[&Id],
+    ) -> Datum<model::MetricsBatch> {
+        let operation = &operations::METRICS_BATCH;
+        let Some(asked) = resource_id(operation, subscription) else {
+            return malformed();
+        };
+        let ids: Vec<&str> = resources.iter().map(|id| id.as_str()).collect();
+        let session = self.shared.session;
+        let call = session.metrics_batch(region, &asked, query, &ids);
         self.datum(operation, &asked, call).await
     }
 

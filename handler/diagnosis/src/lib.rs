@@ -19,6 +19,7 @@ mod path;
 mod pattern;
 pub mod pressure;
 pub mod report;
+mod resource_health;
 pub mod rules;
 mod sections;
 mod security;

@@ -6,15 +6,17 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::report::{Finding, Pattern, Severity, Snat};
+use crate::resource_health::{Unwell, When};
 use crate::rules::{Bearing, fwl115, fwl116};
 use crate::snat::firewall::Percent;
 
 /// The pattern and its evidence, what decides first. A blocker on the path is persistent; failures and pressure in some
-/// windows only are intermittent; `None` needs every check answered.
+/// windows only, and a resource whose health changed, are intermittent; `None` needs every check answered.
 pub(crate) fn pattern(
     ctx: &Context<'_>,
     findings: &[Finding],
     snat: &Snat,
+    unwell: &[Unwell],
     complete: bool,
 ) -> (Pattern, Vec<String>) {
     let mut signs = Signs::default();
@@ -25,10 +27,17 @@ pub(crate) fn pattern(
             Bearing::UnderLoad | Bearing::Neither => {}
         }
     }
+    for unwell in unwell {
+        match unwell.when {
+            When::Throughout => signs.always.push(unwell.text.clone()),
+            When::Transition => signs.now_and_then.push(unwell.text.clone()),
+            When::Unclear => {}
+        }
+    }
     let blocked = findings.iter().any(|f| f.blocks_egress);
     let may_fail = findings.iter().any(|finding| {
         finding.severity >= Severity::Medium && Bearing::of(finding) == Bearing::Neither
-    });
+    }) || unwell.iter().any(|unwell| unwell.when == When::Unclear);
     let Signs {
         each_time,
         always,

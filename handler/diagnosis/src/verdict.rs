@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::pattern::pattern;
 use crate::report::{CheckStatus, Finding, Method, Outbound, Severity, Snat, Status, Verdict};
+use crate::resource_health::{Unwell, unwell};
 
 /// One check as the verdict sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +48,17 @@ pub(crate) fn verdict(
     outbound: &Outbound,
     snat: &Snat,
 ) -> Verdict {
-    let status = status(findings, checks);
+    let unwell = unwell(ctx, outbound);
+    let status = match status(findings, checks) {
+        // No check reads Resource Health, yet nothing that Azure says is down is healthy.
+        Status::Healthy if unwell.iter().any(|unwell| unwell.now) => Status::Unknown,
+        status => status,
+    };
     let complete = !checks.iter().any(|c| c.open);
-    let (pattern, pattern_evidence) = pattern(ctx, findings, snat, complete);
+    let (pattern, pattern_evidence) = pattern(ctx, findings, snat, &unwell, complete);
     Verdict {
         status,
-        headline: headline(ctx, status, findings, checks, outbound, snat),
+        headline: headline(ctx, status, findings, checks, &unwell, outbound, snat),
         pattern,
         pattern_evidence,
         complete,
@@ -64,16 +70,23 @@ fn headline(
     status: Status,
     findings: &[Finding],
     checks: &[Judged],
+    unwell: &[Unwell],
     outbound: &Outbound,
     snat: &Snat,
 ) -> String {
     match status {
         Status::Healthy => healthy(ctx, outbound, snat),
         Status::Unknown => {
-            let first = open(checks).find_map(|c| c.reason.as_deref());
+            let down: Vec<&str> = unwell
+                .iter()
+                .filter(|unwell| unwell.now)
+                .map(|unwell| unwell.text.trim_end_matches('.'))
+                .collect();
+            let reason = || open(checks).find_map(|c| c.reason.as_deref());
+            let first = down.first().copied().or_else(reason);
             let first = first.unwrap_or("a check has no answer");
             // Also those that could find nothing grave.
-            let more = match checks.iter().filter(|c| c.open).count() {
+            let more = match down.len() + checks.iter().filter(|c| c.open).count() {
                 0 | 1 => String::new(),
                 2 => " (and 1 more open check)".to_owned(),
                 n => format!(" (and {} more open checks)", n - 1),

@@ -34,6 +34,16 @@ pub(crate) struct Tokens {
     audiences: Vec<String>,
 }
 
+/// For whom tokens to the metrics data plane are.
+pub(crate) const METRICS_AUDIENCE: &str = "https://metrics.monitor.azure.com";
+
+/// What checks a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Arm,
+    Metrics,
+}
+
 /// Why ARM refuses a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -75,6 +85,15 @@ impl Tokens {
 
     /// A bearer token for an audience, and when it expires.
     pub(crate) fn issue(&self, audience: &str) -> (String, i64) {
+        self.issue_for(&json!(audience))
+    }
+
+    /// A bearer token that all of these accept, as Azure gives none: for a client with one fixed token.
+    pub(crate) fn issue_for_all(&self, audiences: &[&str]) -> String {
+        self.issue_for(&json!(audiences)).0
+    }
+
+    fn issue_for(&self, audience: &Value) -> (String, i64) {
         let now = Timestamp::now().as_second();
         let expires = now + LIFETIME_SECONDS;
         let claims = json!({
@@ -108,7 +127,7 @@ impl Tokens {
         )
     }
 
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, headers: &HeaderMap, by: Service) -> Result<(), Refusal> {
         let header = headers.get("authorization").ok_or(Refusal::Missing)?;
         let header = header.to_str().map_err(|_| Refusal::Invalid)?;
         let (scheme, token) = header.split_once(' ').ok_or(Refusal::Invalid)?;
@@ -137,8 +156,18 @@ impl Tokens {
         {
             return Err(Refusal::Expired);
         }
-        let audience = claims["aud"].as_str().map(|aud| aud.trim_end_matches('/'));
-        if audience.is_some_and(|aud| self.audiences.iter().any(|known| known == aud)) {
+        let is_for = |audience: &Value| {
+            let audience = audience.as_str().map(|aud| aud.trim_end_matches('/'));
+            audience.is_some_and(|aud| match by {
+                Service::Arm => self.audiences.iter().any(|known| known == aud),
+                Service::Metrics => aud == METRICS_AUDIENCE,
+            })
+        };
+        let accepted = match &claims["aud"] {
+            Value::Array(audiences) => audiences.iter().any(is_for),
+            audience => is_for(audience),
+        };
+        if accepted {
             Ok(())
         } else {
             Err(Refusal::Audience)

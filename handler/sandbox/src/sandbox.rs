@@ -12,7 +12,7 @@ use crate::{
     builtin,
     cloud::Cloud,
     expand::guid,
-    identity::{Endpoint, Tokens, token},
+    identity::{Endpoint, METRICS_AUDIENCE, Tokens, token},
     log::Log,
     tls,
 };
@@ -133,9 +133,15 @@ impl Sandbox {
         &self.identity_header
     }
 
-    /// A bearer token that ARM accepts now.
+    /// The metrics data plane, of every region.
+    pub fn metrics_endpoint(&self) -> &str {
+        &self.arm.endpoint
+    }
+
+    /// A bearer token that ARM and the metrics data plane accept now.
     pub fn token(&self) -> String {
-        self.arm.tokens.issue(&self.arm.endpoint).0
+        let audiences = [self.arm.endpoint.as_str(), METRICS_AUDIENCE];
+        self.arm.tokens.issue_for_all(&audiences)
     }
 
     /// Every token handed out until now is refused as expired from now on.

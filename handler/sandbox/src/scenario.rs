@@ -646,6 +646,24 @@ pub(crate) struct Metric {
     pub(crate) unsupported: bool,
     /// Minutes without a value, counted back from the end of the asked timespan.
     pub(crate) gap: Option<Minutes>,
+    /// Points that stand after all others, whatever they hold.
+    #[serde(default)]
+    pub(crate) strange: Vec<Strange>,
+    /// Another unit than the documented one.
+    pub(crate) unit: Option<String>,
+    /// Dimensions that the answer names beside those that were asked for.
+    #[serde(default)]
+    pub(crate) unasked: BTreeMap<String, String>,
+}
+
+/// `{ ago = 30, value = "NaN" }`: a point in the place of the one there is, or in the future when `ago` is negative.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Strange {
+    /// Minutes before the end of the asked timespan.
+    pub(crate) ago: i64,
+    /// In place of a number. Without one it is null.
+    pub(crate) value: Option<serde_json::Value>,
 }
 
 /// `[[advice]]`
@@ -684,6 +702,8 @@ pub(crate) struct Health {
     pub(crate) summary: String,
     /// `occuredTime`, RFC 3339.
     pub(crate) since: String,
+    /// `recentlyResolved`: since when it was unavailable, until `since`.
+    pub(crate) unavailable_from: Option<String>,
 }
 
 /// `ramp = { from = 0, to = 100 }`

@@ -18,8 +18,8 @@ use tracing::Level;
 /// Everything the environment says. Secrets in it are not shown by `Debug`.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The cloud's endpoints, `EGRESS_CLOUD`, with `EGRESS_ARM_ENDPOINT`, `EGRESS_ARM_AUDIENCE` and `AZURE_AUTHORITY_HOST` in
-    /// their place.
+    /// The cloud's endpoints, `EGRESS_CLOUD`, with `EGRESS_ARM_ENDPOINT`, `EGRESS_ARM_AUDIENCE`, `EGRESS_METRICS_ENDPOINT`,
+    /// `EGRESS_METRICS_AUDIENCE` and `AZURE_AUTHORITY_HOST` in their place.
     pub(crate) endpoints: Endpoints,
     /// Who asks Azure, from `IDENTITY_ENDPOINT` and `AZURE_*`.
     pub(crate) identity: Identity,
@@ -197,6 +197,24 @@ fn endpoints(reader: &mut Reader<'_>) -> Endpoints {
             Err(_) => reader.fault(
                 "EGRESS_ARM_AUDIENCE",
                 "must be an audience such as https://management.azure.com",
+            ),
+        }
+    }
+    if let Some(text) = reader.text("EGRESS_METRICS_ENDPOINT") {
+        match endpoints.clone().with_metrics_endpoint(&text) {
+            Ok(changed) => endpoints = changed,
+            Err(_) => reader.fault(
+                "EGRESS_METRICS_ENDPOINT",
+                "must be https://, a host and perhaps a port, such as https://{region}.metrics.monitor.azure.com",
+            ),
+        }
+    }
+    if let Some(text) = reader.text("EGRESS_METRICS_AUDIENCE") {
+        match endpoints.clone().with_metrics_audience(&text) {
+            Ok(changed) => endpoints = changed,
+            Err(_) => reader.fault(
+                "EGRESS_METRICS_AUDIENCE",
+                "must be an audience such as https://metrics.monitor.azure.com",
             ),
         }
     }
@@ -385,11 +403,41 @@ mod tests {
     }
 
     #[test]
+    fn the_metrics_data_plane_is_the_clouds_unless_set() {
+        let origin = |pairs: &[(&str, &str)]| {
+            let endpoints = read(pairs).unwrap().endpoints;
+            let origin = endpoints.metrics().origin("eastus");
+            (origin, endpoints.metrics().scope())
+        };
+        let gov = origin(&[("EGRESS_CLOUD", "usgov")]);
+        assert_eq!(
+            gov.0.as_deref(),
+            Some("https://eastus.metrics.monitor.azure.us")
+        );
+        let own = origin(&[
+            ("EGRESS_ARM_ENDPOINT", "https://localhost:1"),
+            ("EGRESS_METRICS_ENDPOINT", "https://{region}.m.example"),
+            ("EGRESS_METRICS_AUDIENCE", "https://m.example"),
+        ]);
+        assert_eq!(own.0.as_deref(), Some("https://eastus.m.example"));
+        assert_eq!(own.1, "https://m.example/.default");
+        // Azure's own data plane knows nothing of another Resource Manager's resources.
+        let beside = origin(&[("EGRESS_ARM_ENDPOINT", "https://localhost:1")]);
+        assert_eq!(beside.0, None);
+    }
+
+    #[test]
     fn each_wrong_value_is_named_with_what_to_write_instead() {
         let cases = [
             ("EGRESS_CLOUD", "mars", "public, china or usgov"),
             ("EGRESS_ARM_ENDPOINT", "http://localhost:1", "https://"),
             ("EGRESS_ARM_AUDIENCE", "no audience", "audience such as"),
+            (
+                "EGRESS_METRICS_ENDPOINT",
+                "https://a.{region}.b",
+                "{region}.",
+            ),
+            ("EGRESS_METRICS_AUDIENCE", "no audience", "audience such as"),
             ("AZURE_AUTHORITY_HOST", "http://login", "https://"),
             (
                 "EGRESS_DEADLINE_SECONDS",

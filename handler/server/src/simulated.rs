@@ -44,6 +44,7 @@ impl Simulated {
             .ok_or("the folder holds no scenario files (*.toml)")?;
         let endpoints = Endpoints::of(Cloud::Public)
             .with_arm_endpoint(sandbox.arm_endpoint())
+            .and_then(|endpoints| endpoints.with_metrics_endpoint(sandbox.metrics_endpoint()))
             .map_err(|error| error.to_string())?;
         Ok(Self {
             sandbox,

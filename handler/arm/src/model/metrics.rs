@@ -1,4 +1,4 @@
-//! The answer of `Microsoft.Insights/metrics`.
+//! The answers of `Microsoft.Insights/metrics` and of `metrics:getBatch`.
 
 use jiff::Timestamp;
 
@@ -8,6 +8,19 @@ use crate::read::{Field, List, Part};
 arm_objects! {
     /// The whole answer.
     Metrics {
+        interval: Field<String>,
+        value: List<MetricValue>,
+    }
+
+    /// The answer for several resources.
+    MetricsBatch {
+        values: List<MetricsOfResource>,
+    }
+
+    /// What it says of one of them.
+    MetricsOfResource {
+        #[serde(rename = "resourceid", alias = "resourceId")]
+        resource_id: Field<String>,
         interval: Field<String>,
         value: List<MetricValue>,
     }

@@ -49,7 +49,10 @@ pub use load_balancer::{
     LoadBalancerProperties, LoadBalancingRule, LoadBalancingRuleProperties, OutboundRule,
     OutboundRuleProperties,
 };
-pub use metrics::{DataPoint, Dimension, LocalizedName, MetricValue, Metrics, TimeSeries};
+pub use metrics::{
+    DataPoint, Dimension, LocalizedName, MetricValue, Metrics, MetricsBatch, MetricsOfResource,
+    TimeSeries,
+};
 pub use network::{
     AddressSpace, Delegation, DelegationProperties, DhcpOptions, NatGateway, NatGatewayProperties,
     NetworkSecurityGroup, NsgProperties, Peering, PeeringProperties, PublicIpAddress,
@@ -58,9 +61,9 @@ pub use network::{
     Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
 };
 pub use pressure::{
-    AvailabilityStatus, AvailabilityStatusProperties, Recommendation, RecommendationProperties,
-    ResourceMetadata, ShortDescription, SkuCapability, SkuItem, VirtualMachine,
-    VirtualMachineProperties, VmSizes,
+    AvailabilityStatus, AvailabilityStatusProperties, RecentlyResolved, Recommendation,
+    RecommendationProperties, ResourceMetadata, ShortDescription, SkuCapability, SkuItem,
+    VirtualMachine, VirtualMachineProperties, VmSizes,
 };
 pub use resource::{Reference, Resource, ResourceGroup, ResourceGroupProperties, Sku, Whole};
 pub use service_tags::{ServiceTag, ServiceTags, TagProperties};

@@ -51,6 +51,14 @@ arm_objects! {
         summary: Field<String>,
         reason_type: Field<String>,
         occured_time: Field<Timestamp>,
+        recently_resolved: Part<RecentlyResolved>,
+    }
+
+    /// An unavailability that has ended.
+    RecentlyResolved {
+        #[serde(alias = "unavailableOccurredTime")]
+        unavailable_occured_time: Field<Timestamp>,
+        resolved_time: Field<Timestamp>,
     }
 
     /// A resource SKU.

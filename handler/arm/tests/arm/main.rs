@@ -13,6 +13,8 @@ mod long_running;
 #[cfg(test)]
 mod managed_identity;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod second_self;

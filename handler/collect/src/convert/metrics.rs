@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use egress_arm::model;
+use egress_arm::read::List;
 use egress_diagnosis::facts::{Cause, Datum, Metric, MetricAggregation, Point, Series, Window};
 use jiff::Timestamp;
 
@@ -23,18 +24,18 @@ pub(crate) struct Asked {
 
 /// The metrics that were asked for, each known or failed on its own. Points after `now` or before the window are an error
 /// and are left out, as are points without a value: a gap is not a zero (R6.8).
-pub(crate) fn metrics(asked: &Asked, answer: &model::Metrics) -> BTreeMap<String, Datum<Metric>> {
-    let grain = answer
-        .interval
-        .as_deref()
-        .and_then(Grain::parse)
-        .unwrap_or(asked.grain);
+pub(crate) fn metrics(
+    asked: &Asked,
+    interval: Option<&str>,
+    values: &List<model::MetricValue>,
+) -> BTreeMap<String, Datum<Metric>> {
+    let grain = interval.and_then(Grain::parse).unwrap_or(asked.grain);
     let mut read: BTreeMap<String, Datum<Metric>> = asked
         .metrics
         .iter()
         .map(|(name, _)| ((*name).to_owned(), malformed()))
         .collect();
-    for value in answer.value.iter() {
+    for value in values.iter() {
         let name = value.name.value.as_deref();
         let found = asked
             .metrics
@@ -157,7 +158,8 @@ mod tests {
             },
             now,
         };
-        metrics(&asked, &serde_json::from_str(body).unwrap())
+        let answer: model::Metrics = serde_json::from_str(body).unwrap();
+        metrics(&asked, answer.interval.as_deref(), &answer.value)
     }
 
     fn only(query: &MetricQuery, series: &str) -> Datum<Metric> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use egress_arm::model;
 use egress_diagnosis::facts::{Health, Id, Machine, Recommendation, VmSize};
+use jiff::Timestamp;
 
 use super::compute::pool_tag;
 use super::id;
@@ -89,7 +90,13 @@ pub(crate) fn health(answer: &model::AvailabilityStatus) -> Option<Health> {
         summary: p.summary.as_deref().map(scrub),
         since: *p.occured_time,
         reason: p.reason_type.0.clone(),
+        resolved: resolved(&p.recently_resolved),
     })
+}
+
+/// From when until when it was unavailable; nothing where one of both is not said.
+fn resolved(of: &model::RecentlyResolved) -> Option<(Timestamp, Timestamp)> {
+    (*of.unavailable_occured_time).zip(*of.resolved_time)
 }
 
 #[cfg(test)]
@@ -140,5 +147,21 @@ mod tests {
         assert_eq!(known.state, "Degraded");
         assert!(known.since.is_some());
         assert_eq!(of(r#"{"properties":{"title":"t"}}"#), None);
+        let resolved = |times: &str| {
+            let body = format!(
+                r#"{{"properties":{{"availabilityState":"Available","recentlyResolved":{times}}}}}"#
+            );
+            of(&body).unwrap().resolved
+        };
+        let both = r#"{"unavailableOccuredTime":"2026-01-01T00:00:00Z","resolvedTime":"2026-01-01T00:10:00Z"}"#;
+        assert!(resolved(both).is_some());
+        for less in [
+            "null",
+            "{}",
+            r#"{"resolvedTime":"2026-01-01T00:10:00Z"}"#,
+            "7",
+        ] {
+            assert_eq!(resolved(less), None, "{less}");
+        }
     }
 }

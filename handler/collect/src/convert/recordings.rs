@@ -415,7 +415,8 @@ fn metric_sums_survive_gaps() {
                     },
                     now: Timestamp::MAX,
                 };
-                let read = metrics(&asked, &read(&body));
+                let answer: model::Metrics = read(&body);
+                let read = metrics(&asked, answer.interval.as_deref(), &answer.value);
                 let metric = read[&name].as_known().unwrap();
                 let values = raw["timeseries"]
                     .as_array()

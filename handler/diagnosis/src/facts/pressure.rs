@@ -107,4 +107,6 @@ pub struct Health {
     pub since: Option<Timestamp>,
     /// `reasonType`, e.g. `Unplanned`, `UserInitiated`.
     pub reason: Option<String>,
+    /// `recentlyResolved`: the last time that it was unavailable, from when until when.
+    pub resolved: Option<(Timestamp, Timestamp)>,
 }

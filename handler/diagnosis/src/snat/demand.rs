@@ -65,6 +65,7 @@ pub fn surge(size: u32, setting: Option<&MaxSurge>) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::PoolMode;
     use crate::testing::pool;
 
     #[test]
@@ -103,6 +104,14 @@ mod tests {
         // Without the autoscaler its bounds do not matter.
         pools[0].auto_scaling = Some(false);
         assert_eq!(Demand::of(&pools).max, Some(3));
+    }
+
+    #[test]
+    fn r6_39_every_mode_and_type_of_pool_counts() {
+        let mut pools = [pool("a", 3), pool("gateway", 2), pool("machines", 4)];
+        pools[1].mode = Some(PoolMode::Gateway);
+        pools[2].pool_type = Some("VirtualMachines".to_owned());
+        assert_eq!(Demand::of(&pools).counted(), Some(9 + 3));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use super::{
     activity,
     answer::Answer,
+    batch,
     faults::Struck,
     path::{Extension, Target, known_type, target},
     read::Read,
@@ -30,7 +31,7 @@ use super::{
 use crate::{
     cloud::Cloud,
     expand::{SUBSCRIPTION, guid},
-    identity::{Refusal, Tokens},
+    identity::{Refusal, Service, Tokens},
     log::Log,
 };
 
@@ -139,7 +140,12 @@ async fn reply(
     if path.eq_ignore_ascii_case("/metadata/endpoints") {
         return Answer::ok(metadata(&arm.endpoint)).into();
     }
-    if let Err(refusal) = arm.tokens.check(headers) {
+    let mut target = target(path);
+    let service = match target {
+        Target::MetricsBatch(_) => Service::Metrics,
+        _ => Service::Arm,
+    };
+    if let Err(refusal) = arm.tokens.check(headers, service) {
         return unauthorized(refusal).into();
     }
     if !query.contains_key("api-version") {
@@ -147,9 +153,8 @@ async fn reply(
             "The api-version query parameter (?api-version=) is required for all requests.";
         return Answer::error(400, "MissingApiVersionParameter", message).into();
     }
-    let mut target = target(path);
     let by = match target {
-        Target::Graph => Method::POST,
+        Target::Graph | Target::MetricsBatch(_) => Method::POST,
         _ => Method::GET,
     };
     if *method != by {
@@ -157,8 +162,10 @@ async fn reply(
             format!("The method '{method}' is not simulated; the sandbox can only be read.");
         return Answer::error(405, "MethodNotAllowed", message).into();
     }
-    if let Target::ActivityLog(group) = &mut target {
-        *group = activity::group(query);
+    match &mut target {
+        Target::ActivityLog(group) => *group = activity::group(query),
+        Target::MetricsBatch(group) => *group = batch::group(body),
+        _ => {}
     }
     let in_subscription = path
         .split('/')
@@ -212,6 +219,10 @@ fn denied(target: &Target) -> (String, String) {
         Target::ActivityLog(_) => (
             "Microsoft.Insights/eventtypes/values/Read".into(),
             subscription,
+        ),
+        Target::MetricsBatch(Some(group)) => (
+            "Microsoft.Insights/metrics/read".into(),
+            format!("{subscription}/resourceGroups/{group}"),
         ),
         Target::Resources { group: Some(group) } => (
             "Microsoft.Resources/subscriptions/resourceGroups/resources/read".into(),

@@ -2,6 +2,7 @@
 
 mod activity;
 mod answer;
+mod batch;
 mod faults;
 mod graph;
 mod handler;

@@ -80,6 +80,8 @@ pub(super) enum Target {
     },
     /// The activity log, and the resource group that the query asks for: it is not in the path.
     ActivityLog(Option<String>),
+    /// The metrics data plane, and the resource group of the resources that the body names.
+    MetricsBatch(Option<String>),
     /// A type or one resource, with its metrics or without.
     Typed(Typed),
     Unknown,
@@ -160,6 +162,7 @@ pub(super) fn target(path: &str) -> Target {
             "management",
             "values",
         ] => Target::ActivityLog(None),
+        ["subscriptions", _, "metrics:getbatch"] => Target::MetricsBatch(None),
         ["subscriptions", _, "providers", rest @ ..] => typed(&segments, 3, None, rest),
         _ => Target::Unknown,
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     activity,
     answer::Answer,
+    batch,
     faults::hidden,
     graph,
     path::{Extension, RECOMMENDATIONS, SERVICE_TAGS, SKUS, Target, Typed, known_type},
@@ -64,6 +65,7 @@ impl Read<'_> {
                 let url = format!("{}{}", self.endpoint, self.path);
                 activity::answer(self.cloud, &url, self.query).into()
             }
+            Target::MetricsBatch(_) => batch::answer(self.cloud, self.query, self.body),
             Target::Typed(typed) => self.typed(typed),
             Target::Unknown => Answer::error(
                 404,

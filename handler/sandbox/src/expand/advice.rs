@@ -44,7 +44,14 @@ pub(super) fn health(plan: &Plan) -> Result<Vec<(String, Value)>, Error> {
     entries
         .map(|(index, entry)| {
             let id = plan.reference(&format!("health[{index}].of"), &entry.of)?;
-            let body = availability(&id, &entry.state, &entry.summary, &entry.since);
+            let mut body = availability(&id, &entry.state, &entry.summary, &entry.since);
+            if let Some(from) = &entry.unavailable_from {
+                body["properties"]["recentlyResolved"] = json!({
+                    "unavailableOccuredTime": from,
+                    "resolvedTime": entry.since,
+                    "unavailableSummary": entry.summary,
+                });
+            }
             Ok((id, body))
         })
         .collect()

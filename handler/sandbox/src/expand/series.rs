@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error,
     metrics::catalogue,
-    scenario::{InternalLoadBalancer, Metric, Minutes, Ramp, Spike},
+    scenario::{InternalLoadBalancer, Metric, Minutes, Ramp, Spike, Strange},
 };
 
 /// How a series runs over the asked timespan.
@@ -29,6 +29,22 @@ pub(crate) struct Series {
     pub(crate) dimensions: BTreeMap<String, String>,
     pub(crate) shape: Shape,
     pub(crate) gap: Option<Minutes>,
+    /// Points that stand after all others.
+    pub(crate) strange: Vec<Strange>,
+    /// In place of the documented one.
+    pub(crate) unit: Option<String>,
+    /// Dimensions that are named unasked.
+    pub(crate) unasked: BTreeMap<String, String>,
+}
+
+impl Series {
+    fn take(&mut self, entry: &Metric, shape: Shape) {
+        self.shape = shape;
+        self.gap = entry.gap;
+        self.strange.clone_from(&entry.strange);
+        self.unit.clone_from(&entry.unit);
+        self.unasked.clone_from(&entry.unasked);
+    }
 }
 
 /// Gives every resource its series.
@@ -74,6 +90,9 @@ fn series(metric: &'static str, dimensions: &[(&str, &str)], value: f64) -> Seri
             .collect(),
         shape: Shape::Constant(value),
         gap: None,
+        strange: Vec::new(),
+        unit: None,
+        unasked: BTreeMap::new(),
     }
 }
 
@@ -408,15 +427,14 @@ fn change(plan: &Plan, key: &str, entry: &Metric, resource: &mut Resource) -> Re
     };
     let mut changed = false;
     for series in resource.series.iter_mut().filter(|series| matches(series)) {
-        (series.shape, series.gap, changed) = (shape, entry.gap, true);
+        series.take(entry, shape);
+        changed = true;
     }
     if !changed {
-        resource.series.push(Series {
-            metric: definition.name,
-            dimensions,
-            shape,
-            gap: entry.gap,
-        });
+        let mut new = series(definition.name, &[], 0.0);
+        new.dimensions = dimensions;
+        new.take(entry, shape);
+        resource.series.push(new);
     }
     Ok(())
 }

@@ -247,18 +247,23 @@ fn order(text: &str) -> Result<(String, bool), String> {
 }
 
 fn metric(resource: &Resource, definition: &Definition, query: &Query) -> Value {
+    let dimension = |name: &str, value: &str| {
+        let name = name.to_ascii_lowercase();
+        json!({ "name": { "value": name, "localizedValue": name }, "value": value })
+    };
+    let unit = resource
+        .series
+        .iter()
+        .filter(|series| series.metric == definition.name)
+        .find_map(|series| series.unit.as_deref());
     let timeseries: Vec<Value> = split(resource, definition, query)
         .into_iter()
         .map(|(values, series)| {
-            let metadata: Vec<Value> = query
-                .filter
-                .iter()
-                .zip(values)
-                .map(|(clause, value)| {
-                    let name = clause.dimension.to_ascii_lowercase();
-                    json!({ "name": { "value": name, "localizedValue": name }, "value": value })
-                })
-                .collect();
+            let asked = query.filter.iter().zip(&values);
+            let asked = asked.map(|(clause, value)| dimension(&clause.dimension, value));
+            let unasked = series.iter().flat_map(|one| &one.unasked);
+            let unasked = unasked.map(|(name, value)| dimension(name, value));
+            let metadata: Vec<Value> = asked.chain(unasked).collect();
             json!({ "metadatavalues": metadata, "data": points(&series, definition, query) })
         })
         .collect();
@@ -267,7 +272,7 @@ fn metric(resource: &Resource, definition: &Definition, query: &Query) -> Value 
         "type": "Microsoft.Insights/metrics",
         "name": { "value": definition.name, "localizedValue": definition.name },
         "displayDescription": definition.name,
-        "unit": definition.unit,
+        "unit": unit.unwrap_or(definition.unit),
         "timeseries": timeseries,
         "errorCode": "Success",
     })
@@ -361,6 +366,15 @@ fn points(series: &[&Series], definition: &Definition, query: &Query) -> Vec<Val
         points.push(point);
         minute += query.interval;
     }
+    let strange = series.iter().flat_map(|one| &one.strange);
+    points.extend(strange.map(|strange| {
+        let at = query.end - SignedDuration::from_mins(strange.ago);
+        let mut point = json!({ "timeStamp": at.to_string() });
+        for aggregation in &asked {
+            point[aggregation] = json!(strange.value);
+        }
+        point
+    }));
     points
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod arm;
+mod batch;
 mod client;
 mod faults;
 mod identity;

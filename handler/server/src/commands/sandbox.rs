@@ -56,6 +56,10 @@ fn settings(sandbox: &Sandbox, certificate: &Path) -> String {
     let exports = [
         ("EGRESS_ARM_ENDPOINT", sandbox.arm_endpoint().to_owned()),
         ("EGRESS_ARM_AUDIENCE", sandbox.arm_endpoint().to_owned()),
+        (
+            "EGRESS_METRICS_ENDPOINT",
+            sandbox.metrics_endpoint().to_owned(),
+        ),
         ("SSL_CERT_FILE", certificate.display().to_string()),
         ("IDENTITY_ENDPOINT", sandbox.identity_endpoint().to_owned()),
         ("IDENTITY_HEADER", sandbox.identity_header().to_owned()),
