@@ -7,6 +7,8 @@
     reason = "a failed expectation in a helper is the test's failure"
 )]
 
+mod alerts;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -275,14 +277,19 @@ async fn ids_that_were_never_handed_out_are_not_found() {
 
 /// A world whose results are told to a webhook.
 async fn with_sink(test: &str, format: &str) -> (World, Sink) {
+    with_sink_and(test, format, &[]).await
+}
+
+async fn with_sink_and(test: &str, format: &str, more: &[(&str, &str)]) -> (World, Sink) {
     let sink = Sink::start().await;
     let url = sink.url();
-    let more = [
+    let told = [
         ("EGRESS_NOTIFY_URL", url.as_str()),
         ("EGRESS_NOTIFY_FORMAT", format),
         ("TRUST", sink.certificate()),
     ];
-    (World::start(test, Duration::ZERO, &more).await, sink)
+    let all = [&told, more].concat();
+    (World::start(test, Duration::ZERO, &all).await, sink)
 }
 
 /// Puts a diagnosis into the queue that nobody comes back for; its id.

@@ -6,8 +6,41 @@ use super::app::{App, Function};
 enum Segment {
     // The order is the precedence.
     Literal(String),
-    Parameter { optional: bool },
+    Parameter {
+        unconstrained: bool,
+        constraints: Vec<Constraint>,
+        optional: bool,
+    },
     CatchAll,
+}
+
+/// A constraint of a parameter, of those that are in use.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Constraint {
+    /// `length(n)`, in characters.
+    Length(usize),
+    /// `regex(^\w+$)`.
+    Word,
+}
+
+impl Constraint {
+    fn parse(text: &str) -> Self {
+        let length = text
+            .strip_prefix("length(")
+            .and_then(|rest| rest.strip_suffix(')'));
+        match (length, text) {
+            (Some(length), _) => Self::Length(length.parse().expect("a length")),
+            (None, r"regex(^\w+$)") => Self::Word,
+            _ => panic!("the constraint {text} is not emulated"),
+        }
+    }
+
+    fn admits(&self, value: &str) -> bool {
+        match self {
+            Self::Length(length) => value.chars().count() == *length,
+            Self::Word => value.chars().all(|c| c.is_alphanumeric() || c == '_'),
+        }
+    }
 }
 
 fn parse(template: &str) -> Vec<Segment> {
@@ -18,9 +51,15 @@ fn parse(template: &str) -> Vec<Segment> {
             |segment| match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
                 None => Segment::Literal(segment.to_ascii_lowercase()),
                 Some(inner) if inner.starts_with('*') => Segment::CatchAll,
-                Some(inner) => Segment::Parameter {
-                    optional: inner.ends_with('?'),
-                },
+                Some(inner) => {
+                    let constraints = inner.trim_end_matches('?').split(':').skip(1);
+                    let constraints: Vec<_> = constraints.map(Constraint::parse).collect();
+                    Segment::Parameter {
+                        unconstrained: constraints.is_empty(),
+                        constraints,
+                        optional: inner.ends_with('?'),
+                    }
+                }
             },
         )
         .collect()
@@ -29,11 +68,16 @@ fn parse(template: &str) -> Vec<Segment> {
 fn matches(template: &[Segment], path: &[&str]) -> bool {
     match (template.first(), path.first()) {
         (None, None) | (Some(Segment::CatchAll), _) => true,
-        (Some(Segment::Parameter { optional: true }), None) => template.len() == 1,
+        (Some(Segment::Parameter { optional: true, .. }), None) => template.len() == 1,
         (Some(Segment::Literal(literal)), Some(segment)) => {
             literal.eq_ignore_ascii_case(segment) && matches(&template[1..], &path[1..])
         }
-        (Some(Segment::Parameter { .. }), Some(_)) => matches(&template[1..], &path[1..]),
+        (Some(Segment::Parameter { constraints, .. }), Some(value)) => {
+            constraints
+                .iter()
+                .all(|constraint| constraint.admits(value))
+                && matches(&template[1..], &path[1..])
+        }
         _ => false,
     }
 }
@@ -73,6 +117,7 @@ pub(super) fn parameters(app: &App, function: &Function, path: &str) -> Vec<(Str
         .filter_map(|(part, value)| {
             let name = part.strip_prefix('{')?.strip_suffix('}')?;
             let name = name.trim_start_matches('*').trim_end_matches('?');
+            let name = name.split(':').next().unwrap_or_default();
             Some((name.to_owned(), value.to_owned()))
         });
     named.collect()
@@ -106,5 +151,10 @@ mod tests {
             "/api/findings/NAT101/x"
         ));
         assert!(template_matches("api/{*rest}", "/api/a/b/c"));
+        let constrained = r"api/x/{id:length(3):regex(^\w+$)}";
+        assert!(template_matches(constrained, "/api/x/a1_"));
+        for other in ["/api/x/ab", "/api/x/a\\b", "/api/x/a.b", "/api/x/abcd"] {
+            assert!(!template_matches(constrained, other), "{other}");
+        }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) use snat::{Carriers, Device, FirewallUse, owning_firewall};
 pub(crate) use subnets::{SubnetUse, Subnets, listed, pools_label};
 
 use crate::commands::Az;
+use crate::endpoints::{self, Requirements};
 use crate::facts::{AgentPool, Cluster, Facts, Missing, NetworkProfile, OutboundType, PowerState};
 use crate::network::ServiceTags;
 use crate::path::{Carrier, Path};
@@ -27,6 +28,8 @@ pub struct Context<'f> {
     pub(crate) subnets: Subnets<'f>,
     /// The AKS load balancer.
     pub(crate) balancer: Balancer<'f>,
+    /// What the cluster needs to reach.
+    pub(crate) needed: Requirements,
     /// The packet's path from each of `subnets.uses`, in the same order; two where only some nodes of a subnet leave by
     /// public addresses of their own.
     pub(crate) paths: Vec<Path<'f>>,
@@ -58,6 +61,7 @@ impl<'f> Context<'f> {
             facts,
             subnets,
             balancer,
+            needed: endpoints::required(&endpoints::View::of(facts, &facts.features)),
             paths,
             snat,
             inspections: Vec::new(),

@@ -95,11 +95,26 @@ impl Id {
     fn folded(&self) -> impl Iterator<Item = u8> + '_ {
         self.0.bytes().map(|b| b.to_ascii_lowercase())
     }
+
+    /// What is left of both after a beginning that is the same to the letter, as that of most ids of one cluster is.
+    fn apart<'a>(&'a self, other: &'a Self) -> (&'a [u8], &'a [u8]) {
+        let (own, others) = (self.0.as_bytes(), other.0.as_bytes());
+        let (blocks, _) = own.as_chunks::<16>();
+        let (others_blocks, _) = others.as_chunks::<16>();
+        let same = blocks.iter().zip(others_blocks);
+        let same = same.take_while(|(a, b)| a == b).count() * 16;
+        let rest = |bytes: &'a [u8]| bytes.get(same..).unwrap_or_default();
+        (rest(own), rest(others))
+    }
 }
 
 impl PartialEq for Id {
     fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
+        if self.0.len() != other.0.len() {
+            return false;
+        }
+        let (own, others) = self.apart(other);
+        own.eq_ignore_ascii_case(others)
     }
 }
 
@@ -113,7 +128,9 @@ impl PartialOrd for Id {
 
 impl Ord for Id {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.folded().cmp(other.folded())
+        let (own, others) = self.apart(other);
+        let folded = own.iter().map(u8::to_ascii_lowercase);
+        folded.cmp(others.iter().map(u8::to_ascii_lowercase))
     }
 }
 
@@ -149,6 +166,24 @@ mod tests {
         assert_eq!(a, b);
         assert_eq!(a.cmp(&b), Ordering::Equal);
         assert_eq!(b.to_string(), SUBNET.to_uppercase());
+    }
+
+    #[test]
+    fn ids_with_a_common_beginning_differ_by_what_follows() {
+        let a = Id::new(SUBNET);
+        let longer = Id::new(format!("{SUBNET}2"));
+        assert_ne!(a, longer);
+        assert!(a < longer);
+        for place in 0..SUBNET.len() {
+            let changed = |to: &str| {
+                let mut text = SUBNET.to_owned();
+                text.replace_range(place..=place, to);
+                Id::new(text)
+            };
+            // `!` comes before every character of an id, `~` after.
+            assert!(changed("!") < a && a < changed("~"), "{place}");
+            assert!(changed("!") != a && a != changed("~"), "{place}");
+        }
     }
 
     #[test]

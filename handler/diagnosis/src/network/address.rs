@@ -6,7 +6,6 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
-use range_set_blaze::RangeSetBlaze;
 
 use super::ranges::Ranges;
 
@@ -39,11 +38,10 @@ impl AddressSet {
 
     /// Every address of both IP versions.
     pub fn all() -> Self {
-        static ALL: LazyLock<AddressSet> = LazyLock::new(|| AddressSet {
-            v4: RangeSetBlaze::universe().into(),
-            v6: RangeSetBlaze::universe().into(),
-        });
-        ALL.clone()
+        Self {
+            v4: Ranges::all(),
+            v6: Ranges::all(),
+        }
     }
 
     /// Every address of one IP version.

@@ -2,9 +2,6 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::sync::LazyLock;
-
-use range_set_blaze::RangeSetBlaze;
 
 use super::ranges::Ranges;
 
@@ -25,8 +22,7 @@ impl PortSet {
 
     /// Every port.
     pub fn all() -> Self {
-        static ALL: LazyLock<PortSet> = LazyLock::new(|| PortSet(RangeSetBlaze::universe().into()));
-        ALL.clone()
+        Self(Ranges::all())
     }
 
     /// One port.

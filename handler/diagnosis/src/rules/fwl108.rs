@@ -58,7 +58,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             if undecided.peek().is_some() {
                 open.push(label(&judged.endpoint));
             }
-            by_tags |= undecided.any(|part| part.about_tags);
+            by_tags |= undecided.any(|part| part.answer.about_tags);
             let mut hits = parts
                 .iter()
                 .filter(|part| part.fate == Fate::Denied)
@@ -66,8 +66,8 @@ fn check(ctx: &Context<'_>) -> Outcome {
             if let Some(first) = hits.peek() {
                 denied.push(Denied {
                     endpoint: &judged.endpoint,
-                    by: &first.by,
-                    certain: !first.by_tag_contents && !first.may_pass_by,
+                    by: &first.answer.by,
+                    certain: !first.answer.by_tag_contents && !first.may_pass_by,
                     pools: hits
                         .filter_map(|part| appliance.paths.get(part.path))
                         .flat_map(|path| path.used.pools.iter().copied())

@@ -70,12 +70,12 @@ fn gaps<'i>(inspection: &'i Inspection<'_>) -> Vec<Gap<'i>> {
             continue;
         };
         let allowed = parts.iter().find(|part| part.fate == Fate::Allowed);
-        let left_out = |part: &&Part| part.fate == Fate::Denied && part.by.is_implicit();
+        let left_out = |part: &&Part| part.fate == Fate::Denied && part.answer.by.is_implicit();
         let left_out: Vec<&Part> = parts.iter().filter(left_out).collect();
         let (Some(allowed), false) = (allowed, left_out.is_empty()) else {
             continue;
         };
-        let rule = &*allowed.by;
+        let rule = &allowed.answer.by;
         let at = gaps.iter().position(|gap| gap.rule == rule);
         let at = at.unwrap_or_else(|| {
             gaps.push(Gap::of(rule));

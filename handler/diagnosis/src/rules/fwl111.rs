@@ -114,7 +114,7 @@ fn finding(
         .filter_map(|judged| judged.parts.as_ref())
         .flatten();
     let by_network_rule = parts.any(|part| {
-        part.fate == Fate::Allowed && matches!(part.by.stage, Stage::Network | Stage::Nat)
+        part.fate == Fate::Allowed && matches!(part.answer.by.stage, Stage::Network | Stage::Nat)
     });
     let ranges: Vec<&str> = ranges(ctx, firewall).iter().map(String::as_str).collect();
     let update = |ranges: &[&str]| {

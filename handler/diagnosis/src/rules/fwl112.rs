@@ -61,7 +61,11 @@ fn check(ctx: &Context<'_>) -> Outcome {
             ..Outcome::passed()
         };
         if let Some(open) = parts.iter().find(|part| part.fate == Fate::Undecidable) {
-            let maybe = open.maybe.first().filter(|rule| !rule.rule.is_empty());
+            let maybe = open
+                .answer
+                .maybe
+                .first()
+                .filter(|rule| !rule.rule.is_empty());
             outcome.undecided.push(match maybe {
                 Some(rule) => format!(
                     "whether {} of Azure Firewall {name} holds the API server's address is not known",
@@ -77,15 +81,16 @@ fn check(ctx: &Context<'_>) -> Outcome {
         let mut rules = parts.iter().filter(|part| part.fate == Fate::Allowed);
         let admits = rules.find(|rule| {
             let told = |part: &Part| {
-                part.by.is_implicit() && fwl109::tells(inspection, &rule.by, part.path)
+                part.answer.by.is_implicit()
+                    && fwl109::tells(inspection, &rule.answer.by, part.path)
             };
             denied.iter().any(|part| told(part))
         });
         if let Some(rule) = admits {
-            denied.retain(|part| !fwl109::tells(inspection, &rule.by, part.path));
+            denied.retain(|part| !fwl109::tells(inspection, &rule.answer.by, part.path));
             outcome.told_elsewhere = Some(format!(
                 "{} admits the API server's address for other senders only; see FWL109",
-                rule_label(&rule.by)
+                rule_label(&rule.answer.by)
             ));
         }
         if !denied.is_empty() {
@@ -129,12 +134,12 @@ fn finding(
         ))
         .pools(pools)
         .resource(&firewall.id);
-    let explicit = denied.iter().find(|part| !part.by.is_implicit());
+    let explicit = denied.iter().find(|part| !part.answer.by.is_implicit());
     found = match explicit {
         Some(part) => found.evidence(
             format!("TCP 443 to {}", server.fqdn),
-            Some(holder(&part.by, firewall)),
-            Some(format!("denied by {}", rule_label(&part.by))),
+            Some(holder(&part.answer.by, firewall)),
+            Some(format!("denied by {}", rule_label(&part.answer.by))),
         ),
         None => found.evidence(
             format!("TCP 443 to {}", server.fqdn),

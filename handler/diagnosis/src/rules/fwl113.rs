@@ -49,13 +49,13 @@ fn check(ctx: &Context<'_>) -> Outcome {
         // When other rules may decide, it is not known whether the one that inspects does.
         let certain = |part: &&Part| {
             part.fate == Fate::Allowed
-                && part.maybe.iter().all(|rule| inspects(rule))
-                && inspects(&part.by)
+                && part.answer.maybe.iter().all(&inspects)
+                && inspects(&part.answer.by)
         };
         let opened: Vec<&Part> = parts.iter().filter(certain).collect();
         let possible = |part: &Part| {
             part.fate != Fate::Denied
-                && (inspects(&part.by) || part.maybe.iter().any(|rule| inspects(rule)))
+                && (inspects(&part.answer.by) || part.answer.maybe.iter().any(&inspects))
                 && !certain(&part)
         };
         if parts.iter().any(possible) {
@@ -93,7 +93,7 @@ fn finding(
         ))
         .pools(paths.flat_map(|path| path.used.pools.iter().copied()))
         .resource(&firewall.id);
-    let mut rules: Vec<&RuleName> = opened.iter().map(|part| &*part.by).collect();
+    let mut rules: Vec<&RuleName> = opened.iter().map(|part| &part.answer.by).collect();
     rules.dedup();
     for rule in rules {
         found = found.evidence(

@@ -94,15 +94,15 @@ fn finding(
     if let Some((old, new)) = retired.first() {
         found = found.evidence(
             format!("{LEGACY_MIRROR}:443"),
-            Some(holder(&old.by, firewall)),
-            Some(format!("allowed by {}", rule_label(&old.by))),
+            Some(holder(&old.answer.by, firewall)),
+            Some(format!("allowed by {}", rule_label(&old.answer.by))),
         );
-        let denied = if new.by.is_implicit() {
+        let denied = if new.answer.by.is_implicit() {
             "no rule allows it".to_owned()
         } else {
-            format!("denied by {}", rule_label(&new.by))
+            format!("denied by {}", rule_label(&new.answer.by))
         };
-        let at = holder(&new.by, firewall);
+        let at = holder(&new.answer.by, firewall);
         found = found.evidence(format!("{CURRENT_MIRROR}:443"), Some(at), Some(denied));
     }
     let fix = Remediation::new(format!(

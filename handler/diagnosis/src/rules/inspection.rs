@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::Outcome;
 use super::appliance::{Appliance, serves};
 use crate::context::{Context, SubnetUse};
-use crate::endpoints::{RequiredEndpoint, View, catalogue, required};
+use crate::endpoints::{RequiredEndpoint, View, catalogue};
 use crate::facts::{AzureFirewall, Datum, HopOwner, Id, Missing, Route, lookup};
 use crate::network::firewall::{
     Caveat, FirewallPart, FirewallRules, FirewallView, FlowProtocol, RuleName, Target,
@@ -32,7 +32,7 @@ pub(crate) struct Inspection<'f> {
     address: IpAddr,
     pub(crate) firewall: &'f AzureFirewall,
     pub(crate) rules: Rc<FirewallRules>,
-    /// The endpoints in the order of the list.
+    /// The endpoints in the order of the context's list.
     pub(crate) endpoints: Vec<Judged>,
     /// Policies, rules and IP groups that could not be read.
     pub(crate) unread: Vec<Missing>,
@@ -55,15 +55,10 @@ pub(crate) struct Part {
     pub(crate) path: usize,
     pub(crate) sources: AddressSet,
     pub(crate) fate: Fate,
-    /// The first rule that certainly matches.
-    pub(crate) by: Rc<RuleName>,
-    /// Rules before it that may match.
-    pub(crate) maybe: Vec<Rc<RuleName>>,
-    pub(crate) by_tag_contents: bool,
+    /// What the rules say; one and the same for all senders that the rules do not tell apart.
+    pub(crate) answer: Rc<Answer>,
     /// A route beside the default may take it past the firewall.
     pub(crate) may_pass_by: bool,
-    /// Undecided because nobody said which addresses a service tag holds.
-    pub(crate) about_tags: bool,
 }
 
 impl<'f> Inspection<'f> {
@@ -80,21 +75,19 @@ impl<'f> Inspection<'f> {
     }
 
     fn of(ctx: &Context<'f>, appliance: &Appliance<'_, 'f>, firewall: &'f AzureFirewall) -> Self {
-        let view = View::of(ctx.facts, &ctx.facts.features);
-        let needed = required(&view).endpoints;
-        let rules = ready(ctx, firewall, &view, &needed);
-        let senders = Sender::all(ctx, appliance);
-        let endpoints = needed
-            .into_iter()
+        let rules = ready(ctx, firewall);
+        let senders = Senders::of(ctx, appliance);
+        let endpoints = ctx.needed.endpoints.iter();
+        let endpoints = endpoints
             .map(|endpoint| Judged {
-                parts: target(&endpoint).map(|target| {
-                    let targets = by_services(ctx, &endpoint, target);
+                parts: target(endpoint).map(|target| {
+                    let targets = by_services(ctx, endpoint, target);
                     let parts = targets.iter();
                     parts
-                        .flat_map(|target| ask(ctx, &rules, &senders, target, Some(&endpoint)))
+                        .flat_map(|target| senders.ask(ctx, &rules, target, Some(endpoint)))
                         .collect()
                 }),
-                endpoint,
+                endpoint: endpoint.clone(),
             })
             .collect();
         Self {
@@ -143,12 +136,8 @@ impl<'f> Inspection<'f> {
         }
     }
 
-    /// What the firewall at a path's hop does with an endpoint that it was asked about, and that firewall.
-    pub(crate) fn of_path<'c>(
-        ctx: &'c Context<'f>,
-        path: &Path<'f>,
-        endpoint: &RequiredEndpoint,
-    ) -> Option<(&'c Self, Vec<&'c Part>)> {
+    /// The firewall at a path's hop, and the path's place among those of the appliance.
+    pub(crate) fn of_path<'c>(ctx: &'c Context<'f>, path: &Path<'f>) -> Option<(&'c Self, usize)> {
         let hop = |path: &Path<'_>| match path.routes.default.via()?.hop {
             Hop::VirtualAppliance(address) => address,
             _ => None,
@@ -157,13 +146,7 @@ impl<'f> Inspection<'f> {
         let inspection = ctx.inspections.iter().find(|it| it.address == address)?;
         let mut sharing = ctx.paths.iter().filter(|it| hop(it) == Some(address));
         let place = sharing.position(|it| std::ptr::eq(it, path))?;
-        let mut judged = inspection.endpoints.iter();
-        let judged = judged.find(|judged| judged.endpoint == *endpoint)?;
-        let parts = judged.parts.as_ref()?.iter();
-        Some((
-            inspection,
-            parts.filter(|part| part.path == place).collect(),
-        ))
+        Some((inspection, place))
     }
 
     /// What becomes of traffic to a target, for each of the appliance's paths.
@@ -173,7 +156,7 @@ impl<'f> Inspection<'f> {
         appliance: &Appliance<'_, '_>,
         target: &Target,
     ) -> Vec<Part> {
-        ask(ctx, &self.rules, &Sender::all(ctx, appliance), target, None)
+        Senders::of(ctx, appliance).ask(ctx, &self.rules, target, None)
     }
 
     /// The endpoints that the cluster or a feature of it needs.
@@ -216,16 +199,12 @@ struct Sender<'f> {
 }
 
 impl<'f> Sender<'f> {
-    /// Of all the appliance's paths, in their order.
-    fn all(ctx: &Context<'f>, appliance: &Appliance<'_, 'f>) -> Vec<Self> {
-        let paths = appliance.paths.iter();
-        paths
-            .map(|walked| Self {
-                sources: walked.security.sources.of(Family::V4),
-                known: senders_known(&walked.used),
-                aside: sections::diversions(ctx, walked),
-            })
-            .collect()
+    fn of(ctx: &Context<'f>, path: &Path<'f>) -> Self {
+        Self {
+            sources: path.security.sources.of(Family::V4),
+            known: senders_known(&path.used),
+            aside: sections::diversions(ctx, path),
+        }
     }
 
     /// The routes that may take this endpoint, or an unnamed target, past the firewall.
@@ -241,63 +220,75 @@ impl<'f> Sender<'f> {
     }
 }
 
-fn ask(
-    ctx: &Context<'_>,
-    rules: &FirewallRules,
-    senders: &[Sender<'_>],
-    target: &Target,
-    endpoint: Option<&RequiredEndpoint>,
-) -> Vec<Part> {
-    let question = rules.ask(target);
-    let everyone = senders.iter().fold(AddressSet::empty(), |all, sender| {
-        all.union(&sender.sources)
-    });
-    // Most rules do not tell one subnet from another: then all senders share one answer.
-    let same = match question.answer(&everyone).as_slice() {
-        [one] => Some(Answer::of(one)),
-        _ => None,
-    };
-    let mut all = Vec::new();
-    for (path, sender) in senders.iter().enumerate() {
-        let answers: Vec<(AddressSet, Answer)> = if let Some(answer) = &same {
-            vec![(sender.sources.clone(), answer.clone())]
-        } else {
-            let parts = question.answer(&sender.sources);
-            let parts = parts.into_iter();
-            parts
-                .map(|part| (part.sources.clone(), Answer::of(&part)))
-                .collect()
-        };
-        let first = answers.first().map(|(_, answer)| answer.outcome);
-        let mixed = answers
-            .iter()
-            .any(|(_, answer)| Some(answer.outcome) != first);
-        // Which of the parts the senders are in is not known where their addresses are not.
-        let open = mixed && !sender.known;
-        let aside = sender.past(ctx, endpoint);
-        // A service tag may well hold the host, a prefix hardly.
-        let by_tag = aside
-            .iter()
-            .any(|route| route.address_prefix.parse::<IpNet>().is_err());
-        let answers = answers
-            .into_iter()
-            .filter(|(sources, _)| !sources.is_empty());
-        all.extend(answers.map(|(sources, answer)| Part {
-            path,
-            sources,
-            fate: if open || by_tag && answer.outcome == Fate::Denied {
-                Fate::Undecidable
-            } else {
-                answer.outcome
-            },
-            by: answer.by,
-            maybe: answer.maybe,
-            by_tag_contents: answer.by_tag_contents,
-            may_pass_by: !aside.is_empty(),
-            about_tags: answer.about_tags,
-        }));
+/// Who sends on the appliance's paths, in their order.
+struct Senders<'f> {
+    each: Vec<Sender<'f>>,
+    everyone: AddressSet,
+}
+
+impl<'f> Senders<'f> {
+    fn of(ctx: &Context<'f>, appliance: &Appliance<'_, 'f>) -> Self {
+        let paths = appliance.paths.iter();
+        let each: Vec<Sender<'f>> = paths.map(|path| Sender::of(ctx, path)).collect();
+        let mut everyone = AddressSet::empty();
+        for sender in &each {
+            everyone.insert_all(&sender.sources);
+        }
+        Self { each, everyone }
     }
-    all
+
+    fn ask(
+        &self,
+        ctx: &Context<'_>,
+        rules: &FirewallRules,
+        target: &Target,
+        endpoint: Option<&RequiredEndpoint>,
+    ) -> Vec<Part> {
+        let question = rules.ask(target);
+        // Most rules do not tell one subnet from another: then all senders share one answer.
+        let same = match question.answer(&self.everyone).as_slice() {
+            [one] => Some(Rc::new(Answer::of(one))),
+            _ => None,
+        };
+        let mut all = Vec::with_capacity(self.each.len());
+        for (path, sender) in self.each.iter().enumerate() {
+            let answers: Vec<(AddressSet, Rc<Answer>)> = if let Some(answer) = &same {
+                vec![(sender.sources.clone(), Rc::clone(answer))]
+            } else {
+                let parts = question.answer(&sender.sources);
+                let parts = parts.into_iter();
+                parts
+                    .map(|part| (part.sources.clone(), Rc::new(Answer::of(&part))))
+                    .collect()
+            };
+            let first = answers.first().map(|(_, answer)| answer.outcome);
+            let mixed = answers
+                .iter()
+                .any(|(_, answer)| Some(answer.outcome) != first);
+            // Which of the parts the senders are in is not known where their addresses are not.
+            let open = mixed && !sender.known;
+            let aside = sender.past(ctx, endpoint);
+            // A service tag may well hold the host, a prefix hardly.
+            let by_tag = aside
+                .iter()
+                .any(|route| route.address_prefix.parse::<IpNet>().is_err());
+            let answers = answers
+                .into_iter()
+                .filter(|(sources, _)| !sources.is_empty());
+            all.extend(answers.map(|(sources, answer)| Part {
+                path,
+                sources,
+                fate: if open || by_tag && answer.outcome == Fate::Denied {
+                    Fate::Undecidable
+                } else {
+                    answer.outcome
+                },
+                answer,
+                may_pass_by: !aside.is_empty(),
+            }));
+        }
+        all
+    }
 }
 
 /// Whether the subnet's prefixes could be read and are prefixes.
@@ -313,13 +304,16 @@ fn senders_known(used: &SubnetUse<'_>) -> bool {
 }
 
 /// What the rules do with some senders' traffic.
-#[derive(Clone)]
-struct Answer {
+#[derive(Debug)]
+pub(crate) struct Answer {
     outcome: Fate,
-    by: Rc<RuleName>,
-    maybe: Vec<Rc<RuleName>>,
-    about_tags: bool,
-    by_tag_contents: bool,
+    /// The first rule that certainly matches.
+    pub(crate) by: RuleName,
+    /// Rules before it that may match.
+    pub(crate) maybe: Vec<RuleName>,
+    /// Undecided because nobody said which addresses a service tag holds.
+    pub(crate) about_tags: bool,
+    pub(crate) by_tag_contents: bool,
 }
 
 impl Answer {
@@ -328,9 +322,9 @@ impl Answer {
         let maybe = decision.open.iter();
         Self {
             outcome: decision.outcome,
-            by: Rc::new(decision.by.clone()),
+            by: decision.by.clone(),
             about_tags: decision.open.iter().any(|open| is_about_tags(&open.doubts)),
-            maybe: maybe.map(|open| Rc::new(open.rule.clone())).collect(),
+            maybe: maybe.map(|open| open.rule.clone()).collect(),
             by_tag_contents: part
                 .caveats
                 .iter()
@@ -345,18 +339,12 @@ pub(crate) fn rules_of(ctx: &Context<'_>, firewall: &AzureFirewall) -> Rc<Firewa
     if let Some(inspection) = inspected.find(|it| it.firewall.id == firewall.id) {
         return Rc::clone(&inspection.rules);
     }
-    let view = View::of(ctx.facts, &ctx.facts.features);
-    let needed = required(&view).endpoints;
-    Rc::new(ready(ctx, firewall, &view, &needed))
+    Rc::new(ready(ctx, firewall))
 }
 
-fn ready(
-    ctx: &Context<'_>,
-    firewall: &AzureFirewall,
-    view: &View<'_>,
-    needed: &[RequiredEndpoint],
-) -> FirewallRules {
-    let hosts = tag_hosts(view, needed);
+fn ready(ctx: &Context<'_>, firewall: &AzureFirewall) -> FirewallRules {
+    let view = View::of(ctx.facts, &ctx.facts.features);
+    let hosts = tag_hosts(&view, &ctx.needed.endpoints);
     FirewallRules::new(&FirewallView {
         firewall,
         policies: &ctx.facts.firewall_policies,

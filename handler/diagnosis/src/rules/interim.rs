@@ -4,7 +4,6 @@
 use super::appliance::Appliance;
 use super::{Outcome, Step, dead_hop};
 use crate::context::{Context, pools_label};
-use crate::endpoints::{View, required};
 use crate::facts::{HopOwner, NextHopType, OutboundType};
 use crate::network::AddressTerm;
 use crate::network::routes::Hop;
@@ -46,15 +45,15 @@ fn routes(ctx: &Context<'_>, _: &[Finding]) -> Outcome {
     if isolated(ctx) {
         return Outcome::not_applicable("the cluster needs nothing of the internet");
     }
-    let mut needed = required(&View::of(ctx.facts, &ctx.facts.features)).endpoints;
-    needed.retain(|endpoint| endpoint.need == Need::Required);
+    let needed = ctx.needed.endpoints.iter();
+    let needed = needed.filter(|endpoint| endpoint.need == Need::Required);
     for path in &ctx.paths {
         for route in path.routes.diversions() {
             if is_pod_route(ctx.facts, route) || route.next_hop_type == NextHopType::Internet {
                 continue;
             }
             // A service tag of something else takes no required endpoint along.
-            let mut hosts = needed.iter();
+            let mut hosts = needed.clone();
             if hosts.all(|host| {
                 let prefix = &route.address_prefix;
                 lies_in(ctx, &host.category, &host.domain_name, prefix) == Some(false)

@@ -1,67 +1,95 @@
 //! `egressEndpoints`: what this cluster needs (R1.9), and what becomes of its packets on the way.
 
+mod by_firewall;
+
+use std::borrow::Cow;
+
+use by_firewall::{ByFirewall, Gate};
+
 use crate::context::Context;
-use crate::endpoints::{Protocol, RequiredEndpoint, View, required};
+use crate::endpoints::{Protocol, RequiredEndpoint};
 use crate::facts::{Direction, NextHopType, Route};
 use crate::network::nsg::{FlowClass, RuleName};
 use crate::network::routes::Hop;
-use crate::network::{self, AddressSet, Outcome as Fate, PortSet};
+use crate::network::{self, AddressSet, PortSet};
 use crate::path::{Carrier, DefaultRoute, Path, Reach, Via, translated};
 use crate::report::{
     DecidedBy, EgressEndpointItem, EgressEndpoints, EndpointSource, Finding, Method, PoolVerdict,
     RouteSource, TrafficVerdict,
 };
-use crate::rules::appliance::own_routes;
 use crate::rules::dead_hop;
-use crate::rules::inspection::{Inspection, Part, holder, rule_label};
+use crate::rules::inspection::Inspection;
 use crate::security::{self, ApiServer, Guard, Service, Standing};
 
 /// The endpoints with a verdict for each pool.
 pub(crate) fn endpoints(ctx: &Context<'_>, findings: &[Finding]) -> EgressEndpoints {
-    let needed = required(&View::of(ctx.facts, &ctx.facts.features));
+    let needed = &ctx.needed.endpoints;
     let listed = ctx.facts.egress_endpoints.as_known().is_some();
     let source = if listed {
         Some(EndpointSource::Arm)
     } else {
-        (!needed.endpoints.is_empty()).then_some(EndpointSource::Catalogue)
+        (!needed.is_empty()).then_some(EndpointSource::Catalogue)
     };
-    let guards = Guard::all(ctx);
+    let asked: Vec<Option<Question>> = needed.iter().map(Question::of).collect();
+    let mut questions: Vec<Question> = Vec::new();
+    for question in asked.iter().flatten() {
+        if !questions.contains(question) {
+            questions.push(*question);
+        }
+    }
+    let guards = Guard::all(ctx).into_iter();
+    let ways: Vec<Way<'_, '_>> = guards
+        .map(|guard| Way::of(ctx, guard, findings, &questions))
+        .collect();
+    let complete = ctx.subnets.unresolved.is_empty() && ctx.subnets.missing().next().is_none();
+    let items = needed.iter().zip(asked).enumerate();
     EgressEndpoints {
         source,
-        notes: needed.open,
-        items: needed
-            .endpoints
-            .into_iter()
-            .map(|endpoint| item(ctx, &guards, findings, endpoint))
+        notes: ctx.needed.open.clone(),
+        items: items
+            .map(|(place, (endpoint, question))| {
+                let question = questions.iter().position(|it| Some(*it) == question);
+                let judge = |way| Way::judge(way, ctx, (place, endpoint), question);
+                let by_pool = by_pool(ways.iter().map(|way| (&way.guard, judge(way))));
+                item(endpoint, by_pool, complete)
+            })
             .collect(),
     }
 }
 
-fn item(
-    ctx: &Context<'_>,
-    guards: &[Guard<'_, '_>],
-    findings: &[Finding],
-    endpoint: RequiredEndpoint,
-) -> EgressEndpointItem {
-    let mut by_pool: Vec<PoolVerdict> = Vec::new();
-    for guard in guards {
-        let new = judge(ctx, guard, findings, &endpoint);
-        let same = by_pool.iter_mut().find(|old| {
-            (old.verdict, &old.decided_by, &old.why) == (new.verdict, &new.decided_by, &new.why)
-        });
-        match same {
-            Some(old) => {
-                old.node_pools.extend(new.node_pools);
-                old.node_pools.sort();
-                old.node_pools.dedup();
-            }
-            None => by_pool.push(new),
+/// Pools about which the same is decided stand together.
+fn by_pool<'w>(
+    judged: impl Iterator<Item = (&'w Guard<'w, 'w>, Judgement<'w>)>,
+) -> Vec<PoolVerdict> {
+    let mut alike: Vec<(Judgement<'w>, Vec<&str>)> = Vec::new();
+    for (guard, new) in judged {
+        match alike.iter_mut().find(|(old, _)| *old == new) {
+            Some((_, pools)) => pools.extend(guard.pools()),
+            None => alike.push((new, guard.pools().collect())),
         }
     }
-    let complete = ctx.subnets.unresolved.is_empty() && ctx.subnets.missing().next().is_none();
+    let verdicts = alike.into_iter().map(|(judgement, mut pools)| {
+        pools.sort_unstable();
+        pools.dedup();
+        let decided = judgement.decided();
+        PoolVerdict {
+            node_pools: pools.into_iter().map(str::to_owned).collect(),
+            verdict: decided.verdict,
+            decided_by: decided.by,
+            why: decided.why,
+        }
+    });
+    verdicts.collect()
+}
+
+fn item(
+    endpoint: &RequiredEndpoint,
+    by_pool: Vec<PoolVerdict>,
+    complete: bool,
+) -> EgressEndpointItem {
     EgressEndpointItem {
-        category: endpoint.category,
-        domain_name: endpoint.domain_name,
+        category: endpoint.category.clone(),
+        domain_name: endpoint.domain_name.clone(),
         port: endpoint.port,
         protocol: endpoint.protocol.map(|p| p.as_str().to_owned()),
         source: endpoint.source,
@@ -86,6 +114,7 @@ fn overall(by_pool: &[PoolVerdict], complete: bool) -> TrafficVerdict {
 }
 
 /// What decided about one endpoint on one way.
+#[derive(Clone, PartialEq)]
 struct Decided {
     verdict: TrafficVerdict,
     by: Option<DecidedBy>,
@@ -100,40 +129,113 @@ fn unknown(why: impl Into<String>) -> Decided {
     }
 }
 
-/// Security groups first, then the route and what carries the packet.
-fn judge(
-    ctx: &Context<'_>,
-    guard: &Guard<'_, '_>,
-    findings: &[Finding],
-    endpoint: &RequiredEndpoint,
-) -> PoolVerdict {
-    let decided = match (endpoint.port, endpoint.protocol) {
-        (Some(port), Some(protocol)) => {
-            let protocol = match protocol {
-                Protocol::Udp => network::Protocol::Udp,
-                Protocol::Https | Protocol::Http | Protocol::Tcp => network::Protocol::Tcp,
-            };
-            by_rules(ctx, guard, endpoint, (protocol, port))
-                .unwrap_or_else(|| by_path(ctx, guard.path, findings, endpoint))
+/// What security groups are asked about an endpoint. Many endpoints ask the same.
+#[derive(Clone, Copy, PartialEq)]
+struct Question {
+    /// The services behind the host, as far as a service tag stands for them.
+    services: &'static [Service],
+    flow: (network::Protocol, u16),
+}
+
+impl Question {
+    /// `None` when the port or protocol is not known.
+    fn of(endpoint: &RequiredEndpoint) -> Option<Self> {
+        let protocol = match endpoint.protocol? {
+            Protocol::Udp => network::Protocol::Udp,
+            Protocol::Https | Protocol::Http | Protocol::Tcp => network::Protocol::Tcp,
+        };
+        Some(Self {
+            services: Service::of_host(&endpoint.category, &endpoint.domain_name),
+            flow: (protocol, endpoint.port?),
+        })
+    }
+}
+
+/// The way out of some pools.
+struct Way<'w, 'f> {
+    guard: Guard<'w, 'f>,
+    /// What the security groups answer to each question; `None`: they let it pass.
+    rules: Vec<Option<Decided>>,
+    /// Routes beside the default.
+    aside: Vec<&'f Route>,
+    onward: Onward<'w>,
+}
+
+/// What the default route and what carries the packets make of a packet.
+enum Onward<'w> {
+    /// The same of every packet.
+    Decided(Decided),
+    /// A firewall decides by its rules.
+    Gate(Gate<'w>),
+}
+
+/// What is decided about one endpoint on one way.
+#[derive(PartialEq)]
+enum Judgement<'w> {
+    Said(Cow<'w, Decided>),
+    ByFirewall(ByFirewall<'w>),
+}
+
+impl Judgement<'_> {
+    /// In words.
+    fn decided(self) -> Decided {
+        match self {
+            Self::Said(decided) => decided.into_owned(),
+            Self::ByFirewall(decision) => decision.decided(),
         }
-        _ => unknown("its port or protocol is not known"),
-    };
-    PoolVerdict {
-        node_pools: guard.pools().map(str::to_owned).collect(),
-        verdict: decided.verdict,
-        decided_by: decided.by,
-        why: decided.why,
+    }
+}
+
+impl<'w, 'f> Way<'w, 'f> {
+    fn of(
+        ctx: &'w Context<'f>,
+        guard: Guard<'w, 'f>,
+        findings: &[Finding],
+        questions: &[Question],
+    ) -> Self {
+        let questions = questions.iter();
+        Self {
+            rules: questions.map(|it| by_rules(ctx, &guard, *it)).collect(),
+            aside: super::outbound::diversions(ctx, guard.path),
+            onward: onward(ctx, guard.path, findings),
+            guard,
+        }
+    }
+
+    /// Security groups first, then the route and what carries the packet.
+    fn judge(
+        &'w self,
+        ctx: &Context<'_>,
+        (place, endpoint): (usize, &RequiredEndpoint),
+        question: Option<usize>,
+    ) -> Judgement<'w> {
+        let said = |decided| Judgement::Said(Cow::Owned(decided));
+        let Some(question) = question else {
+            return said(unknown("its port or protocol is not known"));
+        };
+        if let Some(Some(decided)) = self.rules.get(question) {
+            return Judgement::Said(Cow::Borrowed(decided));
+        }
+        if let Some(decided) = diverted(ctx, self.guard.path, &self.aside, endpoint) {
+            return said(decided);
+        }
+        let gate = match &self.onward {
+            Onward::Decided(decided) => return Judgement::Said(Cow::Borrowed(decided)),
+            Onward::Gate(gate) => gate,
+        };
+        match gate.parts(place) {
+            None => said(unknown(RULES_OF_ITS_OWN)),
+            Some(parts) => match ByFirewall::of(gate, parts) {
+                None => said(unknown("the addresses that send are not known")),
+                Some(decision) => Judgement::ByFirewall(decision),
+            },
+        }
     }
 }
 
 /// What the security groups decide; `None` when they let it pass.
-fn by_rules(
-    ctx: &Context<'_>,
-    guard: &Guard<'_, '_>,
-    endpoint: &RequiredEndpoint,
-    flow: (network::Protocol, u16),
-) -> Option<Decided> {
-    let services = Service::of_host(&endpoint.category, &endpoint.domain_name);
+fn by_rules(ctx: &Context<'_>, guard: &Guard<'_, '_>, question: Question) -> Option<Decided> {
+    let Question { services, flow } = question;
     if services == [Service::ApiServer] && security::api_server(ctx) != ApiServer::Public {
         return Some(inside(guard, flow));
     }
@@ -274,16 +376,25 @@ fn denied(rule: &RuleName) -> Decided {
     }
 }
 
-/// What the route and the outbound method make of a packet that the security groups let pass.
-fn by_path(
-    ctx: &Context<'_>,
-    path: &Path<'_>,
-    findings: &[Finding],
-    endpoint: &RequiredEndpoint,
-) -> Decided {
-    if let Some(decided) = diverted(ctx, path, endpoint) {
-        return decided;
+const RULES_OF_ITS_OWN: &str = "the next hop decides by rules of its own; the checks of the egress appliance say what is known of them";
+
+/// What the default route and the outbound method make of a packet that the security groups let pass.
+fn onward<'w>(ctx: &'w Context<'_>, path: &'w Path<'_>, findings: &[Finding]) -> Onward<'w> {
+    let handed_on = matches!(
+        path.carrier.method,
+        Method::VirtualAppliance | Method::AzureFirewall | Method::VirtualNetworkGateway
+    );
+    if handed_on
+        && dead_hop(path, findings).is_none()
+        && let Some((inspection, place)) = Inspection::of_path(ctx, path)
+    {
+        return Onward::Gate(Gate::new(ctx, findings, inspection, place));
     }
+    Onward::Decided(by_path(path, findings))
+}
+
+/// The same where it does not depend on the host.
+fn by_path(path: &Path<'_>, findings: &[Finding]) -> Decided {
     if let Some(via) = path.routes.default.via()
         && via.hop == Hop::None
     {
@@ -323,12 +434,7 @@ fn by_path(
                     why: format!("its packets end at the next hop ({})", dead.code),
                 };
             }
-            if let Some((inspection, parts)) = Inspection::of_path(ctx, path, endpoint) {
-                return by_firewall(ctx, inspection, &parts, findings);
-            }
-            unknown(
-                "the next hop decides by rules of its own; the checks of the egress appliance say what is known of them",
-            )
+            unknown(RULES_OF_ITS_OWN)
         }
         Method::NatGateway => match path.internet.reach {
             Reach::NoMethod => Decided {
@@ -346,11 +452,16 @@ fn by_path(
 }
 
 /// What becomes of a host that a route beside the default takes another way, or may take.
-fn diverted(ctx: &Context<'_>, path: &Path<'_>, endpoint: &RequiredEndpoint) -> Option<Decided> {
+fn diverted(
+    ctx: &Context<'_>,
+    path: &Path<'_>,
+    aside: &[&Route],
+    endpoint: &RequiredEndpoint,
+) -> Option<Decided> {
     let host = endpoint.domain_name.as_str();
     let lies =
         |route: &Route| security::lies_in(ctx, &endpoint.category, host, &route.address_prefix);
-    let mut routes = super::outbound::diversions(ctx, path);
+    let mut routes = aside.to_vec();
     routes.retain(|route| lies(route) != Some(false));
     let [route] = routes.as_slice() else {
         return routes.first().map(|route| elsewhere(route));
@@ -416,136 +527,6 @@ fn by_internet(ctx: &Context<'_>, path: &Path<'_>, route: &Route) -> Decided {
         verdict,
         by: None,
         why,
-    }
-}
-
-/// What a firewall allows and hands on with its private source address, or perhaps does: network rules translate to public
-/// addresses only outside the private ranges, application rules always (R5.19).
-fn untranslated<'p>(inspection: &Inspection<'_>, parts: &[&'p Part]) -> Option<&'p Part> {
-    if inspection.rules.never_snats() == Some(false) {
-        return None;
-    }
-    let mut parts = parts.iter();
-    let plain = |part: &&&Part| {
-        part.fate == Fate::Allowed && part.by.stage != network::firewall::Stage::Application
-    };
-    parts.find(plain).copied()
-}
-
-/// The verdict on what a network rule allows and the firewall does not translate: it gets no answer, as FWL111 says, unless
-/// something behind the firewall translates.
-fn by_plain(
-    inspection: &Inspection<'_>,
-    findings: &[Finding],
-    parts: &[&Part],
-    by: DecidedBy,
-) -> Decided {
-    let firewall = inspection.firewall;
-    let name = firewall.id.name();
-    let certain = findings.iter().any(|finding| {
-        finding.code == "FWL111" && finding.affected.resource_ids.contains(&firewall.id)
-    });
-    if !certain {
-        return unknown(format!(
-            "Azure Firewall {name} allows it by a network rule, and whether anything translates its private source address is not known"
-        ));
-    }
-    let proxied = parts.iter().any(|part| {
-        part.fate == Fate::Allowed && part.by.stage == network::firewall::Stage::Application
-    });
-    Decided {
-        verdict: if proxied {
-            TrafficVerdict::Partial
-        } else {
-            TrafficVerdict::Blocked
-        },
-        why: format!(
-            "Azure Firewall {name} allows {} by a network rule, but hands it on with its private source address, to which no answer comes back (FWL111)",
-            if proxied { "a part of it" } else { "it" }
-        ),
-        by: Some(by),
-    }
-}
-
-/// What the Azure Firewall at the next hop decides for the packets of one path (R5.21).
-fn by_firewall(
-    ctx: &Context<'_>,
-    inspection: &Inspection<'_>,
-    parts: &[&Part],
-    findings: &[Finding],
-) -> Decided {
-    let firewall = inspection.firewall;
-    let name = firewall.id.name();
-    let any = |fate| parts.iter().find(|part| part.fate == fate);
-    let by = |part: &Part| DecidedBy {
-        resource_id: Some(holder(&part.by, firewall).clone()),
-        rule: (!part.by.is_implicit()).then(|| part.by.rule.clone()),
-        priority: part.by.collection_priority,
-    };
-    if parts.is_empty() {
-        return unknown("the addresses that send are not known");
-    }
-    if let Some(open) = any(Fate::Undecidable) {
-        let rule = open.maybe.first().unwrap_or(&open.by);
-        return unknown(if rule.is_implicit() {
-            format!("what Azure Firewall {name} does with it is not known")
-        } else if rule.rule.is_empty() {
-            format!(
-                "not all rules of Azure Firewall {name} are known{}",
-                inspection.because()
-            )
-        } else {
-            format!(
-                "whether {} of Azure Firewall {name} matches it is not known",
-                rule_label(rule)
-            )
-        });
-    }
-    match (any(Fate::Denied), any(Fate::Allowed)) {
-        (Some(denied), allowed) => Decided {
-            verdict: if allowed.is_some() {
-                TrafficVerdict::Partial
-            } else {
-                TrafficVerdict::Blocked
-            },
-            why: match (denied.by.is_implicit(), allowed) {
-                (_, Some(_)) => {
-                    format!("Azure Firewall {name} lets only a part of these senders reach it")
-                }
-                (true, None) => format!("no rule of Azure Firewall {name} allows it"),
-                (false, None) => {
-                    format!(
-                        "{} of Azure Firewall {name} denies it",
-                        rule_label(&denied.by)
-                    )
-                }
-            },
-            by: Some(by(denied)),
-        },
-        // Allowed is not delivered: a private source address does not come back from the internet (R5.19).
-        (None, Some(_)) if let Some(plain) = untranslated(inspection, parts) => {
-            by_plain(inspection, findings, parts, by(plain))
-        }
-        // Nor does a tunnel behind the firewall deliver what it allows.
-        (None, Some(_)) if let Some(table) = own_routes(ctx, firewall) => unknown(format!(
-            "Azure Firewall {name} allows it; where route table {} of the firewall's own subnet leads it is not known",
-            table.name()
-        )),
-        (None, Some(allowed)) => Decided {
-            verdict: TrafficVerdict::Allowed,
-            why: if allowed.by.is_implicit() {
-                format!("Azure Firewall {name} allows it")
-            } else {
-                format!(
-                    "{} of Azure Firewall {name} allows it",
-                    rule_label(&allowed.by)
-                )
-            },
-            by: Some(by(allowed)),
-        },
-        (None, None) => unknown(format!(
-            "what Azure Firewall {name} does with it is not known"
-        )),
     }
 }
 

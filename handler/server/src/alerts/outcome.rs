@@ -126,6 +126,21 @@ impl Outcome {
         orders.collect()
     }
 
+    /// Whether it led to no diagnosis.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.diagnoses.is_empty()
+    }
+
+    /// Name of the alert's rule.
+    pub(crate) fn rule(&self) -> Option<&str> {
+        self.alert.rule.as_deref()
+    }
+
+    /// What stood in the way of finding clusters.
+    pub(crate) fn reasons(&self) -> &[String] {
+        &self.reasons
+    }
+
     /// For the log.
     pub(super) fn write_log(&self) {
         tracing::info!(

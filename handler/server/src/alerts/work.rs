@@ -1,15 +1,15 @@
 //! What the queue functions for alerts do, whoever delivers the message.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::outcome::Outcome;
 use crate::cluster_id::ClusterId;
 use crate::engine::MOST_CLUSTERS;
 use crate::http::App;
 use crate::jobs::ids::{Ids, JobId};
-use crate::jobs::messages::{self, AlertJob};
+use crate::jobs::messages::{self, AlertJob, Post};
 use crate::jobs::stored::Stored;
+use crate::jobs::telling;
 use crate::jobs::work::{Done, Given};
 use crate::problem::{Code, Problem};
 
@@ -23,13 +23,8 @@ const WANTED: &str = "an alert to follow up";
 pub(crate) async fn follow(app: &App, given: &Given) -> Result<Done, Problem> {
     let job: AlertJob = messages::read(&given.message, WANTED)?;
     if let Some(previous) = &given.previous {
-        // What was stored may have been all that got out of here before. Who gets an order twice does nothing.
-        let posts = Outcome::read(previous).map(|previous| previous.posts());
         tracing::info!(id = %job.id, "delivered again; the same diagnoses are ordered");
-        return Ok(Done {
-            blobs: Vec::new(),
-            posts: posts.unwrap_or_default(),
-        });
+        return Ok(again(app, &job.id, previous));
     }
     let ids = &app.jobs()?.ids;
     let candidates = &job.candidates;
@@ -61,20 +56,50 @@ pub(crate) async fn follow(app: &App, given: &Given) -> Result<Done, Problem> {
     })?;
     Ok(Done {
         blobs: vec![("result", text)],
-        posts: outcome.posts(),
+        posts: posts(app, &job.id, &outcome),
     })
 }
 
-/// Stores that an alert was given up, whatever the message was. `id` is the name under which it is stored.
+/// The orders for its diagnoses; where there is none, the message for who should know that.
+fn posts(app: &App, id: &JobId, outcome: &Outcome) -> Vec<Post> {
+    let mut posts = outcome.posts();
+    if outcome.is_nothing() {
+        posts.extend(telling::of_alert(app, id));
+    }
+    posts
+}
+
+/// What was stored may have been all that got out of here before. Who gets an order twice does nothing.
+fn again(app: &App, id: &JobId, previous: &str) -> Done {
+    let outcome = Outcome::read(previous);
+    Done {
+        blobs: Vec::new(),
+        posts: outcome.map_or_else(Vec::new, |outcome| posts(app, id, &outcome)),
+    }
+}
+
+/// Stores that an alert was given up, whatever the message was; what is stored already stays. `id` is the name under which it
+/// is stored.
 ///
 /// # Errors
 /// None but a fault of this program.
-pub(crate) fn give_up(message: &Value, id: &str) -> Result<Done, Problem> {
-    let problem = match messages::read::<AlertJob>(message, WANTED) {
-        Ok(_) => Problem::new(
-            Code::DiagnosisFailed,
-            "which cluster the alert is about was looked for several times and could not be read each time; the app's log says why under this id",
-        ),
+pub(crate) fn give_up(app: &App, given: &Given, id: &str) -> Result<Done, Problem> {
+    let job = messages::read::<AlertJob>(&given.message, WANTED);
+    if let Some(previous) = &given.previous {
+        tracing::warn!(id, "alert given up, but what it led to is stored already");
+        let done = job.map(|job| again(app, &job.id, previous));
+        return Ok(done.unwrap_or_default());
+    }
+    let post = job.as_ref().ok();
+    let post = post.and_then(|job| telling::of_alert(app, &job.id));
+    let problem = match job {
+        Ok(job) => {
+            let rule = job.alert.rule.unwrap_or_default();
+            let text = format!(
+                "which cluster the alert {rule:?} is about was looked for several times and could not be read each time; the app's log says why under this id"
+            );
+            Problem::new(Code::DiagnosisFailed, text)
+        }
         Err(problem) => problem,
     };
     tracing::error!(id, "alert given up");
@@ -84,7 +109,7 @@ pub(crate) fn give_up(message: &Value, id: &str) -> Result<Done, Problem> {
     })?;
     Ok(Done {
         blobs: vec![("result", text)],
-        posts: Vec::new(),
+        posts: post.into_iter().collect(),
     })
 }
 

@@ -104,6 +104,18 @@ impl Parameters {
         Self::from_fields(&Known::check(fields.collect(), &[])?)
     }
 
+    /// Whether one report answers both: all that it depends on is the same, whether said or left to the default.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        let question = |asked: &Self| {
+            (
+                asked.request.clone(),
+                asked.destination.clone(),
+                asked.pattern,
+            )
+        };
+        question(self) == question(other)
+    }
+
     /// Checks the fields.
     pub(super) fn from_fields(fields: &Known) -> Result<Self, Problem> {
         let value = |name: &str| fields.value(name);

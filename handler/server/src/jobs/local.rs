@@ -103,11 +103,15 @@ impl Local {
             let text = message.get(key).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()
         };
-        let (id, cluster) = (name("id"), name("cluster"));
+        let names = match post.queue {
+            Queue::Alerts | Queue::Diagnoses => (name("id"), name("cluster")),
+            Queue::Notifications => (name("id"), name("about")),
+        };
         let mut pause = PAUSE;
         for attempt in 1..=TRIES {
-            match self.once(app, post.queue, &message, (&id, &cluster)).await {
-                Ok(done) => return self.keep(done, (&id, &cluster)).await,
+            let given = self.given(post.queue, &message, &names).await;
+            match once(app, post.queue, &given).await {
+                Ok(done) => return self.keep(done, &names).await,
                 Err(problem) => problem.write_log(),
             }
             if attempt < TRIES {
@@ -115,13 +119,14 @@ impl Local {
                 pause *= 2;
             }
         }
+        let given = self.given(post.queue, &message, &names).await;
         let given_up = match post.queue {
-            Queue::Alerts => alerts::give_up(&message, &id),
-            Queue::Diagnoses => work::give_up(&message, &id),
+            Queue::Alerts => alerts::give_up(app, &given, &names.0),
+            Queue::Diagnoses => work::give_up(app, &given, &names.0),
             Queue::Notifications => Ok(Done::default()),
         };
         match given_up {
-            Ok(done) => self.keep(done, (&id, &cluster)).await,
+            Ok(done) => self.keep(done, &names).await,
             Err(problem) => {
                 problem.write_log();
                 Vec::new()
@@ -129,29 +134,23 @@ impl Local {
         }
     }
 
-    async fn once(
-        &self,
-        app: &Arc<App>,
-        queue: Queue,
-        message: &Value,
-        (id, cluster): (&str, &str),
-    ) -> Result<Done, Problem> {
-        let given = Given {
+    /// A message with the blobs that the host would read for it.
+    async fn given(&self, queue: Queue, message: &Value, (id, other): &(String, String)) -> Given {
+        let latest = match queue {
+            Queue::Alerts | Queue::Diagnoses => "newest",
+            Queue::Notifications => "marker",
+        };
+        Given {
             message: message.clone(),
             previous: self.result(id).await,
-            latest: self.blob(&path("newest", cluster)).await,
-        };
-        match queue {
-            Queue::Alerts => alerts::follow(app, &given).await,
-            Queue::Diagnoses => work::diagnose(app, &given).await,
-            Queue::Notifications => notify::notify(app, &given).await,
+            latest: self.blob(&path(latest, other)).await,
         }
     }
 
     /// Stores what was done, and gives the messages it leads to.
-    async fn keep(&self, done: Done, (id, cluster): (&str, &str)) -> Vec<Post> {
+    async fn keep(&self, done: Done, (id, other): &(String, String)) -> Vec<Post> {
         for (binding, text) in done.blobs {
-            let name = if binding == "result" { id } else { cluster };
+            let name = if binding == "result" { id } else { other };
             self.blobs.insert(path(binding, name), text.into()).await;
         }
         done.posts
@@ -159,6 +158,14 @@ impl Local {
 
     async fn blob(&self, path: &str) -> Option<String> {
         Some(self.blobs.get(path).await?.as_ref().to_owned())
+    }
+}
+
+async fn once(app: &Arc<App>, queue: Queue, given: &Given) -> Result<Done, Problem> {
+    match queue {
+        Queue::Alerts => alerts::follow(app, given).await,
+        Queue::Diagnoses => work::diagnose(app, given).await,
+        Queue::Notifications => notify::notify(app, given).await,
     }
 }
 

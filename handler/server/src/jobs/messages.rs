@@ -55,8 +55,8 @@ impl Post {
     }
 
     /// A stored result to tell of.
-    pub(crate) fn notification(id: &JobId) -> Self {
-        Self::new(Queue::Notifications, &Notification { id: id.clone() })
+    pub(crate) fn notification(notification: &Notification) -> Self {
+        Self::new(Queue::Notifications, notification)
     }
 
     fn new(queue: Queue, message: &impl Serialize) -> Self {
@@ -149,8 +149,13 @@ pub(crate) enum Origin {
 }
 
 /// A stored result to tell of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Notification {
     /// Under which it is stored.
     pub(crate) id: JobId,
+    /// Under which it is kept what was told last: the cluster's name, or the alert's id; also a name in the paths of the
+    /// function's blobs.
+    pub(crate) about: String,
+    /// What is told. The same about the same is told once, under whichever id it is stored.
+    pub(crate) what: String,
 }

@@ -8,7 +8,9 @@ pub(crate) mod ids;
 pub(crate) mod local;
 pub(crate) mod messages;
 pub(crate) mod notify;
+mod requests;
 pub(crate) mod stored;
+pub(crate) mod telling;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod work;
@@ -21,11 +23,11 @@ use http::Extensions;
 use crate::http::App;
 use crate::problem::{Code, Problem};
 
-use self::functions::Blobs;
 use self::ids::{Ids, JobId};
 use self::local::Local;
 use self::messages::Post;
 use self::notify::Notify;
+use self::requests::Blobs;
 
 /// What making diagnoses later needs.
 #[derive(Debug, Clone)]

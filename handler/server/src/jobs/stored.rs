@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::http::Format;
+use crate::http::{Format, Parameters};
 use crate::problem::{KeptProblem, Problem};
 
 use super::messages::{Job, Origin};
@@ -49,10 +49,12 @@ impl Written {
         })
     }
 
-    /// The verdict's status; `None` in a report of another version.
-    pub(crate) fn status(&self) -> Option<Status> {
+    /// The verdict's status, and when the diagnosis was made; `None` in a report of another version.
+    pub(crate) fn verdict(&self) -> Option<(Status, Timestamp)> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Report {
+            generated_at: Timestamp,
             verdict: Verdict,
         }
         #[derive(Deserialize)]
@@ -60,7 +62,7 @@ impl Written {
             status: Status,
         }
         let report: Report = serde_json::from_str(self.json.get()).ok()?;
-        Some(report.verdict.status)
+        Some((report.verdict.status, report.generated_at))
     }
 
     pub(crate) fn get(&self, format: Format) -> &str {
@@ -123,6 +125,19 @@ impl Stored {
         }
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Who asked; `None` where that could not be read.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    pub(crate) fn finished_at(&self) -> Timestamp {
+        self.finished_at
+    }
+
     /// ARM id of the cluster that was asked about; nothing where that could not be read.
     pub(crate) fn cluster_id(&self) -> &str {
         let id = self.request.get("clusterId").and_then(Value::as_str);
@@ -130,18 +145,18 @@ impl Stored {
     }
 
     /// The report, when it answers this request too: the same question, at most this many seconds ago.
-    pub(crate) fn answers(&self, job: &Job, now: Timestamp, seconds: u64) -> Option<&Written> {
+    pub(crate) fn answers(
+        &self,
+        asked: &Parameters,
+        now: Timestamp,
+        seconds: u64,
+    ) -> Option<&Written> {
+        // Of a clock that is ahead nothing is known.
         let age = now.duration_since(self.finished_at).as_secs();
         let is_young = u64::try_from(age).is_ok_and(|age| age < seconds);
-        let same = question(&self.request) == question(&job.request);
-        self.report.as_ref().filter(|_| is_young && same)
+        let same = || Parameters::of_map(&self.request).is_ok_and(|own| own.asks_the_same(asked));
+        self.report.as_ref().filter(|_| is_young && same())
     }
-}
-
-/// What was asked, whether or not it had to be asked anew.
-fn question(request: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    let fields = request.iter().filter(|(name, _)| *name != "fresh");
-    fields.map(|(name, value)| (name.as_str(), value)).collect()
 }
 
 #[cfg(test)]
@@ -160,7 +175,10 @@ mod tests {
             Written::by(of).unwrap()
         };
         let json = crate::http::write(Format::Json, &report, None);
-        assert_eq!(written(&json).status(), Some(Status::Blocked));
-        assert_eq!(written("{}").status(), None);
+        assert_eq!(
+            written(&json).verdict(),
+            Some((Status::Blocked, report.generated_at))
+        );
+        assert_eq!(written("{}").verdict(), None);
     }
 }

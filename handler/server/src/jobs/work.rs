@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egress_diagnosis::rank_for;
-use egress_diagnosis::report::Status;
+use egress_diagnosis::report::Report;
 use egress_diagnosis::trace::{Trace, trace};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,8 +13,9 @@ use crate::fleet::row::{Failure, Row};
 use crate::http::{App, Parameters, write};
 use crate::problem::{Code, Problem};
 
-use super::messages::{self, Job, Origin, Post};
+use super::messages::{self, Job, Post};
 use super::stored::{Stored, Written};
+use super::telling::notification;
 
 /// What a message of this queue is.
 const WANTED: &str = "a diagnosis to make";
@@ -25,7 +26,7 @@ pub(crate) struct Given {
     pub(crate) message: Value,
     /// The result under the message's id.
     pub(crate) previous: Option<String>,
-    /// The cluster's last result.
+    /// What was stored last under the message's other name: the cluster's last result, or of what was told last.
     pub(crate) latest: Option<String>,
 }
 
@@ -42,9 +43,9 @@ pub(crate) struct Done {
 /// What another try may mend; all else becomes a stored failure.
 pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> {
     let job: Job = messages::read(&given.message, WANTED)?;
-    if given.previous.is_some() {
+    if let Some(previous) = &given.previous {
         tracing::info!(id = %job.id, "delivered again; its result is stored already");
-        return Ok(Done::default());
+        return Ok(again(app, previous));
     }
     let now = Timestamp::now();
     let parameters = match Parameters::of_map(&job.request) {
@@ -53,12 +54,11 @@ pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> 
     };
     if !parameters.fresh
         && let Some(latest) = given.latest.as_deref().and_then(Stored::read)
-        && let Some(written) = latest.answers(&job, now, app.jobs()?.share_seconds)
+        && let Some(written) = latest.answers(&parameters, now, app.jobs()?.share_seconds)
     {
         tracing::info!(id = %job.id, "shares the cluster's last result");
         let result = Stored::of(&job, now, Ok(written.clone()));
-        let notify = notification(app, &job, written.status());
-        return Ok(done(vec![("result", text(&result)?)], notify));
+        return done(app, &result, Vec::new());
     }
     let made = app
         .reports()?
@@ -75,12 +75,26 @@ pub(crate) async fn diagnose(app: &App, given: &Given) -> Result<Done, Problem> 
     }
 }
 
-/// Stores that a diagnosis was given up, whatever the message was. `id` is the name under which it is stored.
+/// What the message left may have been lost when its result was stored. Who is told twice is told once.
+fn again(app: &App, previous: &str) -> Done {
+    let post = Stored::read(previous).and_then(|stored| notification(app, &stored));
+    Done {
+        blobs: Vec::new(),
+        posts: post.into_iter().collect(),
+    }
+}
+
+/// Stores that a diagnosis was given up, whatever the message was; a result that is there already stays. `id` is the name under
+/// which it is stored.
 ///
 /// # Errors
 /// None but a fault of this program.
-pub(crate) fn give_up(message: &Value, id: &str) -> Result<Done, Problem> {
-    let (job, problem) = match messages::read::<Job>(message, WANTED) {
+pub(crate) fn give_up(app: &App, given: &Given, id: &str) -> Result<Done, Problem> {
+    if let Some(previous) = &given.previous {
+        tracing::warn!(id, "given up, but its result is stored already");
+        return Ok(again(app, previous));
+    }
+    let (job, problem) = match messages::read::<Job>(&given.message, WANTED) {
         Ok(job) => {
             let text = "the diagnosis was tried several times and failed each time; the app's log says why under this id";
             (Some(job), Problem::new(Code::DiagnosisFailed, text))
@@ -89,7 +103,7 @@ pub(crate) fn give_up(message: &Value, id: &str) -> Result<Done, Problem> {
     };
     tracing::error!(id, "given up");
     let stored = Stored::given_up(id, job.as_ref(), Timestamp::now(), &problem);
-    Ok(done(vec![("result", text(&stored)?)], None))
+    done(app, &stored, Vec::new())
 }
 
 /// Whether another try may end otherwise.
@@ -114,17 +128,22 @@ fn succeeded(
     let destination = parameters.destination.as_ref();
     let traces: Option<Vec<Trace>> =
         destination.map(|destination| vec![trace(&made.facts, &made.report, destination)]);
-    let written = Written::by(|format| write(format, &made.report, traces.as_deref()))
-        .map_err(|error| internal(&error))?;
-    let result = text(&Stored::of(job, Timestamp::now(), Ok(written)))?;
+    let written = |report: &Report| {
+        Written::by(|format| write(format, report, traces.as_deref()))
+            .map_err(|error| internal(&error))
+    };
+    let now = Timestamp::now();
+    let result = Stored::of(job, now, Ok(written(&made.report)?));
     let row = Row::of_report(&made.report, job.id.as_str());
-    let blobs = vec![
-        ("newest", result.clone()),
-        ("result", result),
-        ("row", text_of(&row)?),
-    ];
-    let notify = notification(app, job, Some(row.status));
-    Ok(done(blobs, notify))
+    let mut blobs = vec![("row", text_of(&row)?)];
+    // A copy is not younger than what it is a copy of.
+    if !made.report.stats.cached {
+        let mut shared = Report::clone(&made.report);
+        shared.stats.cached = true;
+        let newest = Stored::of(job, now, Ok(written(&shared)?));
+        blobs.push(("newest", text(&newest)?));
+    }
+    done(app, &result, blobs)
 }
 
 /// A failure that no other try mends.
@@ -136,8 +155,8 @@ fn failed(
     problem: &Problem,
 ) -> Result<Done, Problem> {
     problem.write_log();
-    let result = text(&Stored::of(job, now, Err(problem)))?;
-    let mut blobs = vec![("result", result)];
+    let result = Stored::of(job, now, Err(problem));
+    let mut blobs = Vec::new();
     if let Some(parameters) = parameters {
         let failure = Failure {
             code: problem.code().name().to_owned(),
@@ -146,25 +165,19 @@ fn failed(
         let row = Row::of_failure(&parameters.request.cluster, failure, now, job.id.as_str());
         blobs.push(("row", text_of(&row)?));
     }
-    Ok(done(blobs, notification(app, job, None)))
+    done(app, &result, blobs)
 }
 
-/// Who asked comes back for the result; an alert's is always told, a sweep's where somebody should look.
-fn notification(app: &App, job: &Job, status: Option<Status>) -> Option<Post> {
-    let tell = match job.origin {
-        Origin::Caller => false,
-        Origin::Alert => true,
-        Origin::Sweep => matches!(status, Some(Status::Blocked | Status::Degraded)),
-    };
-    let somebody = app.jobs.notify.is_some();
-    (tell && somebody).then(|| Post::notification(&job.id))
-}
-
-fn done(blobs: Vec<(&'static str, String)>, post: Option<Post>) -> Done {
-    Done {
+fn done(
+    app: &App,
+    result: &Stored,
+    mut blobs: Vec<(&'static str, String)>,
+) -> Result<Done, Problem> {
+    blobs.push(("result", text(result)?));
+    Ok(Done {
         blobs,
-        posts: post.into_iter().collect(),
-    }
+        posts: notification(app, result).into_iter().collect(),
+    })
 }
 
 fn text(stored: &Stored) -> Result<String, Problem> {

@@ -1,0 +1,145 @@
+//! From an alert that is posted to the card that somebody reads, on the built binary and with no other input.
+
+use egress_tests::host::Call;
+use serde_json::{Value, json};
+
+use super::{World, with_sink, with_sink_and};
+
+/// An alert as a rule about a resource raises it; its webhook gets nothing else.
+fn alert(name: &str, target: &str) -> String {
+    let sample = include_str!("../alerts/metric-static.json");
+    let mut alert: Value = serde_json::from_str(sample).expect("the sample");
+    let essentials = &mut alert["data"]["essentials"];
+    essentials["alertId"] = json!(format!(
+        "/subscriptions/00000000-0000-4000-8000-000000000001/providers/Microsoft.AlertsManagement/alerts/{name}"
+    ));
+    essentials["alertTargetIDs"] = json!([target]);
+    alert.to_string()
+}
+
+async fn post(world: &World, body: String) -> Value {
+    let answer = world.host.call(Call::post("/api/alerts", body)).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    answer.json()
+}
+
+/// The answer at an absolute address of this app.
+async fn at(world: &World, location: &Value) -> Value {
+    let location = location.as_str().expect("an address");
+    let path = location
+        .strip_prefix("https://egress.example.net")
+        .expect("an address of this app");
+    let answer = world.host.call(Call::get(path)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+/// What the issue asks for: an alert ends as a stored report and a card with no other input.
+#[tokio::test]
+async fn an_alert_ends_as_a_stored_report_and_a_card_with_no_other_input() {
+    let (world, sink) = with_sink("alert", "adaptive-card").await;
+    let cluster = world.cluster("nat-missing-on-one-subnet");
+    let (subscription, _) = cluster.split_once("/resourceGroups/").expect("a group");
+    // The gateway lies in a group of its owner's: only its subnets lead to the cluster.
+    let target = format!(
+        "{subscription}/resourcegroups/rg-shop-network/providers/microsoft.network/natgateways/natgw-shop"
+    );
+    let taken = post(&world, alert("1", &target)).await;
+    assert_eq!(taken["status"], "accepted", "{taken}");
+    assert_eq!(world.sandbox.calls().len(), 0, "taken without asking Azure");
+
+    world.host.drain().await;
+
+    let outcome = at(&world, &taken["location"]).await;
+    assert_eq!(outcome["status"], "located", "{outcome}");
+    let led_to = outcome["diagnoses"].as_array().expect("a list");
+    assert_eq!(led_to.len(), 1, "{outcome}");
+    let named = led_to[0]["clusterId"].as_str().expect("an id");
+    assert!(named.eq_ignore_ascii_case(&cluster), "{named}");
+    let report = at(&world, &led_to[0]["location"]).await;
+    assert_eq!(report["verdict"]["status"], "blocked");
+
+    let received = sink.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    let card = &received[0]["attachments"][0]["content"];
+    assert_eq!(card["type"], "AdaptiveCard");
+    assert!(card.to_string().contains("NAT101"), "{card}");
+    assert_eq!(world.host.process().stderr(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn many_alerts_about_one_cluster_make_one_card() {
+    let more = [("EGRESS_CACHE_SECONDS", "3600")];
+    let (world, sink) = with_sink_and("burst", "adaptive-card", &more).await;
+    let cluster = world.cluster("nat-missing-on-one-subnet");
+    let mut locations = Vec::new();
+    for name in 0..12 {
+        let taken = post(&world, alert(&name.to_string(), &cluster)).await;
+        locations.push(taken["location"].clone());
+    }
+    world.host.drain().await;
+    assert_eq!(world.diagnoses_made(&cluster), 1);
+    assert_eq!(sink.received().len(), 1);
+    // Each alert is accounted for all the same.
+    for location in &locations {
+        let outcome = at(&world, location).await;
+        let report = at(&world, &outcome["diagnoses"][0]["location"]).await;
+        assert_eq!(report["verdict"]["status"], "blocked");
+    }
+    // A handler that starts anew knows what was told.
+    world.host.process().kill().await.expect("a successor");
+    let taken = post(&world, alert("later", &cluster)).await;
+    world.host.drain().await;
+    let outcome = at(&world, &taken["location"]).await;
+    at(&world, &outcome["diagnoses"][0]["location"]).await;
+    assert_eq!(world.diagnoses_made(&cluster), 1);
+    assert_eq!(sink.received().len(), 1);
+}
+
+#[tokio::test]
+async fn an_alert_that_leads_nowhere_is_told_once() {
+    let (world, sink) = with_sink("nowhere", "adaptive-card").await;
+    let cluster = world.cluster("healthy-lb-overlay");
+    let (subscription, _) = cluster.split_once("/resourceGroups/").expect("a group");
+    let target =
+        format!("{subscription}/resourceGroups/nobodys/providers/Microsoft.Network/natGateways/x");
+    // The same alert comes twice: action groups are not sparing.
+    let taken = post(&world, alert("1", &target)).await;
+    assert_eq!(post(&world, alert("1", &target)).await, taken);
+    world.host.drain().await;
+    let outcome = at(&world, &taken["location"]).await;
+    assert_eq!(outcome["status"], "noCluster");
+    let received = sink.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    let card = received[0]["attachments"][0]["content"].to_string();
+    assert!(
+        card.contains("led to no cluster") && card.contains("snat"),
+        "{card}"
+    );
+    // Ignored at once: whoever sent it was told why.
+    let resolved = alert("2", &cluster).replace("\"Fired\"", "\"Resolved\"");
+    assert_eq!(post(&world, resolved).await["status"], "ignored");
+    world.host.drain().await;
+    assert_eq!(sink.received().len(), 1);
+}
+
+/// Azure's action groups send at most 256 kB and stop calling for a while where they get a 5xx.
+#[tokio::test]
+async fn bodies_that_are_no_alert_get_an_answer_and_leave_nothing() {
+    let world = World::start("no-alert", std::time::Duration::ZERO, &[]).await;
+    let large = format!("\"{}\"", "x".repeat(256 * 1024));
+    let answer = world.host.call(Call::post("/api/alerts", large)).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.json()["code"], "payloadTooLarge");
+    for body in ["{", "[]", "[{}]", "null", "\u{0}", "{}", "{\"data\":[]}"] {
+        let taken = post(&world, body.to_owned()).await;
+        assert_eq!(taken["status"], "ignored", "{body}");
+        assert!(!taken["reason"].as_str().expect("a reason").is_empty());
+    }
+    assert!(world.host.storage().queue("egress-alerts").is_empty());
+    // A line for each.
+    let lines = || world.host.process().stdout().join("\n");
+    while lines().matches("\"message\":\"alert: ").count() < 7 {
+        tokio::task::yield_now().await;
+    }
+}
