@@ -7,6 +7,7 @@
 //! * [`package`]: the application as the deployment package lays it out.
 //! * [`reading`]: reads a cluster of the simulated Azure in this process.
 //! * [`replay`]: a server that gives recorded Azure answers over real HTTPS.
+//! * [`running`]: a handler as a process of its own, for benches.
 //! * [`sink`]: a webhook over real HTTPS that keeps what it gets.
 //! * [`storage`]: a storage account's blobs over real HTTPS.
 
@@ -16,5 +17,6 @@ pub mod https;
 pub mod package;
 pub mod reading;
 pub mod replay;
+pub mod running;
 pub mod sink;
 pub mod storage;
