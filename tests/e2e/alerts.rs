@@ -1,6 +1,9 @@
 //! From an alert that is posted to the card that somebody reads, on the built binary and with no other input.
 
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
 use egress_tests::host::Call;
+use egress_tests::https::Https;
 use serde_json::{Value, json};
 
 use super::{World, with_sink, with_sink_and};
@@ -23,13 +26,16 @@ async fn post(world: &World, body: String) -> Value {
     answer.json()
 }
 
+/// The path of an absolute address of this app.
+fn location(value: &Value) -> String {
+    let text = value.as_str().expect("an address");
+    let path = text.strip_prefix("https://egress.example.net");
+    path.expect("an address of this app").to_owned()
+}
+
 /// The answer at an absolute address of this app.
-async fn at(world: &World, location: &Value) -> Value {
-    let location = location.as_str().expect("an address");
-    let path = location
-        .strip_prefix("https://egress.example.net")
-        .expect("an address of this app");
-    let answer = world.host.call(Call::get(path)).await;
+async fn at(world: &World, address: &Value) -> Value {
+    let answer = world.host.call(Call::get(&location(address))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
@@ -142,4 +148,70 @@ async fn bodies_that_are_no_alert_get_an_answer_and_leave_nothing() {
     while lines().matches("\"message\":\"alert: ").count() < 7 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Neither another token nor waiting opens another tenant: the first try settles it.
+#[tokio::test]
+async fn a_cluster_of_another_tenant_is_refused_at_once() {
+    let azure = Https::start(|_| {
+        let body = json!({"error": {"code": "InvalidAuthenticationTokenTenant", "message": "The access token is from the wrong issuer"}});
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        response
+    })
+    .await;
+    let more = [
+        ("EGRESS_ARM_ENDPOINT", azure.endpoint()),
+        ("TRUST", azure.certificate()),
+    ];
+    let (world, sink) = with_sink_and("tenant", "adaptive-card", &more).await;
+    let cluster = world.cluster("healthy-lb-overlay");
+    let taken = post(&world, alert("1", &cluster)).await;
+    world.host.drain().await;
+    let outcome = at(&world, &taken["location"]).await;
+    let path = location(&outcome["diagnoses"][0]["location"]);
+    let answer = world.host.call(Call::get(&path)).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    let problem = answer.json();
+    assert_eq!(problem["code"], "azureForbidden");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .expect("words")
+            .contains("tenant")
+    );
+    let poison = world.host.storage().queue("egress-diagnoses-poison");
+    assert!(poison.is_empty());
+    assert_eq!(sink.received().len(), 1, "who is on call knows");
+}
+
+#[tokio::test]
+async fn messages_that_are_not_ours_harm_nobody() {
+    let (world, sink) = with_sink("foreign", "adaptive-card").await;
+    let cluster = world.cluster("nat-missing-on-one-subnet");
+    let hostile = json!({
+        "id": "../../x", "about": "../y", "what": "<script>", "candidates": {"clusters": ["/subscriptions/../x"]},
+    });
+    for queue in ["egress-alerts", "egress-notifications"] {
+        for strange in [
+            "hello",
+            "[1,2]",
+            "{\"id\":\"abcd\"}",
+            "",
+            &hostile.to_string(),
+        ] {
+            world.host.storage().put(queue, strange, true);
+        }
+    }
+    let taken = post(&world, alert("1", &cluster)).await;
+    world.host.drain().await;
+    let outcome = at(&world, &taken["location"]).await;
+    let report = at(&world, &outcome["diagnoses"][0]["location"]).await;
+    assert_eq!(report["verdict"]["status"], "blocked");
+    // Only the card of the alert; of each message that was none, a stored failure or a message in the queue for such.
+    assert_eq!(sink.received().len(), 1);
+    let poison = world.host.storage().queue("egress-notifications-poison");
+    assert_eq!(poison.len(), 5);
+    assert_eq!(world.results(), 5 + 2);
+    assert_eq!(world.host.process().stderr(), Vec::<String>::new());
 }
