@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use egress_sandbox::{Options, Sandbox};
+use egress_tests::alert::{about, path_of};
 use egress_tests::host::{App, Call, Delivery, Host};
 use egress_tests::running::resident;
 use egress_tests::{binaries, package};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const ALERTS: usize = 1_000;
 const CLUSTERS: usize = 20;
@@ -111,10 +112,10 @@ async fn burst(host: &Host, sandbox: &Sandbox, clusters: &[String], name: &str) 
     let take = async |numbers: std::ops::Range<usize>| {
         let mut locations = Vec::new();
         for number in numbers {
-            let body = alert(&format!("{name}-{number}"), &clusters[number % CLUSTERS]);
+            let body = about(&format!("{name}-{number}"), &clusters[number % CLUSTERS]);
             let answer = host.call(Call::post("/api/alerts", body)).await;
             assert_eq!(answer.status, 202, "{answer:?}");
-            locations.push(location(&answer.json()["location"]));
+            locations.push(path_of(&answer.json()["location"]));
         }
         (locations, start.elapsed())
     };
@@ -131,7 +132,7 @@ async fn burst(host: &Host, sandbox: &Sandbox, clusters: &[String], name: &str) 
     let followed = start.elapsed();
     for path in locations {
         let outcome = fetch(host, &path).await;
-        let report = fetch(host, &location(&outcome["diagnoses"][0]["location"])).await;
+        let report = fetch(host, &path_of(&outcome["diagnoses"][0]["location"])).await;
         assert!(report["verdict"]["status"].is_string(), "{report}");
     }
     let calls = sandbox.calls();
@@ -156,23 +157,6 @@ async fn deliver(host: &Host, queue: &str) {
         }
     };
     futures::future::join_all((0..AT_ONCE).map(|_| worker())).await;
-}
-
-fn alert(name: &str, target: &str) -> String {
-    let sample = include_str!("../alerts/metric-static.json");
-    let mut alert: Value = serde_json::from_str(sample).expect("the sample");
-    let essentials = &mut alert["data"]["essentials"];
-    essentials["alertId"] = json!(format!(
-        "/subscriptions/00000000-0000-4000-8000-000000000001/providers/Microsoft.AlertsManagement/alerts/{name}"
-    ));
-    essentials["alertTargetIDs"] = json!([target]);
-    alert.to_string()
-}
-
-fn location(value: &Value) -> String {
-    let text = value.as_str().expect("an address");
-    let path = text.strip_prefix("https://egress.example.net");
-    path.expect("an address of this app").to_owned()
 }
 
 async fn fetch(host: &Host, path: &str) -> Value {

@@ -1,5 +1,6 @@
 //! Support for the tests that cross crates and processes.
 //!
+//! * [`alert`]: alerts to post.
 //! * [`binaries`]: release builds for benches.
 //! * [`host`]: an emulator of the Azure Functions host, written from the host's documented behaviour, for the parts of
 //!   it that this project meets.
@@ -11,6 +12,7 @@
 //! * [`sink`]: a webhook over real HTTPS that keeps what it gets.
 //! * [`storage`]: a storage account's blobs over real HTTPS.
 
+pub mod alert;
 pub mod binaries;
 pub mod host;
 pub mod https;
