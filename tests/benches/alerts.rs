@@ -20,7 +20,7 @@ const MEGABYTE: f64 = 1e6;
 
 #[tokio::main]
 async fn main() {
-    let handler = binaries::release().handler;
+    let handler = binaries::handler();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let sandbox = Sandbox::start(Options {
         latency: LATENCY,

@@ -11,7 +11,7 @@ const CLUSTERS: usize = 200;
 
 #[tokio::main]
 async fn main() {
-    let handler = egress_tests::binaries::release().handler;
+    let handler = egress_tests::binaries::handler();
     let _ = rustls::crypto::ring::default_provider().install_default();
     // For its identity endpoint alone.
     let sandbox = Sandbox::start(Options::default())

@@ -12,7 +12,7 @@ const MEGABYTE: u64 = 1_000_000;
 
 #[tokio::main]
 async fn main() {
-    let handler = egress_tests::binaries::release().handler;
+    let handler = egress_tests::binaries::handler();
     binary_size(&handler);
     for scenario in [
         "healthy-lb-overlay",
