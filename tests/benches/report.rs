@@ -1,20 +1,18 @@
 //! What a report costs, measured on the release binary against the simulated Azure: waiting (as a ratio to the time of
 //! its dependent waves), calls, connections, resident memory after 1,000 reports, and the binary's size.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use egress_sandbox::{Options, Sandbox, waves};
-use tokio::process::{Child, Command};
+use egress_tests::running::Running;
 
 const LATENCY: Duration = Duration::from_millis(100);
 const MEGABYTE: u64 = 1_000_000;
 
 #[tokio::main]
 async fn main() {
-    let handler = egress_tests::binaries::release().handler;
+    let handler = egress_tests::binaries::handler();
     binary_size(&handler);
     for scenario in [
         "healthy-lb-overlay",
@@ -33,14 +31,13 @@ fn binary_size(handler: &Path) {
 }
 
 /// A handler that reads from a simulated Azure.
-struct Running {
+struct Reporting {
     sandbox: Sandbox,
-    child: Child,
-    client: reqwest::Client,
+    running: Running,
     url: String,
 }
 
-impl Running {
+impl Reporting {
     async fn start(handler: &Path, scenario: &str, latency: Duration) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let sandbox = Sandbox::start(Options {
@@ -49,61 +46,32 @@ impl Running {
         })
         .await
         .expect("the sandbox");
-        let certificate =
-            std::env::temp_dir().join(format!("egress-bench-{}.pem", std::process::id()));
-        std::fs::write(&certificate, sandbox.certificate_pem()).expect("the certificate's file");
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .expect("a port")
-            .local_addr()
-            .expect("an address")
-            .port();
-        let child = Command::new(handler)
-            .arg("serve")
-            .env_clear()
-            .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
-            .env("EGRESS_ARM_ENDPOINT", sandbox.arm_endpoint())
-            .env("EGRESS_ARM_AUDIENCE", sandbox.arm_endpoint())
-            .env("SSL_CERT_FILE", &certificate)
-            .env("IDENTITY_ENDPOINT", sandbox.identity_endpoint())
-            .env("IDENTITY_HEADER", sandbox.identity_header())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the handler starts");
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client");
-        while client
-            .get(format!("http://127.0.0.1:{port}/"))
-            .send()
-            .await
-            .is_err()
-        {
-            tokio::task::yield_now().await;
-        }
-        let id = sandbox.cluster(scenario).expect("the scenario").id.clone();
-        let url = format!("http://127.0.0.1:{port}/api/egress/report?fresh=true&clusterId={id}");
+        let environment = [
+            ("EGRESS_ARM_ENDPOINT", sandbox.arm_endpoint()),
+            ("EGRESS_ARM_AUDIENCE", sandbox.arm_endpoint()),
+            ("IDENTITY_ENDPOINT", sandbox.identity_endpoint()),
+            ("IDENTITY_HEADER", sandbox.identity_header()),
+        ];
+        let running = Running::start(handler, sandbox.certificate_pem(), &environment).await;
+        let id = &sandbox.cluster(scenario).expect("the scenario").id;
+        let url = running.url(&format!("/api/egress/report?fresh=true&clusterId={id}"));
         Self {
             sandbox,
-            child,
-            client,
+            running,
             url,
         }
     }
 
     async fn report(&self) -> Duration {
         let start = Instant::now();
-        let answer = self.client.get(&self.url).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        answer.bytes().await.expect("a body");
+        self.running.get(&self.url).await;
         start.elapsed()
     }
 }
 
 /// At most 1.15 times the waves' own time; the first report, which also opens connections and gets a token, apart.
 async fn waiting(handler: &Path, scenario: &str) {
-    let running = Running::start(handler, scenario, LATENCY).await;
+    let running = Reporting::start(handler, scenario, LATENCY).await;
     let first = running.report().await;
     let connections = running.sandbox.connections();
     let mut times = Vec::new();
@@ -130,26 +98,16 @@ async fn waiting(handler: &Path, scenario: &str) {
 }
 
 async fn memory(handler: &Path) {
-    let running = Running::start(handler, "healthy-lb-overlay", Duration::ZERO).await;
+    let running = Reporting::start(handler, "healthy-lb-overlay", Duration::ZERO).await;
     let start = Instant::now();
     for _ in 0..1000 {
         running.report().await;
     }
     let each = start.elapsed() / 1000;
-    let pid = running.child.id().expect("the handler is still there");
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
-    let resident = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("its resident memory");
-    let kilobytes: u64 = resident
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number");
+    let resident = running.running.resident();
     println!(
         "resident after 1,000 reports: {:.1} MB; {each:?} a report",
-        kilobytes as f64 / 1000.0
+        resident as f64 / MEGABYTE as f64
     );
-    assert!(kilobytes * 1024 < 25 * MEGABYTE, "{kilobytes} kB");
+    assert!(resident < 25 * MEGABYTE, "{resident} bytes");
 }

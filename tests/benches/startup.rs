@@ -7,20 +7,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use egress_tests::binaries;
+
 const ROUNDS: usize = 200;
 const LIMIT: f64 = 1.3;
 
 fn main() {
-    let release = egress_tests::binaries::release();
     let folder = std::env::temp_dir().join(format!("egress-startup-{}", std::process::id()));
-    let release = egress_tests::binaries::Release {
-        handler: deployed(&release.handler, &folder),
-        hello: deployed(&release.hello, &folder),
-    };
+    let binary = deployed(&binaries::handler(), &folder);
+    let bare = deployed(&binaries::hello(), &folder);
     let (mut handler, mut hello) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        hello.push(first_answer(&release.hello, |port| vec![port.to_string()]));
-        handler.push(first_answer(&release.handler, |_| vec!["serve".to_owned()]));
+        hello.push(first_answer(&bare, |port| vec![port.to_string()]));
+        handler.push(first_answer(&binary, |_| vec!["serve".to_owned()]));
     }
     let _ = std::fs::remove_dir_all(&folder);
     let (handler, hello) = (median(handler), median(hello));

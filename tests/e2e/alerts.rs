@@ -1,21 +1,13 @@
 //! From an alert that is posted to the card that somebody reads, on the built binary and with no other input.
 
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use egress_tests::alert::{about, path_of};
 use egress_tests::host::Call;
+use egress_tests::https::Https;
 use serde_json::{Value, json};
 
 use super::{World, with_sink, with_sink_and};
-
-/// An alert as a rule about a resource raises it; its webhook gets nothing else.
-fn alert(name: &str, target: &str) -> String {
-    let sample = include_str!("../alerts/metric-static.json");
-    let mut alert: Value = serde_json::from_str(sample).expect("the sample");
-    let essentials = &mut alert["data"]["essentials"];
-    essentials["alertId"] = json!(format!(
-        "/subscriptions/00000000-0000-4000-8000-000000000001/providers/Microsoft.AlertsManagement/alerts/{name}"
-    ));
-    essentials["alertTargetIDs"] = json!([target]);
-    alert.to_string()
-}
 
 async fn post(world: &World, body: String) -> Value {
     let answer = world.host.call(Call::post("/api/alerts", body)).await;
@@ -24,12 +16,8 @@ async fn post(world: &World, body: String) -> Value {
 }
 
 /// The answer at an absolute address of this app.
-async fn at(world: &World, location: &Value) -> Value {
-    let location = location.as_str().expect("an address");
-    let path = location
-        .strip_prefix("https://egress.example.net")
-        .expect("an address of this app");
-    let answer = world.host.call(Call::get(path)).await;
+async fn at(world: &World, address: &Value) -> Value {
+    let answer = world.host.call(Call::get(&path_of(address))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
@@ -44,7 +32,7 @@ async fn an_alert_ends_as_a_stored_report_and_a_card_with_no_other_input() {
     let target = format!(
         "{subscription}/resourcegroups/rg-shop-network/providers/microsoft.network/natgateways/natgw-shop"
     );
-    let taken = post(&world, alert("1", &target)).await;
+    let taken = post(&world, about("1", &target)).await;
     assert_eq!(taken["status"], "accepted", "{taken}");
     assert_eq!(world.sandbox.calls().len(), 0, "taken without asking Azure");
 
@@ -74,7 +62,7 @@ async fn many_alerts_about_one_cluster_make_one_card() {
     let cluster = world.cluster("nat-missing-on-one-subnet");
     let mut locations = Vec::new();
     for name in 0..12 {
-        let taken = post(&world, alert(&name.to_string(), &cluster)).await;
+        let taken = post(&world, about(&name.to_string(), &cluster)).await;
         locations.push(taken["location"].clone());
     }
     world.host.drain().await;
@@ -88,7 +76,7 @@ async fn many_alerts_about_one_cluster_make_one_card() {
     }
     // A handler that starts anew knows what was told.
     world.host.process().kill().await.expect("a successor");
-    let taken = post(&world, alert("later", &cluster)).await;
+    let taken = post(&world, about("later", &cluster)).await;
     world.host.drain().await;
     let outcome = at(&world, &taken["location"]).await;
     at(&world, &outcome["diagnoses"][0]["location"]).await;
@@ -104,8 +92,8 @@ async fn an_alert_that_leads_nowhere_is_told_once() {
     let target =
         format!("{subscription}/resourceGroups/nobodys/providers/Microsoft.Network/natGateways/x");
     // The same alert comes twice: action groups are not sparing.
-    let taken = post(&world, alert("1", &target)).await;
-    assert_eq!(post(&world, alert("1", &target)).await, taken);
+    let taken = post(&world, about("1", &target)).await;
+    assert_eq!(post(&world, about("1", &target)).await, taken);
     world.host.drain().await;
     let outcome = at(&world, &taken["location"]).await;
     assert_eq!(outcome["status"], "noCluster");
@@ -117,7 +105,7 @@ async fn an_alert_that_leads_nowhere_is_told_once() {
         "{card}"
     );
     // Ignored at once: whoever sent it was told why.
-    let resolved = alert("2", &cluster).replace("\"Fired\"", "\"Resolved\"");
+    let resolved = about("2", &cluster).replace("\"Fired\"", "\"Resolved\"");
     assert_eq!(post(&world, resolved).await["status"], "ignored");
     world.host.drain().await;
     assert_eq!(sink.received().len(), 1);
@@ -142,4 +130,70 @@ async fn bodies_that_are_no_alert_get_an_answer_and_leave_nothing() {
     while lines().matches("\"message\":\"alert: ").count() < 7 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Neither another token nor waiting opens another tenant: the first try settles it.
+#[tokio::test]
+async fn a_cluster_of_another_tenant_is_refused_at_once() {
+    let azure = Https::start(|_| {
+        let body = json!({"error": {"code": "InvalidAuthenticationTokenTenant", "message": "The access token is from the wrong issuer"}});
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        response
+    })
+    .await;
+    let more = [
+        ("EGRESS_ARM_ENDPOINT", azure.endpoint()),
+        ("TRUST", azure.certificate()),
+    ];
+    let (world, sink) = with_sink_and("tenant", "adaptive-card", &more).await;
+    let cluster = world.cluster("healthy-lb-overlay");
+    let taken = post(&world, about("1", &cluster)).await;
+    world.host.drain().await;
+    let outcome = at(&world, &taken["location"]).await;
+    let path = path_of(&outcome["diagnoses"][0]["location"]);
+    let answer = world.host.call(Call::get(&path)).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    let problem = answer.json();
+    assert_eq!(problem["code"], "azureForbidden");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .expect("words")
+            .contains("tenant")
+    );
+    let poison = world.host.storage().queue("egress-diagnoses-poison");
+    assert!(poison.is_empty());
+    assert_eq!(sink.received().len(), 1, "who is on call knows");
+}
+
+#[tokio::test]
+async fn messages_that_are_not_ours_harm_nobody() {
+    let (world, sink) = with_sink("foreign", "adaptive-card").await;
+    let cluster = world.cluster("nat-missing-on-one-subnet");
+    let hostile = json!({
+        "id": "../../x", "about": "../y", "what": "<script>", "candidates": {"clusters": ["/subscriptions/../x"]},
+    });
+    for queue in ["egress-alerts", "egress-notifications"] {
+        for strange in [
+            "hello",
+            "[1,2]",
+            "{\"id\":\"abcd\"}",
+            "",
+            &hostile.to_string(),
+        ] {
+            world.host.storage().put(queue, strange, true);
+        }
+    }
+    let taken = post(&world, about("1", &cluster)).await;
+    world.host.drain().await;
+    let outcome = at(&world, &taken["location"]).await;
+    let report = at(&world, &outcome["diagnoses"][0]["location"]).await;
+    assert_eq!(report["verdict"]["status"], "blocked");
+    // Only the card of the alert; of each message that was none, a stored failure or a message in the queue for such.
+    assert_eq!(sink.received().len(), 1);
+    let poison = world.host.storage().queue("egress-notifications-poison");
+    assert_eq!(poison.len(), 5);
+    assert_eq!(world.results(), 5 + 2);
+    assert_eq!(world.host.process().stderr(), Vec::<String>::new());
 }

@@ -50,8 +50,8 @@ impl World {
         ];
         for (name, value) in more {
             if *name == "TRUST" {
-                let both = format!("{}{value}", sandbox.certificate_pem());
-                std::fs::write(&certificate, both).expect("the certificates");
+                let known = std::fs::read_to_string(&certificate).expect("the certificates");
+                std::fs::write(&certificate, known + value).expect("the certificates");
                 continue;
             }
             settings.retain(|(known, _)| known != name);

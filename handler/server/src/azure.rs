@@ -144,7 +144,21 @@ fn stats(cost: egress_arm::Stats, elapsed: Duration) -> Stats {
 
 /// What it means for the report that the cluster's own read failed.
 fn cluster_error(error: &ArmError, cluster: &str) -> DiagnosisError {
+    // Waiting and another token would not help.
+    if error.error_code() == Some(OTHER_TENANT) {
+        return other_tenant(cluster);
+    }
     failure_error(error.failure(), error.detail(), cluster)
+}
+
+/// Azure's error code where a subscription belongs to another tenant than the identity.
+const OTHER_TENANT: &str = "InvalidAuthenticationTokenTenant";
+
+fn other_tenant(cluster: &str) -> DiagnosisError {
+    DiagnosisError::Forbidden {
+        action: CLUSTER_READ.to_owned(),
+        scope: format!("{cluster}, whose subscription belongs to another tenant"),
+    }
 }
 
 fn failure_error(failure: &Failure, detail: &str, cluster: &str) -> DiagnosisError {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::cluster_id;
 use crate::jobs::ids::cluster_key;
+use crate::problem::{Code, Problem};
 
 use super::row::Row;
 
@@ -178,6 +179,29 @@ impl Kept {
     fn is(&self, blob: &BlobItem) -> bool {
         !blob.etag.is_empty() && self.etag == blob.etag
     }
+}
+
+/// Why the stored rows could not be read, for a caller.
+pub(crate) fn unreadable(error: &ArmError) -> Problem {
+    let problem = match error.failure() {
+        Failure::Forbidden { action, .. } => {
+            let action = action.clone().unwrap_or_default();
+            Problem::new(
+                Code::AzureForbidden,
+                "the app's identity may not read the stored results",
+            )
+            .needs(action, "the app's storage account".to_owned())
+        }
+        Failure::IdentityFailed => Problem::new(
+            Code::IdentityFailed,
+            "the app's identity could not get a token for its storage; the app's log says why",
+        ),
+        _ => Problem::new(
+            Code::AzureUnreachable,
+            "the stored results could not be read from the app's storage",
+        ),
+    };
+    problem.log(error.detail())
 }
 
 /// `{hash}.json`, as rows are called.

@@ -100,6 +100,9 @@ fn given(call: &Invocation) -> Given {
 }
 
 /// The name under which the host stores what a message leaves: its own id, else the one that the queue gave it.
+///
+/// With an `id` that cannot name a blob, such as one with a backslash, the host fails each call before it gets here, those for
+/// the poison queue too: of such a message only the host's log tells. This app writes none.
 fn name_of(call: &Invocation, message: &Value) -> String {
     let own = message.get("id").and_then(Value::as_str);
     own.map(str::to_owned)

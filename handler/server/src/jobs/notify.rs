@@ -163,6 +163,34 @@ pub(crate) async fn notify(app: &App, given: &Given) -> Result<Done, Problem> {
 mod tests {
     use super::*;
 
+    /// The names in it are an alert's: anybody's who may write alert rules, and its texts Azure's.
+    #[test]
+    fn a_card_shows_an_alerts_words_as_words() {
+        let outcome = json!({
+            "id": "0".repeat(56), "receivedAt": "2026-08-20T10:05:00Z", "finishedAt": "2026-08-20T10:05:00Z",
+            "alert": {"kind": "metric", "condition": "fired", "alertId": null, "severity": null, "firedAt": null,
+                      "rule": "[pay](https://evil.example) <script>alert(1)</script> **now**"},
+            "diagnoses": [], "leftOut": 0, "reasons": ["| `x` |\n# Title", "<at>everybody</at>"],
+        });
+        let webhook =
+            Webhook::parse("https://localhost:9/hook", egress_arm::Trust::System).unwrap();
+        let text = Notify::new(webhook, NotifyFormat::AdaptiveCard).message(&outcome.to_string());
+        let message: Value = serde_json::from_str(&text.unwrap()).unwrap();
+        let lines = message["attachments"][0]["content"]["body"]
+            .as_array()
+            .unwrap();
+        assert_eq!(lines.len(), 4);
+        for line in &lines[1..] {
+            let shown = line["text"].as_str().unwrap();
+            let mut before = ' ';
+            for c in shown.chars() {
+                let opens = "[]()<>`*#|".contains(c) && before != '\\';
+                assert!(!opens && !c.is_control(), "{shown}");
+                before = c;
+            }
+        }
+    }
+
     #[test]
     fn nothing_in_a_text_is_read_as_markdown() {
         assert_eq!(

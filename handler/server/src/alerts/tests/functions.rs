@@ -1,17 +1,21 @@
 //! Alerts from the webhook to the diagnoses they lead to, as the host calls the functions, and without a host.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Router;
-use egress_arm::ResourceId;
+use egress_arm::{ResourceId, Trust, Webhook};
 use egress_collect::Located;
+use egress_tests::sink::Sink;
 use serde_json::{Value, json};
 
 use super::{SUBSCRIPTION, sample};
 use crate::alerts::MAX_ALERT_BYTES;
 use crate::http::tests::{Answer, get, post_json};
+use crate::jobs::notify::Notify;
 use crate::jobs::tests::{encoded, encoded_blob, fetch, hosted, http, req};
 use crate::reports::Policy;
+use crate::settings::NotifyFormat;
 use crate::testing::{self, CLUSTER, FakeEngine, query};
 
 /// Posts an alert: what is answered, and the messages for the queue.
@@ -262,11 +266,16 @@ async fn a_larger_body_than_azure_monitor_sends_is_refused() {
     assert_eq!(answer.status, 202);
 }
 
-/// Issue: at most 20 diagnoses, and every alert accounted for.
+/// At most 20 diagnoses, every alert accounted for, and one card for each diagnosis.
 #[tokio::test]
 async fn a_thousand_alerts_about_twenty_clusters_run_twenty_diagnoses() {
     let engine = FakeEngine::healthy();
-    let router = testing::app(engine.clone(), testing::policy()).router();
+    let mut app = testing::app(engine.clone(), testing::policy());
+    let sink = Sink::start().await;
+    let trust = Trust::Pem(sink.certificate().as_bytes().to_vec());
+    let webhook = Webhook::parse(&sink.url(), trust).unwrap();
+    app.jobs.notify = Some(Arc::new(Notify::new(webhook, NotifyFormat::AdaptiveCard)));
+    let router = app.router();
     let mut alert: Value = serde_json::from_str(sample!("metric-cluster")).unwrap();
     let mut locations = Vec::new();
     for n in 0..1_000 {
@@ -288,6 +297,10 @@ async fn a_thousand_alerts_about_twenty_clusters_run_twenty_diagnoses() {
         done(&router, diagnosis).await;
     }
     assert_eq!(engine.runs(), 20);
+    while sink.received().len() < 20 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(sink.received().len(), 20);
 }
 
 /// The answer once it is there.

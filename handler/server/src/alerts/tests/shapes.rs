@@ -1,9 +1,11 @@
 //! Each shape that alerts come in.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{SUBSCRIPTION, sample, understood};
 use crate::alerts::{Condition, Kind, read};
+use crate::jobs::ids::Ids;
 use crate::testing::CLUSTER;
 
 /// What a body leads to: named clusters, resources, names with their groups.
@@ -87,7 +89,7 @@ fn what_an_alert_says_of_itself_is_kept() {
         "/subscriptions/{SUBSCRIPTION}/providers/Microsoft.AlertsManagement/alerts/00000000-0000-4000-8000-0000000000a1"
     );
     assert_eq!(alert.id, Some(expected));
-    let fired_at: jiff::Timestamp = "2026-08-20T10:05:00.1234567Z".parse().unwrap();
+    let fired_at: Timestamp = "2026-08-20T10:05:00.1234567Z".parse().unwrap();
     assert_eq!(alert.fired_at, Some(fired_at));
 
     let budget = understood(sample!("budget")).alert;
@@ -96,6 +98,21 @@ fn what_an_alert_says_of_itself_is_kept() {
     let older = understood(sample!("older-metric")).alert;
     assert_eq!(older.rule.as_deref(), Some("snat-failed"));
     assert_eq!(older.severity.as_deref(), Some("Sev1"));
+}
+
+#[test]
+fn an_alert_has_one_id_whatever_the_clocks_say() {
+    let ids = Ids::new(Some("key"));
+    let fired: Timestamp = "2026-08-20T10:05:00Z".parse().unwrap();
+    let of = |now: Timestamp| understood(sample!("metric-static")).id(&ids, now);
+    let hours = |n| fired + jiff::SignedDuration::from_hours(n);
+    // Ours or theirs ahead by less than a day: the time it fired counts.
+    assert_eq!(of(hours(-23)), of(hours(23)));
+    // By more it counts as not known, and never as an id that nobody waits for.
+    for far in [hours(-48), hours(48), hours(24 * 365)] {
+        assert_eq!(of(far), of(hours(24 * 30)));
+        assert!(ids.may_be_pending(&of(far), far));
+    }
 }
 
 #[test]

@@ -1,19 +1,18 @@
 //! The functions as the host calls them, and the same without a host.
 
+mod calls;
+mod telling;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use egress_arm::{Trust, Webhook};
 use serde_json::{Value, json};
 
 use crate::engine::DiagnosisError;
 use crate::http::tests::{Answer, get, post_json};
 use crate::reports::Policy;
-use crate::settings::NotifyFormat;
 use crate::testing::{self, CLUSTER, FakeEngine, SUBSCRIPTION};
-
-use super::notify::Notify;
 
 pub(crate) fn hosted(engine: &Arc<FakeEngine>) -> Router {
     testing::hosted(engine.clone(), testing::policy()).router()
@@ -162,87 +161,6 @@ async fn a_message_delivered_again_does_nothing() {
     let again = deliver(&router, &message, Some(result), None).await;
     assert_eq!(again.json(), json!({"Outputs": {}}));
     assert_eq!(engine.runs(), 1);
-}
-
-/// An app that tells a webhook, and a message of a diagnosis that an alert asked for.
-async fn told(engine: &Arc<FakeEngine>) -> (Router, String, String) {
-    let mut app = testing::hosted(engine.clone(), testing::policy());
-    let webhook = Webhook::parse("https://localhost:9/hook", Trust::System).unwrap();
-    app.jobs.notify = Some(Arc::new(Notify::new(webhook, NotifyFormat::AdaptiveCard)));
-    let router = app.router();
-    let (id, message) = order(&router, &ask()).await;
-    let message = message.replace("\"caller\"", "\"alert\"");
-    (router, id, message)
-}
-
-/// The notifications among a function's outputs.
-fn notifications(outputs: &Value) -> Vec<Value> {
-    let messages = outputs["notifications"].as_array().into_iter().flatten();
-    let messages = messages.map(|it| serde_json::from_str(it.as_str().unwrap()).unwrap());
-    messages.collect()
-}
-
-/// The result may have been all that was written: the host writes outputs one beside the other.
-#[tokio::test]
-async fn a_message_delivered_again_leaves_the_same_notification_again() {
-    let engine = FakeEngine::healthy();
-    let (router, id, message) = told(&engine).await;
-    let first = deliver(&router, &message, None, None).await.json()["Outputs"].clone();
-    let result = first["result"].as_str().unwrap();
-    let expected = notifications(&first);
-    assert_eq!((expected.len(), &expected[0]["id"]), (1, &json!(id)));
-    assert_eq!(expected[0]["about"].as_str().unwrap().len(), 32);
-    let again = deliver(&router, &message, Some(result), None).await.json()["Outputs"].clone();
-    assert_eq!(notifications(&again), expected);
-    assert_eq!((&again["result"], engine.runs()), (&Value::Null, 1));
-}
-
-#[tokio::test]
-async fn alerts_that_share_a_diagnosis_tell_the_same() {
-    let engine = FakeEngine::healthy();
-    let (router, id, message) = told(&engine).await;
-    let first = deliver(&router, &message, None, None).await.json()["Outputs"].clone();
-    let latest = first["newest"].as_str().unwrap();
-    let (other, message) = order(&router, &ask()).await;
-    let message = message.replace("\"caller\"", "\"alert\"");
-    let shared = deliver(&router, &message, None, Some(latest)).await.json()["Outputs"].clone();
-    let (one, two) = (&notifications(&first)[0], &notifications(&shared)[0]);
-    assert_eq!((&one["id"], &two["id"]), (&json!(id), &json!(other)));
-    assert_eq!((&one["about"], &one["what"]), (&two["about"], &two["what"]));
-    assert_eq!(engine.runs(), 1);
-}
-
-#[tokio::test]
-async fn what_was_told_last_is_not_told_again() {
-    let (router, id, _) = told(&FakeEngine::healthy()).await;
-    let message = json!({"id": id, "about": "cluster", "what": "report 1"}).to_string();
-    let told = json!({"what": "report 1"}).to_string();
-    let data = json!({"job": encoded(&message), "result": encoded("{}"), "told": encoded(&told)});
-    let body = json!({"Data": data, "Metadata": {}}).to_string();
-    // The webhook, which nobody is behind, is not asked.
-    let answer = post_json(&router, "/notify", &body).await;
-    assert_eq!(answer.json(), json!({"Outputs": {}}));
-}
-
-#[tokio::test]
-async fn a_good_result_stays_when_its_message_is_given_up() {
-    let (router, _, message) = told(&FakeEngine::healthy()).await;
-    let first = deliver(&router, &message, None, None).await.json()["Outputs"].clone();
-    let data =
-        json!({"job": encoded(&message), "previous": encoded_blob(first["result"].as_str())});
-    let body = json!({"Data": data, "Metadata": {}}).to_string();
-    let given_up = post_json(&router, "/diagnose-poison", &body).await.json()["Outputs"].clone();
-    assert_eq!(given_up["result"], Value::Null);
-    assert_eq!(notifications(&given_up), notifications(&first));
-    // Without one, an alert's failure is told.
-    let data = json!({"job": encoded(&message), "previous": "null"});
-    let body = json!({"Data": data, "Metadata": {}}).to_string();
-    let given_up = post_json(&router, "/diagnose-poison", &body).await.json()["Outputs"].clone();
-    let what = notifications(&given_up)[0]["what"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert!(what.starts_with("diagnosisFailed 20"), "{what}");
 }
 
 #[tokio::test]
@@ -441,99 +359,6 @@ async fn a_message_with_another_cluster_in_it_is_checked_like_any_request() {
 }
 
 #[tokio::test]
-async fn ids_that_nobody_got_are_not_found() {
-    let router = hosted(&FakeEngine::healthy());
-    let (id, _) = order(&router, &ask()).await;
-    let mut forged = id.clone();
-    let last = forged.pop();
-    forged.push(if last == Some('0') { '1' } else { '0' });
-    for id in [
-        forged.as_str(),
-        "x",
-        "a b",
-        "ä{b}",
-        "..%2F..%2Fsecrets",
-        &id.to_uppercase(),
-    ] {
-        let fetched = fetch(&router, id, "", None).await;
-        assert_eq!(fetched["statusCode"], "404", "{id}");
-    }
-    let fetched = fetch(&router, &id, "?format=html", None).await;
-    assert_eq!(fetched["statusCode"], "400");
-    let fetched = fetch(&router, &id, "?window=PT1H", None).await;
-    assert_eq!(fetched["statusCode"], "400");
-}
-
-#[tokio::test]
-async fn paths_count_as_the_host_matches_them() {
-    let router = hosted(&FakeEngine::healthy());
-    let (id, _) = order(&router, &ask()).await;
-    for path in [
-        format!("/API/Diagnoses/{id}"),
-        format!("/api/diagnoses/{id}/"),
-    ] {
-        let mut request = req("GET", "", "");
-        request["Url"] = json!(format!("https://egress.example.net{path}?format=text"));
-        let outputs = http(&router, "diagnosis", request, None).await;
-        assert_eq!(outputs["res"]["statusCode"], "202", "{path}");
-    }
-    for (name, path) in [
-        ("diagnoses", "API/DIAGNOSES/"),
-        ("fleet-sweep", "Api/Fleet"),
-    ] {
-        let fields = match name {
-            "diagnoses" => ask(),
-            _ => json!({"clusterIds": [CLUSTER]}),
-        };
-        let outputs = http(&router, name, req("POST", path, &fields.to_string()), None).await;
-        assert_eq!(outputs["res"]["statusCode"], "202", "{path}");
-    }
-    // An id is no literal: of another case it is none.
-    let upper = id.to_uppercase();
-    assert_eq!(fetch(&router, &upper, "", None).await["statusCode"], "404");
-}
-
-/// The host fails an invocation that is answered with an error, and gives the caller a 500 of its own.
-#[tokio::test]
-async fn what_is_wrong_with_a_call_is_answered_through_the_hosts_output() {
-    let router = hosted(&FakeEngine::healthy());
-    let large = " ".repeat(64 * 1024 * 1024 + 1);
-    let answer = post_json(&router, "/alerts", &large).await.json();
-    let res = &answer["Outputs"]["res"];
-    assert_eq!(res["statusCode"], "413", "{answer}");
-    assert_eq!(res["headers"]["content-type"], "application/problem+json");
-    let over = json!({"clusterId": CLUSTER, "x": "x".repeat(1024 * 1024)}).to_string();
-    let outputs = http(&router, "diagnoses", req("POST", "diagnoses", &over), None).await;
-    assert_eq!(outputs["res"]["statusCode"], "413");
-    for wrong in [
-        json!(null),
-        json!({}),
-        json!({"Url": "", "Method": "GET"}),
-        json!({"Url": "https://h/", "Method": "A B"}),
-    ] {
-        let outputs = http(&router, "diagnosis", wrong, None).await;
-        let body: Value = serde_json::from_str(outputs["res"]["body"].as_str().unwrap()).unwrap();
-        assert_eq!(
-            (&outputs["res"]["statusCode"], &body["code"]),
-            (&json!("400"), &json!("invalidRequest"))
-        );
-        assert_eq!(body["requestId"], outputs["res"]["headers"]["x-request-id"]);
-    }
-}
-
-/// The route's constraint keeps from the host what it could not look for as a blob, and lets every id through.
-#[test]
-fn the_functions_route_takes_ids_of_just_this_length() {
-    let folder = include_str!("../../../../function-definitions/diagnosis/function.json");
-    let folder: Value = serde_json::from_str(folder).unwrap();
-    let id = super::ids::Ids::new(None).issue(jiff::Timestamp::now());
-    let length = id.as_str().len();
-    let route = format!(r"diagnoses/{{id:length({length}):regex(^\w+$)}}");
-    assert_eq!(folder["bindings"][0]["route"], route);
-    assert!(id.as_str().bytes().all(|b| b.is_ascii_alphanumeric()));
-}
-
-#[tokio::test]
 async fn an_order_is_checked_like_a_report_and_its_format_comes_later() {
     let router = hosted(&FakeEngine::healthy());
     for (fields, field) in [
@@ -548,23 +373,6 @@ async fn an_order_is_checked_like_a_report_and_its_format_comes_later() {
         let body: Value = serde_json::from_str(outputs["res"]["body"].as_str().unwrap()).unwrap();
         assert_eq!(body["field"], field);
         assert_eq!(outputs["diagnoses"], Value::Null);
-    }
-}
-
-#[tokio::test]
-async fn no_header_of_a_caller_gets_into_the_location() {
-    let router = hosted(&FakeEngine::healthy());
-    for host in ["evil\r\nSet-Cookie: a=b", "a/b", "a b", "", "h\"ost"] {
-        let mut request = req("POST", "diagnoses", &ask().to_string());
-        request["Headers"]["X-Forwarded-Host"] = json!([host]);
-        let outputs = http(&router, "diagnoses", request, None).await;
-        let location = outputs["res"]["headers"]["location"].as_str().unwrap();
-        // A line break makes the header no header, so that the host's own counts.
-        assert!(
-            location.starts_with("/api/diagnoses/")
-                || location.starts_with("https://egress.example.net/api/"),
-            "{location}"
-        );
     }
 }
 
