@@ -35,7 +35,7 @@ pub struct Operation {
 const CONTAINER_SERVICE: &str = "2026-08-01";
 const NETWORK: &str = "2026-03-01";
 const COMPUTE: &str = "2026-04-01";
-/// Scale set NICs are served under Microsoft.Compute with this version only.
+/// Scale set NICs and their public addresses are served under Microsoft.Compute with this version only.
 const SCALE_SET_NETWORK: &str = "2018-10-01";
 const INSIGHTS_METRICS: &str = "2024-02-01";
 const INSIGHTS_EVENTS: &str = "2015-04-01";
@@ -174,6 +174,9 @@ table! {
     /// The network interfaces of a scale set's instances.
     SCALE_SET_NICS_LIST: Get "Microsoft.Compute" SCALE_SET_NETWORK, Some("Microsoft.Compute/virtualMachineScaleSets"), "/networkInterfaces",
         "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read";
+    /// The public IP addresses of a scale set's instances.
+    SCALE_SET_PUBLIC_IPS_LIST: Get "Microsoft.Compute" SCALE_SET_NETWORK, Some("Microsoft.Compute/virtualMachineScaleSets"), "/publicipaddresses",
+        "Microsoft.Compute/virtualMachineScaleSets/publicIPAddresses/read";
     /// Metric values of any resource.
     METRICS_GET: Get "Microsoft.Insights" INSIGHTS_METRICS, None, "/providers/Microsoft.Insights/metrics",
         "Microsoft.Insights/Metrics/Read";

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 | the request | the cluster; the endpoints it requires |
 //! | 2 | the cluster | the node resource group's load balancer, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups; the node resource group's NICs where a pool has no scale set; CPU, memory and disk space of the nodes |
-//! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs; metrics |
+//! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs, and the public addresses of their instances where these have some; metrics |
 //!
 //! Where a default route leads to an appliance, its owner is looked for as described in `hops`, from wave 3 on: where a
 //! pool's subnet has a route table, or the outbound type is `userDefinedRouting`, or a pool's network is connected to a
@@ -132,6 +132,7 @@ async fn of_cluster(
             own_addresses.clone(),
             machine_nics.clone(),
             scale_set_nics(next, scale_sets.clone()),
+            scale_set_public_ips(next, scale_sets.clone()),
             frontend_addresses(next, load_balancer.clone(), group, &named),
             metrics_of_load_balancer(next, &cluster, load_balancer.clone()),
         )
@@ -166,7 +167,8 @@ async fn of_cluster(
     };
     let (of_group, of_subnets, seen) =
         futures::join!(of_group.boxed(), of_subnets.boxed(), of_nodes.boxed());
-    let (node_ips, own_addresses, _, scale_set_nics, frontends, mut metrics) = of_group;
+    let (node_ips, own_addresses, _, scale_set_nics, scale_set_public_ips, frontends, mut metrics) =
+        of_group;
     let ((hops, firewall_health), service_tags, gateways, gateway_metrics) = of_subnets;
     metrics.extend(gateway_metrics);
     metrics.extend(seen.metrics);
@@ -204,6 +206,7 @@ async fn of_cluster(
         load_balancer: (*load_balancer).clone(),
         scale_sets: (*scale_sets).clone(),
         scale_set_nics,
+        scale_set_public_ips,
         machine_nics: (*machine_nics).clone(),
         hub_routing: hops.hub_routing,
         metrics,
@@ -367,6 +370,23 @@ async fn scale_set_nics(
             converted_list(answer, convert::scale_set_nic),
         )
     });
+    join_all(each).await.into_iter().collect()
+}
+
+/// The nodes' own public addresses, where a scale set's model gives its instances one.
+async fn scale_set_public_ips(
+    reader: Reader<'_>,
+    sets: Once<'_, Datum<Vec<ScaleSet>>>,
+) -> BTreeMap<Id, Datum<Vec<PublicIp>>> {
+    let sets = sets.await;
+    let sets = sets.as_known().into_iter().flatten();
+    let each = sets
+        .filter(|set| set.instance_public_ip)
+        .map(|set| async move {
+            let operation = &operations::SCALE_SET_PUBLIC_IPS_LIST;
+            let answer = reader.list(operation, &set.id).await;
+            (set.id.clone(), converted_list(answer, convert::public_ip))
+        });
     join_all(each).await.into_iter().collect()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::facts::{Cause, Datum, Missing};
-use crate::report::{Gap, GapCause, Needs};
+use crate::report::{Gap, GapCause, Method, Needs};
 
 /// ARM's list of the endpoints that the cluster needs, in words.
 pub(crate) const ENDPOINT_LIST: fn() -> String = || "list of required egress endpoints".to_owned();
@@ -37,7 +37,11 @@ impl Gaps {
             let what = || format!("Resource Health of {}", id.name());
             datum.known(what).err()
         });
-        for missing in endpoints.into_iter().chain(health) {
+        let nodes = ctx.paths.iter().filter_map(|path| {
+            let own = path.carrier.method == Method::InstancePublicIp;
+            own.then(|| ctx.balancer.of_nodes(&path.used.pools).err())?
+        });
+        for missing in endpoints.into_iter().chain(health).chain(nodes) {
             if matches!(missing.how, Datum::Denied { .. } | Datum::Failed { .. }) {
                 self.add(&missing, None);
             }

@@ -184,6 +184,7 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
                 .collect(),
         ),
         scale_set_nics: BTreeMap::new(),
+        scale_set_public_ips: BTreeMap::new(),
         machine_nics: Datum::not_asked("no pool is of type VirtualMachines"),
         hub_routing: BTreeMap::new(),
         metrics: BTreeMap::new(),
@@ -495,6 +496,26 @@ pub fn node_nics(facts: &mut Facts, pool: &str, instances: &[(&str, &str)]) {
     facts.scale_set_nics.insert(set.clone(), Datum::Known(nics));
 }
 
+/// Gives the nodes of a pool public addresses of their own; `None`: they could not be read.
+pub fn node_public_ips(facts: &mut Facts, pool: &str, addresses: Option<&[&str]>) {
+    let body = known(&mut facts.agent_pools);
+    let body = body.iter_mut().find(|body| body.name == pool);
+    body.expect("the pool is one of the cluster's")
+        .node_public_ip = Some(true);
+    let ip = |address: &&str| PublicIp {
+        id: public_ip_id(address),
+        address: Some((*address).to_owned()),
+        version: None,
+        sku: None,
+        zones: Vec::new(),
+    };
+    let ips = addresses.map_or_else(
+        || denied("Microsoft.Compute/virtualMachineScaleSets/publicIPAddresses/read"),
+        |addresses| Datum::Known(addresses.iter().map(ip).collect()),
+    );
+    facts.scale_set_public_ips.insert(scale_set_id(pool), ips);
+}
+
 /// Makes a pool one of type `VirtualMachines`, without a scale set, whose machines have these addresses and NIC groups.
 pub fn machine_pool(facts: &mut Facts, pool: &str, machines: &[(&str, Option<Id>)]) {
     let body = known(&mut facts.agent_pools);
@@ -514,6 +535,7 @@ pub fn machine_pool(facts: &mut Facts, pool: &str, machines: &[(&str, Option<Id>
             )),
             pool_name: Some(pool.to_owned()),
             private_ips: vec![(*address).to_owned()],
+            public_ip_ids: Vec::new(),
             subnet_ids: Vec::new(),
             nsg_id: nsg.clone(),
         }

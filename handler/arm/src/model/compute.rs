@@ -42,6 +42,8 @@ arm_objects! {
         subnet: Part<Reference>,
         #[serde(rename = "privateIPAddress")]
         private_ip_address: Field<String>,
+        #[serde(rename = "publicIPAddress")]
+        public_ip_address: Part<Reference>,
         #[serde(rename = "publicIPAddressConfiguration")]
         public_ip_address_configuration: Field<PublicIpConfiguration>,
     }

@@ -55,12 +55,17 @@ fn pool_of_machine(machine: &Id) -> Option<String> {
 pub(crate) fn machine_nic(answer: &model::NetworkInterface) -> Option<MachineNic> {
     let p = answer.properties.as_ref()?;
     let (private_ips, subnet_ids) = addresses(&p.ip_configurations)?;
+    let public_ips = all(&p.ip_configurations, |ip| {
+        let ip = ip.properties.as_ref()?;
+        Some(id(&ip.public_ip_address.id))
+    })?;
     let machine_id = id(&p.virtual_machine.id);
     Some(MachineNic {
         id: id(&answer.id)?,
         pool_name: pool_tag(answer).or_else(|| pool_of_machine(machine_id.as_ref()?)),
         machine_id,
         private_ips,
+        public_ip_ids: public_ips.into_iter().flatten().collect(),
         subnet_ids,
         nsg_id: id(&p.network_security_group.id),
     })
@@ -168,7 +173,7 @@ mod tests {
         let nic = |tags: &str, machine: &str| {
             let body = format!(
                 r#"{{"id":"/nic","tags":{tags},"properties":{{"virtualMachine":{machine},"networkSecurityGroup":{{"id":"/nsg"}},
-                    "ipConfigurations":[{{"properties":{{"privateIPAddress":"10.0.0.4","subnet":{{"id":"/s"}}}}}}]}}}}"#
+                    "ipConfigurations":[{{"properties":{{"privateIPAddress":"10.0.0.4","subnet":{{"id":"/s"}},"publicIPAddress":{{"id":"/pip"}}}}}}]}}}}"#
             );
             machine_nic(&serde_json::from_str(&body).unwrap()).unwrap()
         };
@@ -178,6 +183,7 @@ mod tests {
         let named = nic("null", &machine("aks-apps-machinetest-25959878-vm"));
         assert_eq!(named.pool_name.as_deref(), Some("apps"));
         assert_eq!(named.private_ips, ["10.0.0.4"]);
+        assert_eq!(named.public_ip_ids, [Id::new("/pip")]);
         assert_eq!(named.subnet_ids, [Id::new("/s")]);
         assert_eq!(named.nsg_id, Some(Id::new("/nsg")));
         let tagged = nic(

@@ -356,7 +356,8 @@ fn shown(route: &Route) -> PlanRoute {
 
 /// The addresses that the test's packets leave with; `None` when not known.
 fn leaves_as(ctx: &Context<'_>, passed: &Passed<'_, '_>) -> Option<Vec<String>> {
-    crate::sections::carrier_ips(ctx, &passed.carrier).filter(|ips| !ips.is_empty())
+    crate::sections::carrier_ips(ctx, &passed.path.used, &passed.carrier)
+        .filter(|ips| !ips.is_empty())
 }
 
 /// What would carry the test's packets, in words.

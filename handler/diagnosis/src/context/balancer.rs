@@ -2,7 +2,7 @@
 
 use crate::facts::{
     AgentPool, Cause, Datum, Facts, Frontend, Id, LoadBalancer, Missing, NatGateway, OutboundRule,
-    PowerState, PublicIpPrefix, lookup,
+    PowerState, PublicIp, PublicIpPrefix, lookup,
 };
 use crate::snat::capacity::{PORT_STEP, prefix_addresses};
 
@@ -19,6 +19,14 @@ pub(crate) enum Address {
 }
 
 impl Address {
+    /// A public IP address that was read.
+    pub(super) fn of(ip: &PublicIp) -> Self {
+        Self::Alive {
+            text: ip.address.clone(),
+            ipv4: u64::from(!is_v6(ip.version.as_deref())),
+        }
+    }
+
     /// Whether it exists and stands for an IPv4 address: one of IPv6 translates nothing of IPv4.
     pub(crate) fn carries_ipv4(&self) -> bool {
         matches!(self, Self::Alive { ipv4, .. } if *ipv4 > 0)
@@ -71,10 +79,7 @@ impl<'f> Balancer<'f> {
             Datum::Absent => Address::Gone(id.clone()),
             other => match other.known(|| format!("public IP address {}", id.name())) {
                 Err(missing) => Address::Unread(missing),
-                Ok(ip) => Address::Alive {
-                    text: ip.address.clone(),
-                    ipv4: u64::from(!is_v6(ip.version.as_deref())),
-                },
+                Ok(ip) => Address::of(ip),
             },
         }
     }

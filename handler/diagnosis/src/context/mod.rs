@@ -2,6 +2,7 @@
 
 mod balancer;
 mod capacity;
+mod node_ips;
 mod nodes;
 mod snat;
 mod subnets;

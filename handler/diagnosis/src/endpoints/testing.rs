@@ -83,6 +83,7 @@ pub(super) fn facts() -> Facts {
         load_balancer: Datum::not_asked("test"),
         scale_sets: Datum::not_asked("test"),
         scale_set_nics: BTreeMap::new(),
+        scale_set_public_ips: BTreeMap::new(),
         machine_nics: Datum::not_asked("no pool is of type VirtualMachines"),
         hub_routing: BTreeMap::new(),
         metrics: BTreeMap::new(),

@@ -31,6 +31,8 @@ pub struct MachineNic {
     pub pool_name: Option<String>,
     /// Private addresses.
     pub private_ips: Vec<String>,
+    /// Public IP addresses of the NIC.
+    pub public_ip_ids: Vec<Id>,
     /// Subnets.
     pub subnet_ids: Vec<Id>,
     /// The NIC's own network security group (R1.84).

@@ -98,6 +98,8 @@ pub struct Facts {
     pub scale_sets: Datum<Vec<ScaleSet>>,
     /// Scale set NICs by scale set id.
     pub scale_set_nics: BTreeMap<Id, Datum<Vec<ScaleSetNic>>>,
+    /// Public IP addresses of the instances by scale set id; only of scale sets that give their instances one.
+    pub scale_set_public_ips: BTreeMap<Id, Datum<Vec<PublicIp>>>,
     /// NICs of the node resource group's virtual machines; not asked for without a pool of type `VirtualMachines`.
     pub machine_nics: Datum<Vec<MachineNic>>,
     /// Metrics by resource and metric name.

@@ -1,7 +1,7 @@
 use super::nsg_hits::note;
 use super::{Docs, Outcome, Rule, Step};
-use crate::context::{Context, pools_label};
-use crate::facts::OutboundType;
+use crate::context::{Context, pools_label, texts};
+use crate::facts::{Missing, OutboundType};
 use crate::network::AddressSet;
 use crate::path::Path;
 use crate::report::{Finding, Method, Remediation, Severity};
@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
         how_sure: "Certain where the egress addresses can be read. AKS admits its own load balancer's outbound \
                    addresses by itself. An Azure Firewall may use any of its addresses, so all of them count. High \
                    instead of critical where some of the addresses are admitted. The addresses of another appliance \
-                   or of the nodes' own leave the check open.",
+                   leave the check open. Nodes with public addresses of their own are judged by those that they have now.",
         references: &["https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges"],
     },
     check,
@@ -46,30 +46,44 @@ fn check(ctx: &Context<'_>) -> Outcome {
     };
     let mut outcome = Outcome::passed();
     outcome.missing.extend(ctx.subnets.missing());
-    let mut missed: Vec<(Vec<String>, Severity, Vec<&str>)> = Vec::new();
+    let mut missed: Vec<Missed<'_>> = Vec::new();
     for path in &ctx.paths {
         match judge(ctx, path, &ranges) {
             Judged::Admitted => {}
             Judged::Open(why) => note(&mut outcome.undecided, [why]),
+            Judged::Unread(missing) => outcome.missing.push(missing),
             Judged::Missed(addresses, severity) => {
                 let pools = path.used.pools.iter().copied();
-                match missed.iter_mut().find(|(known, _, _)| *known == addresses) {
-                    Some((_, _, all)) => all.extend(pools),
-                    None => missed.push((addresses, severity, pools.collect())),
+                match missed.iter_mut().find(|old| old.addresses == addresses) {
+                    Some(old) => old.pools.extend(pools),
+                    None => missed.push(Missed {
+                        addresses,
+                        severity,
+                        by_node: path.carrier.method == Method::InstancePublicIp,
+                        pools: pools.collect(),
+                    }),
                 }
             }
         }
     }
-    outcome.findings = missed
-        .iter()
-        .map(|(addresses, severity, pools)| finding(ctx, addresses, *severity, pools))
-        .collect();
+    outcome.findings = missed.iter().map(|missed| finding(ctx, missed)).collect();
     outcome
+}
+
+/// Addresses that are not admitted, and who leaves by them.
+struct Missed<'f> {
+    addresses: Vec<String>,
+    severity: Severity,
+    /// Each is the address of one node.
+    by_node: bool,
+    pools: Vec<&'f str>,
 }
 
 enum Judged {
     Admitted,
     Open(String),
+    /// What was missing to know the addresses.
+    Unread(Missing),
     /// These addresses are not admitted.
     Missed(Vec<String>, Severity),
 }
@@ -77,14 +91,6 @@ enum Judged {
 fn judge(ctx: &Context<'_>, path: &Path<'_>, ranges: &AddressSet) -> Judged {
     let label = path.used.label();
     match path.carrier.method {
-        // Nothing lists these addresses.
-        Method::InstancePublicIp => {
-            return Judged::Open(format!(
-                "the nodes of {} in {label} leave by public addresses of their own, which are not read, and the API \
-                 server admits authorized IP ranges only",
-                path.used.pools_label()
-            ));
-        }
         // AKS adds the load balancer's own outbound addresses (R1.88).
         Method::LoadBalancer if ctx.outbound_type() == Some(&OutboundType::LoadBalancer) => {
             return Judged::Admitted;
@@ -93,9 +99,15 @@ fn judge(ctx: &Context<'_>, path: &Path<'_>, ranges: &AddressSet) -> Judged {
         Method::None => return Judged::Admitted,
         _ => {}
     }
-    let known = sections::public_ips(ctx, path)
-        .map(ipv4)
-        .filter(|addresses| !addresses.is_empty());
+    let known = if path.carrier.method == Method::InstancePublicIp {
+        match ctx.balancer.of_nodes(&path.used.pools).and_then(texts) {
+            Ok(addresses) => Some(addresses),
+            Err(missing) => return Judged::Unread(missing),
+        }
+    } else {
+        sections::public_ips(ctx, path)
+    };
+    let known = known.map(ipv4).filter(|addresses| !addresses.is_empty());
     let Some(addresses) = known else {
         return Judged::Open(format!(
             "the egress addresses of {label} are not known, and the API server admits authorized IP ranges only"
@@ -134,9 +146,16 @@ fn any_part(missed: &[String], ranges: &AddressSet) -> bool {
     sets.flatten().any(|set| set.intersects(ranges))
 }
 
-fn finding(ctx: &Context<'_>, addresses: &[String], severity: Severity, pools: &[&str]) -> Finding {
+fn finding(ctx: &Context<'_>, missed: &Missed<'_>) -> Finding {
+    let Missed {
+        addresses,
+        severity,
+        by_node,
+        pools,
+    } = missed;
+    let (severity, by_node) = (*severity, *by_node);
     let api = &ctx.cluster().api_server;
-    let mut pools = pools.to_vec();
+    let mut pools = pools.clone();
     pools.sort_unstable();
     pools.dedup();
     let old = &api.authorized_ip_ranges;
@@ -159,14 +178,26 @@ fn finding(ctx: &Context<'_>, addresses: &[String], severity: Severity, pools: &
             .build()
     };
     let list = addresses.join(", ");
-    let some = if severity == Severity::Critical {
-        ""
-    } else {
-        " part of the time"
+    let whole = severity == Severity::Critical;
+    let (who, some) = match (by_node, whole) {
+        (true, false) => (format!("some nodes of {}", pools_label(&pools)), ""),
+        (_, true) => (pools_label(&pools), ""),
+        (false, false) => (pools_label(&pools), " part of the time"),
     };
+    let mut remediation =
+        Remediation::new("Admit the egress addresses; the command names the whole list, since it replaces the old one")
+            .command(set(&new))
+            .side_effect("Takes up to two minutes")
+            .side_effect("Whoever else leaves by these addresses may reach the API server too");
+    if by_node {
+        remediation = remediation.side_effect(
+            "New nodes get other addresses: a node pool with a public IP prefix takes them from one range that can be admitted as a whole",
+        );
+    }
     RULE.finding(format!(
-        "{} cannot reach the API server{some}: egress address {list} is not in its authorized IP ranges",
-        super::out106::capital(&pools_label(&pools))
+        "{} cannot reach the API server{some}: egress address {} is not in its authorized IP ranges",
+        super::out106::capital(&who),
+        shortened(addresses)
     ))
     .severity(severity)
     .explain(format!(
@@ -182,13 +213,18 @@ fn finding(ctx: &Context<'_>, addresses: &[String], severity: Severity, pools: &
     .evidence("egress addresses", None, Some(list.clone()))
     .pools(pools)
     .resource(&ctx.cluster().id)
-    .fix(
-        Remediation::new("Admit the egress addresses; the command names the whole list, since it replaces the old one")
-            .command(set(&new))
-            .side_effect("Takes up to two minutes")
-            .side_effect("Whoever else leaves by these addresses may reach the API server too")
-            .undo(set(old)),
-    )
+    .fix(remediation.undo(set(old)))
+}
+
+/// The first few: a pool with public addresses of its nodes has as many as nodes.
+fn shortened(addresses: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = addresses.len().saturating_sub(SHOWN);
+    let shown: Vec<&str> = addresses.iter().take(SHOWN).map(String::as_str).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -196,8 +232,8 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::testing::{
-        codes, denied, firewall_routing, firewalled, load_balancer, nat_gateway, nat_id, outcome,
-        pools_mut, public_ip_id,
+        codes, denied, firewall_routing, firewalled, load_balancer, nat_gateway, nat_id,
+        node_public_ips, outcome, public_ip_id,
     };
 
     fn with(mut facts: Facts, ranges: &[&str]) -> Facts {
@@ -326,11 +362,28 @@ mod tests {
     }
 
     #[test]
-    fn r1_88_cannot_tell_when_some_nodes_have_addresses_of_their_own() {
-        let mut facts = load_balancer();
-        facts.cluster.api_server.authorized_ip_ranges = vec!["198.51.100.0/24".to_owned()];
-        assert_eq!(outcome(&RULE, &facts), Outcome::passed());
-        pools_mut(&mut facts)[1].node_public_ip = Some(true);
-        assert!(outcome(&RULE, &facts).is_open());
+    fn r1_89_the_nodes_own_addresses_have_to_be_admitted() {
+        let found = |ranges: &[&str], own: Option<&[&str]>| {
+            let mut facts = with(load_balancer(), ranges);
+            assert_eq!(outcome(&RULE, &facts), Outcome::passed());
+            node_public_ips(&mut facts, "user", own);
+            outcome(&RULE, &facts)
+        };
+        let own: Option<&[&str]> = Some(&["20.62.4.1", "20.62.4.2"]);
+        assert_eq!(found(&["20.62.4.0/28"], own), Outcome::passed());
+        let part = found(&["20.62.4.1/32"], own);
+        assert_eq!(part.findings[0].severity, Severity::High);
+        let title = &part.findings[0].title;
+        assert!(title.starts_with("Some nodes of node pool user"), "{title}");
+        assert!(title.contains("20.62.4.2") && !title.contains("20.62.4.1"));
+        let none = found(&["198.51.100.0/24"], own);
+        assert_eq!(none.findings[0].severity, Severity::Critical);
+        assert_eq!(none.findings[0].affected.node_pools, ["user"]);
+        let fix = &none.findings[0].remediation[0];
+        assert!(fix.commands[0].ends_with("20.62.4.1/32,20.62.4.2/32"));
+        assert!(fix.side_effects.iter().any(|text| text.contains("prefix")));
+        // Unread addresses name what has to be granted.
+        let unread = found(&["198.51.100.0/24"], None);
+        assert!(unread.is_open() && !unread.missing.is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! `outbound`: declared against actual, subnet by subnet.
 
-use crate::context::{Context, pools_label, texts};
+use crate::context::{Context, SubnetUse, pools_label, texts};
 use crate::facts::{AzureFirewall, HopOwner, Id, NextHopType, OutboundType, Route, lookup};
 use crate::network::AddressSet;
 use crate::network::nsg::{Origin, RuleName};
@@ -418,18 +418,23 @@ pub(crate) fn firewall_ips(ctx: &Context<'_>, firewall: &AzureFirewall) -> Optio
 pub(crate) fn public_ips(ctx: &Context<'_>, walked: &Walked<'_>) -> Option<Vec<String>> {
     match walked.carrier.method {
         Method::VirtualAppliance => firewall_ips(ctx, firewall(ctx, walked)?),
-        _ => carrier_ips(ctx, &walked.carrier),
+        _ => carrier_ips(ctx, &walked.used, &walked.carrier),
     }
 }
 
 /// The addresses that the internet sees behind a carrier of the cluster's own; `None` when not known.
-pub(crate) fn carrier_ips(ctx: &Context<'_>, carrier: &Carrier) -> Option<Vec<String>> {
+pub(crate) fn carrier_ips(
+    ctx: &Context<'_>,
+    used: &SubnetUse<'_>,
+    carrier: &Carrier,
+) -> Option<Vec<String>> {
     match carrier.method {
         Method::LoadBalancer => texts(ctx.balancer.outbound_addresses().ok()?).ok(),
         Method::NatGateway => {
             let body = lookup(&ctx.facts.nat_gateways, carrier.device.as_ref()?).as_known()?;
             texts(ctx.balancer.of_gateway(body)).ok()
         }
+        Method::InstancePublicIp => texts(ctx.balancer.of_nodes(&used.pools).ok()?).ok(),
         Method::None => Some(Vec::new()),
         _ => None,
     }

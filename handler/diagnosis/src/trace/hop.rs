@@ -159,7 +159,7 @@ impl<'f> Tracer<'_, 'f> {
         let carrier = Carrier::of(ctx.facts, ctx.balancer, &guard.path.used, &decided(way));
         let reach = translated(ctx.facts, ctx.balancer, &carrier);
         let device = carrier.device.as_ref();
-        let public_ips = sections::carrier_ips(ctx, &carrier);
+        let public_ips = sections::carrier_ips(ctx, &guard.path.used, &carrier);
         let address = match &public_ips {
             Some(ips) if !ips.is_empty() => format!("; it leaves as {}", ips.join(", ")),
             _ => String::new(),

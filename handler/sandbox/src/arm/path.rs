@@ -8,6 +8,7 @@ const TYPES: &[&str] = &[
     "Microsoft.Compute/virtualMachines/instanceView",
     "Microsoft.Compute/virtualMachineScaleSets",
     "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces",
+    "Microsoft.Compute/virtualMachineScaleSets/publicIPAddresses",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces",
     "Microsoft.ContainerRegistry/registries",

@@ -16,12 +16,13 @@ use super::{
 };
 use crate::{
     cloud::Cloud,
-    expand::{Resource, SUBSCRIPTION, TENANT},
+    expand::{INSTANCE_IP, Resource, SUBSCRIPTION, TENANT},
     metrics,
 };
 
-/// The api-version that still serves scale set NICs.
+/// The api-version that still serves scale set NICs and their public addresses.
 const SCALE_SET_NICS: &str = "2018-10-01";
+const SCALE_SET_IPS: &str = "Microsoft.Compute/virtualMachineScaleSets/publicIPAddresses";
 /// What Azure's skip tokens look like.
 const SKIP_TOKEN: &str = "3544587";
 
@@ -89,9 +90,9 @@ impl Read<'_> {
             let (_, tail) = typed.kind.split_once('/').unwrap_or_default();
             return Answer::unknown_type(tail, &typed.provider, version);
         };
-        let scale_set_nics =
-            kind.starts_with("Microsoft.Compute/") && kind.ends_with("/networkInterfaces");
-        if scale_set_nics && version != SCALE_SET_NICS {
+        let of_network = kind == SCALE_SET_IPS
+            || kind.starts_with("Microsoft.Compute/") && kind.ends_with("/networkInterfaces");
+        if of_network && version != SCALE_SET_NICS {
             let (_, tail) = kind.split_once('/').unwrap_or_default();
             return Answer::unknown_type(tail, &typed.provider, version);
         }
@@ -192,6 +193,10 @@ impl Read<'_> {
                 "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces";
             let scope = typed.parent().unwrap_or_default();
             return Answer::ok(json!({ "value": self.bodies(scope, nics) }));
+        }
+        if kind == SCALE_SET_IPS {
+            let scope = typed.parent().unwrap_or_default();
+            return Answer::ok(json!({ "value": self.bodies(scope, INSTANCE_IP) }));
         }
         let scope = match (typed.parent(), &typed.group) {
             (Some(parent), _) => parent.to_owned(),

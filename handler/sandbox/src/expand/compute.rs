@@ -11,7 +11,7 @@ use super::{
     Resource,
     load_balancer::{Version, backend_pool_ids},
     managed::nsg_name,
-    names::{guid, id},
+    names::{address, guid, id},
     network::{child, refs, resource},
     plan::{Node, Plan},
 };
@@ -22,6 +22,9 @@ use crate::{
 
 const KIND: &str = "Microsoft.Compute/virtualMachineScaleSets";
 const NIC: &str = "Microsoft.Network/networkInterfaces";
+const PUBLIC_IP: &str = "Microsoft.Network/publicIPAddresses";
+/// The public address of a scale set's instance.
+pub(crate) const INSTANCE_IP: &str = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/ipConfigurations/publicIPAddresses";
 /// The `type` of a pool whose nodes are single machines.
 pub(super) const MACHINES: &str = "VirtualMachines";
 
@@ -170,6 +173,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
             for node in nodes {
                 out.push(machine(plan, node, pool));
                 out.push(nic(plan, node, pool, &subnet, nsg));
+                out.extend(public_ip(plan, node, pool));
             }
             continue;
         }
@@ -181,6 +185,7 @@ pub(super) fn expand(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> 
         for node in nodes {
             out.push(instance(plan, node, pool));
             out.push(nic(plan, node, pool, &subnet, nsg));
+            out.extend(public_ip(plan, node, pool));
         }
     }
     Ok(())
@@ -364,6 +369,58 @@ fn address_v6(plan: &Plan, node: &Node, pool: &Pool) -> Option<String> {
     Some(Ipv6Addr::from(u128::from(base) + last).to_string())
 }
 
+fn public_ip_id(plan: &Plan, node: &Node) -> String {
+    if is_machine(plan, node) {
+        let name = format!("{}-pip", machine_name(plan, node));
+        return id(&plan.node_group, PUBLIC_IP, &name);
+    }
+    let configuration = ip_configuration_id(plan, node, Version::V4);
+    format!("{configuration}/publicIPAddresses/nodepublicip")
+}
+
+/// The node's own public address, where its pool has them: out of the pool's prefix, or any.
+fn public_ip(plan: &Plan, node: &Node, pool: &Pool) -> Option<Resource> {
+    pool.node_public_ip.then_some(())?;
+    let own = public_ip_id(plan, node);
+    let prefix = pool.node_public_ip_prefix.as_ref();
+    let prefix = prefix.and_then(|name| plan.scenario.public_ip_prefixes.get(name));
+    let base = prefix.and_then(|prefix| {
+        let (base, _) = prefix.prefix.split_once('/')?;
+        base.parse::<Ipv4Addr>().ok()
+    });
+    let text = match base {
+        Some(base) => Ipv4Addr::from(u32::from(base) + node.index).to_string(),
+        None => address(&own),
+    };
+    let properties = json!({
+        "provisioningState": "Succeeded",
+        "ipAddress": text,
+        "publicIPAddressVersion": "IPv4",
+        "publicIPAllocationMethod": "Static",
+        "idleTimeoutInMinutes": 10,
+        "ipTags": [],
+        "ipConfiguration": { "id": ip_configuration_id(plan, node, Version::V4) },
+    });
+    if is_machine(plan, node) {
+        let name = format!("{}-pip", machine_name(plan, node));
+        let mut machine = resource(plan, &plan.node_group, PUBLIC_IP, &name, properties);
+        machine.body["sku"] = json!({ "name": "Standard", "tier": "Regional" });
+        return Some(machine);
+    }
+    let body = json!({
+        "name": "nodepublicip",
+        "id": own,
+        "etag": format!("W/\"{}\"", guid(&format!("etag{own}"))),
+        "properties": properties,
+    });
+    Some(Resource {
+        id: own,
+        kind: INSTANCE_IP.into(),
+        body,
+        series: Vec::new(),
+    })
+}
+
 fn nic(plan: &Plan, node: &Node, pool: &Pool, subnet: &str, nsg: Option<&str>) -> Resource {
     let own = nic_id(plan, node);
     let mut ip_configurations = Vec::new();
@@ -382,6 +439,9 @@ fn nic(plan: &Plan, node: &Node, pool: &Pool, subnet: &str, nsg: Option<&str>) -
         let pools = backend_pool_ids(plan, *version);
         if !pools.is_empty() {
             properties["loadBalancerBackendAddressPools"] = refs(&pools);
+        }
+        if pool.node_public_ip && *version == Version::V4 {
+            properties["publicIPAddress"] = json!({ "id": public_ip_id(plan, node) });
         }
         let name = ip_configuration_name(*version);
         ip_configurations.push(child(&own, "ipConfigurations", NIC, name, properties));

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 pub(crate) use advice::availability;
 pub(crate) use changes::Event;
+pub(crate) use compute::INSTANCE_IP;
 pub(crate) use names::{SUBSCRIPTION, TENANT, guid};
 pub(crate) use series::{Series, Shape};
 
