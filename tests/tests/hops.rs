@@ -122,6 +122,35 @@ async fn a_firewall_with_its_parent_policy_and_ip_groups_takes_five_waves() {
 }
 
 #[tokio::test]
+async fn r5_32_a_firewalls_health_and_snat_ports_by_protocol_are_measured() {
+    let text = cluster("10.31.0.4", "userDefinedRouting", FIREWALL);
+    let (facts, calls) = read("measured", &text).await;
+    let of_firewall = format!(
+        "{}/providers/microsoft.insights/metrics",
+        firewall_of(&facts)
+    );
+    let asked: Vec<&Call> = calls
+        .iter()
+        .filter(|call| call.path.eq_ignore_ascii_case(&of_firewall))
+        .collect();
+    let value = |call: &Call, name: &str| {
+        let mut query = call.query.iter();
+        let found = query.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or(String::new(), |(_, value)| value.to_lowercase())
+    };
+    for (metric, filter) in [
+        ("snatportutilization", "protocol eq '*'"),
+        ("firewallhealth", ""),
+    ] {
+        let mut asked = asked.iter();
+        let call = asked.find(|call| value(call, "metricnames").contains(metric));
+        let call = call.expect(metric);
+        assert_eq!(value(call, "$filter"), filter, "{metric}");
+        assert!(value(call, "aggregation").contains("average"), "{metric}");
+    }
+}
+
+#[tokio::test]
 async fn a_virtual_machine_takes_five_waves() {
     let text = cluster("10.31.1.4", "userDefinedRouting", APPLIANCE);
     let (facts, calls) = read("nva", &text).await;

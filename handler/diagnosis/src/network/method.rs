@@ -225,6 +225,39 @@ mod tests {
         }
     }
 
+    /// What carries when each method that comes before it is taken away in turn.
+    #[test]
+    fn r2_1_methods_follow_each_other_in_their_order() {
+        let mut flags = [Some(true), Some(true), Some(true), Some(false)];
+        let order = [
+            Method::NatGateway,
+            Method::InstancePublicIp,
+            Method::LoadBalancer,
+            Method::DefaultOutboundAccess,
+        ];
+        for (taken, method) in order.into_iter().enumerate() {
+            let got = carrier(&inputs(Some(&NextHopType::Internet), flags));
+            assert_eq!(got, Carrier::Decided(method), "{flags:?}");
+            flags[taken] = Some(false);
+        }
+    }
+
+    #[test]
+    fn r2_2_a_nat_gateway_wins_only_what_leaves_to_internet() {
+        let all = [Some(true); 4];
+        for (hop, method) in [
+            (NextHopType::Internet, Method::NatGateway),
+            (NextHopType::VirtualAppliance, Method::VirtualAppliance),
+            (
+                NextHopType::VirtualNetworkGateway,
+                Method::VirtualNetworkGateway,
+            ),
+            (NextHopType::None, Method::Dropped),
+        ] {
+            assert_eq!(carrier(&inputs(Some(&hop), all)), Carrier::Decided(method));
+        }
+    }
+
     #[test]
     fn r2_9_flexible_scale_sets_get_no_default_access() {
         let mut given = inputs(

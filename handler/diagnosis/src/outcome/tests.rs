@@ -288,13 +288,59 @@ fn r5_18_35_and_470_are_what_a_firewall_denial_looks_like() {
         assert_eq!(r.agreement, Agreement::Agrees, "{}", r.observed);
         assert_eq!(r.causes[0].finding.as_deref(), Some("FWL108"));
     }
-    // R1.11: the log outranks the list.
+}
+
+#[test]
+fn r1_11_a_denial_that_was_seen_outranks_what_the_list_allows() {
     let open = Analysis {
         azure_firewall: Some(true),
         ..allowed()
     };
-    assert_eq!(reading(&http(470), &open).agreement, Agreement::Contradicts);
+    let denied = reading(&http(470), &open);
+    assert_eq!(denied.agreement, Agreement::Contradicts);
+    assert!(denied.comparisons[0].why.contains("outrank"));
+    assert_eq!(denied.causes[0].kind, CauseKind::FirewallApplicationRule);
     assert_eq!(reading(&http(407), &open).agreement, Agreement::Undecided);
+}
+
+#[test]
+fn r4_35_where_routes_and_groups_are_clean_network_policies_are_looked_at() {
+    let r = reading(&curl(28), &allowed());
+    let policies = r
+        .causes
+        .iter()
+        .find(|c| c.summary.contains("network policy"));
+    let next = &policies.expect("a network policy").next;
+    assert!(
+        next.contains(&"kubectl get networkpolicy --all-namespaces".to_owned()),
+        "{next:?}"
+    );
+}
+
+#[test]
+fn r5_8_a_session_that_breaks_may_be_a_rule_that_changed() {
+    let behind = Analysis {
+        azure_firewall: Some(true),
+        ..allowed()
+    };
+    for code in [55, 56] {
+        let r = reading(&curl(code), &behind);
+        let cause = r.causes.iter().find(|c| c.kind == CauseKind::Appliance);
+        let cause = cause.expect("the firewall");
+        assert!(cause.summary.contains("a rule changed"), "{code}");
+        // Without a firewall on the way it is none.
+        let r = reading(&curl(code), &allowed());
+        assert!(!kinds(&r).contains(&CauseKind::Appliance), "{code}");
+    }
+}
+
+#[test]
+fn r5_20_a_connection_that_was_idle_may_be_cut_by_the_firewall_too() {
+    for code in [55, 56] {
+        let r = reading(&curl(code), &Analysis::default());
+        let idle = r.causes.iter().find(|c| c.kind == CauseKind::IdleTimeout);
+        assert!(idle.expect("an idle timeout").summary.contains("firewall"));
+    }
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
                         .opt("--outbound-type", "userAssignedNATGateway")
                         .build(),
                 )
-                .side_effect("The load balancer's outbound address is released; existing connections may break")
+                .side_effect("Open connections may break and the load balancer's outbound address is released: authorized IP ranges and allow-lists must name the NAT gateway's first")
                 .undo(ctx.az_aks("update").opt("--outbound-type", "loadBalancer").build()),
         );
     }

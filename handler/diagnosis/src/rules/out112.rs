@@ -20,8 +20,9 @@ pub(super) const RULE: Rule = Rule {
         why: "Packets to the internet have no address to leave with and are dropped.",
         evidence: "The subnet with its `defaultOutboundAccess`, and its lack of any method.",
         fix: "Give the subnet the method that the outbound type promises.",
-        how_sure: "Certain: private subnets get no default outbound access. Left open where a load balancing rule may \
-                   still translate implicitly.",
+        how_sure: "Certain: private subnets get no default outbound access; nodes that ran before the subnet became \
+                   private keep it until they are deallocated. Left open where a load balancing rule may still \
+                   translate implicitly.",
         references: &[
             "https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access",
             "https://learn.microsoft.com/azure/nat-gateway/troubleshoot-nat-connectivity",
@@ -65,7 +66,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
             super::out106::capital(&pools_label(&pools(paths.iter().copied()))),
             if pools(paths.iter().copied()).len() == 1 { "its" } else { "their" },
         ))
-        .explain("The default route leads to Internet, but no NAT gateway, node address or outbound rule gives the packets an address to leave with.");
+        .explain("The default route leads to Internet, but no NAT gateway, node address or outbound rule gives the packets an address to leave with. Nodes that ran when the subnet became private keep default outbound access until they are deallocated; new nodes have none.");
     for path in &paths {
         let text = format!("defaultOutboundAccess of {}", path.used.label());
         found = found.evidence(text, Some(path.used.id), Some("false".to_owned()));

@@ -1,7 +1,7 @@
 //! The remedies are those of section 9, with this cluster's names.
 
 use crate::facts::Access::Deny;
-use crate::facts::{Datum, Facts, HopOwner};
+use crate::facts::{Datum, Facts, HopOwner, NextHopType};
 use crate::report::Remediation;
 use crate::testing::*;
 
@@ -174,4 +174,136 @@ fn r1_44_r2_28_every_remedy_that_creates_something_says_where() {
         let create = create.expect("something is created");
         assert!(create.contains("--location westeurope"), "{create}");
     }
+}
+
+/// Findings that may propose another outbound type, each on a cluster that raises it.
+fn that_may_move() -> Vec<(&'static str, Facts)> {
+    let mut overridden = load_balancer();
+    overridden.nat_gateways = nat_gateway().nat_gateways;
+    overridden.public_ips.extend(nat_gateway().public_ips);
+    subnet_mut(&mut overridden, "nodes").nat_gateway_id = Some(nat_id("ng1"));
+    let mut gateway_declared = firewall_routing();
+    route_table_mut(&mut gateway_declared).routes =
+        vec![route("default", "0.0.0.0/0", NextHopType::Internet, None)];
+    gateway_declared.nat_gateways = nat_gateway().nat_gateways;
+    gateway_declared.public_ips.extend(nat_gateway().public_ips);
+    subnet_mut(&mut gateway_declared, "nodes").nat_gateway_id = Some(nat_id("ng1"));
+    let mut hub = load_balancer();
+    with_hub(&mut hub);
+    vec![
+        ("OUT102", with_firewall_route(load_balancer())),
+        ("OUT102", hub),
+        ("OUT104", overridden),
+        ("NAT104", with_firewall_route(nat_gateway())),
+        ("UDR103", gateway_declared),
+    ]
+}
+
+#[test]
+fn r1_73_another_outbound_type_disrupts_and_authorized_ranges_come_first() {
+    for (code, facts) in that_may_move() {
+        let moves = |remedy: &Remediation| {
+            let mut commands = remedy.commands.iter();
+            commands.any(|command| command.contains("--outbound-type"))
+        };
+        let remedies = remedies(code, &facts);
+        let moving: Vec<_> = remedies.iter().filter(|remedy| moves(remedy)).collect();
+        assert!(!moving.is_empty(), "{code}");
+        for remedy in moving {
+            let effects = remedy.side_effects.join(" ").to_lowercase();
+            for word in [
+                "connections",
+                "break",
+                "authorized ip ranges",
+                "allow-lists",
+            ] {
+                assert!(
+                    effects.contains(word),
+                    "{code}: {word} is not in: {effects}"
+                );
+            }
+            assert!(!remedy.undo.is_empty(), "{code}");
+        }
+    }
+}
+
+#[test]
+fn r1_47_new_connections_leave_by_an_attached_gateway_and_open_ones_as_before() {
+    let mut facts = nat_gateway();
+    subnet_mut(&mut facts, "user").nat_gateway_id = None;
+    let effects = remedies("NAT101", &facts)[0].side_effects.join(" ");
+    assert!(effects.contains("New connections leave by the NAT gateway's address at once"));
+    assert!(effects.contains("open ones keep theirs"));
+}
+
+#[test]
+fn r1_89_authorized_ranges_start_on_their_network_address_and_take_two_minutes() {
+    let mut facts = nat_gateway();
+    facts.cluster.api_server.authorized_ip_ranges = vec!["198.51.100.0/24".to_owned()];
+    let remedy = &remedies("API101", &facts)[0];
+    let ranges = remedy.commands[0].rsplit(' ').next().expect("the ranges");
+    for range in ranges.split(',') {
+        let net: ipnet::IpNet = range.parse().expect("a range");
+        assert_eq!(net, net.trunc(), "{range}");
+    }
+    let effects = remedy.side_effects.join(" ");
+    assert!(effects.contains("two minutes"), "{effects}");
+    // A private cluster has none.
+    facts.cluster.api_server.private_cluster = Some(true);
+    let mut findings = crate::diagnose(&facts).findings.into_iter();
+    assert!(!findings.any(|finding| finding.code == "API101"));
+}
+
+#[test]
+fn r3_10_a_subnet_that_has_a_route_table_is_given_no_second_one() {
+    let mut without_default = firewall_routing();
+    route_table_mut(&mut without_default).routes.clear();
+    for (code, facts) in [
+        ("UDR102", without_default),
+        ("OUT102", with_firewall_route(kubenet())),
+    ] {
+        for command in commands(code, &facts) {
+            assert!(!command.contains("--route-table "), "{code}: {command}");
+            assert!(!command.contains("route-table create"), "{code}: {command}");
+        }
+    }
+}
+
+#[test]
+fn r9_15_a_pool_with_a_better_disk_comes_before_the_old_one_is_drained_and_deleted() {
+    let mut facts = load_balancer();
+    closer_look(&mut facts);
+    disk_percent(&mut facts, "user", "OS Disk IOPS Consumed Percentage", 99.0);
+    let remedies = remedies("NOD104", &facts);
+    let replaced = remedies.iter().find(|remedy| {
+        let mut commands = remedy.commands.iter();
+        commands.any(|command| command.starts_with("az aks nodepool add"))
+    });
+    let remedy = replaced.expect("a pool beside the old one");
+    let add = &remedy.commands[0];
+    for part in [" --node-osdisk-type ", " --node-osdisk-size "] {
+        assert!(add.contains(part), "{add}");
+    }
+    let at = |start: &str| {
+        let mut commands = remedy.commands.iter();
+        commands.position(|command| command.starts_with(start))
+    };
+    let (drain, delete) = (at("kubectl drain"), at("az aks nodepool delete"));
+    assert!(drain.is_some() && drain < delete, "{:?}", remedy.commands);
+    let effects = remedy.side_effects.join(" ").to_lowercase();
+    for word in ["lost", "quota"] {
+        assert!(effects.contains(word), "{effects}");
+    }
+}
+
+#[test]
+fn r1_8_no_rule_is_proposed_for_the_api_servers_address_which_may_change() {
+    let commands = commands("FWL112", &firewalled()).join(" ");
+    assert!(commands.contains("AzureCloud.westeurope"), "{commands}");
+    let mut words = commands.split([' ', ',', '=', '/']);
+    let address = |word: &str| {
+        word.parse::<std::net::Ipv4Addr>()
+            .is_ok_and(|ip| !ip.is_private())
+    };
+    assert_eq!(words.find(|word| address(word)), None, "{commands}");
 }

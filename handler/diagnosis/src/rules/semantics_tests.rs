@@ -1,5 +1,9 @@
 //! What several rules together make of one rule of the semantics.
 
+mod methods;
+mod network;
+mod ports;
+
 use crate::facts::Access::{Allow, Deny};
 use crate::facts::{Facts, NextHopType, OutboundType};
 use crate::report::{CheckStatus, FinalState, Method, Report, Scope};

@@ -71,6 +71,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 Remediation::new("Or leave the way as it is, if the NAT gateway is wanted, and declare it: outbound type userAssignedNATGateway")
                     .command(declare("userAssignedNATGateway"))
                     .side_effect("No firewall sees this traffic, as today")
+                    .side_effect("Open connections may break: authorized IP ranges and allow-lists must name the NAT gateway's addresses first")
                     .undo(declare("userDefinedRouting")),
             );
         }

@@ -147,6 +147,31 @@ mod tests {
     }
 
     #[test]
+    fn r1_22_ports_are_multiples_of_eight_up_to_64000() {
+        let taken = |ports| at(1, 1, 0).accepts(proposal(ports, 1));
+        for ports in [8, 1024, 64_000] {
+            assert!(taken(ports), "{ports}");
+        }
+        for ports in [0, 4, 1020, 1025, 64_008, u32::MAX] {
+            assert!(!taken(ports), "{ports}");
+        }
+    }
+
+    #[test]
+    fn r1_37_azures_three_refusals_are_foreseen() {
+        // No multiple of eight; more than a rule may have; more than the addresses have left.
+        assert!(!at(1, 1, 0).accepts(proposal(1001, 1)));
+        assert!(!at(1, 2, 0).accepts(proposal(64_008, 2)));
+        let beside = |reserved| Situation {
+            reserved,
+            ..at(2, 1, 0)
+        };
+        assert!(beside(0).accepts(proposal(32_000, 1)));
+        assert!(!beside(8).accepts(proposal(32_000, 1)));
+        assert!(beside(8).accepts(proposal(31_992, 1)));
+    }
+
+    #[test]
     fn r6_34_peak_at_the_limit_of_a_small_cluster() {
         // 1024 / 0.75 = 1365.3 → 1368; 4 nodes × 1368 fit on one address.
         assert_eq!(at(4, 1, 1024).for_peak(1024), Some(proposal(1368, 1)));

@@ -403,3 +403,27 @@ fn four_hundred_routes_are_decided() {
     assert_eq!(whole, AddressSet::all_of(Family::V4));
     assert_eq!(parts.len(), 402);
 }
+
+#[test]
+fn r3_13_next_hops_have_network_watchers_words() {
+    let of = |hop: Hop| hop.next_hop_type();
+    assert_eq!(of(appliance()), NextHopType::VirtualAppliance);
+    assert_eq!(
+        of(Hop::VirtualNetworkGateway),
+        NextHopType::VirtualNetworkGateway
+    );
+    assert_eq!(of(Hop::Internet), NextHopType::Internet);
+    assert_eq!(of(Hop::None), NextHopType::None);
+    // What Network Watcher calls VirtualNetwork is VnetLocal in a route table.
+    assert_eq!(of(Hop::VirtualNetwork), NextHopType::VnetLocal);
+    for (hop, word) in [
+        (Hop::Peering(None), "VirtualNetworkPeering"),
+        (
+            Hop::ServiceEndpoint("Microsoft.Storage".to_owned()),
+            "VirtualNetworkServiceEndpoint",
+        ),
+        (Hop::Other("MicrosoftEdge".to_owned()), "MicrosoftEdge"),
+    ] {
+        assert_eq!(of(hop), NextHopType::Other(word.to_owned()));
+    }
+}
