@@ -25,6 +25,7 @@ PLACEHOLDERS = {
     "NEW_NAME": "new",
     "NEW_SUBNET_ID": f"{NETWORK}/virtualNetworks/vnet/subnets/nodes",
     "NAT_GATEWAY_ID": f"{NETWORK}/natGateways/ng",
+    "NETWORK_ID": f"{NETWORK}/virtualNetworks/hub",
     "ROUTE_TABLE_ID": f"{NETWORK}/routeTables/rt",
 }
 

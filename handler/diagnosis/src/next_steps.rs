@@ -104,8 +104,11 @@ fn persistent(report: &Report) -> Vec<String> {
 /// The rights that would close gaps, each once.
 fn rights(gaps: &[Gap]) -> Vec<String> {
     let mut steps = Vec::new();
-    for needs in gaps.iter().filter_map(|gap| gap.needs.as_ref()) {
-        let scope = needs.scope.as_deref().unwrap_or("the resource");
+    let needed = gaps
+        .iter()
+        .filter_map(|gap| Some((gap, gap.needs.as_ref()?)));
+    for (gap, needs) in needed {
+        let scope = needs.scope.as_deref().unwrap_or(&gap.what);
         let step = format!(
             "Grant the identity {} on {scope}, then ask again.",
             needs.action
@@ -236,6 +239,24 @@ mod tests {
         assert_eq!(report.verdict.pattern, Pattern::Intermittent);
         assert!(report.next_steps[0].contains("`kubectl top pods` and `kubectl top nodes`"));
         assert!(report.findings[0].remediation[0].commands[0].contains("kubectl top pods"));
+    }
+
+    #[test]
+    fn a_right_is_asked_for_on_the_resource_or_on_what_is_known_of_it() {
+        let gap = |scope: Option<&str>| Gap {
+            what: "the virtual hub that virtual network spoke is connected to".to_owned(),
+            cause: GapCause::Forbidden,
+            http_status: Some(403),
+            error_code: None,
+            needs: Some(crate::report::Needs {
+                action: "Microsoft.Network/virtualHubs/read".to_owned(),
+                scope: scope.map(str::to_owned),
+            }),
+            checks: Vec::new(),
+        };
+        let asks = |scope| rights(&[gap(scope)]).remove(0);
+        assert!(asks(Some("/hub")).contains(" on /hub, "));
+        assert!(asks(None).contains(" on the virtual hub that virtual network spoke "));
     }
 
     #[test]

@@ -177,10 +177,16 @@ pub(crate) fn cluster(cluster: &ClusterSummary) -> String {
 /// The outbound type, and whether it is what carries the traffic.
 pub(crate) fn outbound_type(outbound: &Outbound) -> String {
     let declared = outbound.declared_type.as_deref().unwrap_or("unknown");
-    let agrees = match outbound.agrees_with_actual {
-        Some(true) => "and that is what carries the traffic",
-        Some(false) => "but something else carries the traffic",
-        None => "whether that carries the traffic is not known",
+    let wants_a_way = !["none", "block"].contains(&declared);
+    let none = outbound.paths.iter().filter(|p| p.method == Method::None);
+    let agrees = match (outbound.agrees_with_actual, none.count()) {
+        (Some(true), _) => "and that is what carries the traffic",
+        (Some(false), n) if wants_a_way && n == outbound.paths.len() => {
+            "but nothing carries the traffic"
+        }
+        (Some(false), n) if wants_a_way && n > 0 => "but nothing carries some of the traffic",
+        (Some(false), _) => "but something else carries the traffic",
+        (None, _) => "whether that carries the traffic is not known",
     };
     format!("Outbound type {declared}, {agrees}.")
 }

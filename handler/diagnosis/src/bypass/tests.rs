@@ -172,7 +172,24 @@ fn r4_4_a_denying_group_makes_the_test_invalid() {
 }
 
 #[test]
-fn everybody_with_the_table_is_named() {
+fn r9_8_what_the_whole_table_loses_meanwhile_is_said() {
+    let plan = only(&with_way_out(), None);
+    let effects = plan.side_effects.join("\n");
+    for words in [
+        "Nothing is inspected",
+        "Open connections break",
+        "Packets leave as 20.9.8.7",
+    ] {
+        assert!(effects.contains(words), "{words}: {effects}");
+    }
+    // AKS refuses its own operations while the default route leads to Internet; one address changes nothing for it.
+    let refusal = |plan: &BypassPlan| plan.preconditions.iter().any(|p| p.text.contains("R1.63"));
+    assert!(refusal(&plan));
+    assert!(!refusal(&only(&with_way_out(), Some("20.1.2.3"))));
+}
+
+#[test]
+fn r9_8_a_everybody_with_the_table_is_named() {
     let mut facts = firewalled();
     route_table_mut(&mut facts)
         .subnet_ids
@@ -193,7 +210,7 @@ fn everybody_with_the_table_is_named() {
 }
 
 #[test]
-fn r1_88_the_address_past_the_appliance_and_the_authorized_ranges() {
+fn r1_88_r9_8_d_the_address_past_the_appliance_and_the_authorized_ranges() {
     let mut facts = with_way_out();
     let covered = |facts: &Facts| {
         let plan = only(facts, None);

@@ -32,7 +32,7 @@ impl HubDefault {
         Some(match facts.hub_routing.get(&network.id)? {
             Datum::Known(routing) => Self::by(facts, routing, name),
             other => Self::Unread(Missing {
-                what: format!("virtual hub that virtual network {name} is connected to"),
+                what: format!("the virtual hub that virtual network {name} is connected to"),
                 how: other.status(),
             }),
         })

@@ -9,6 +9,7 @@ use crate::facts::{
     AzureFirewall, Datum, Frontend, HopNic, HopOwner, Id, LoadBalancer, Missing, NextHopType,
     lookup,
 };
+use crate::network::AddressSet;
 use crate::network::routes::Hop;
 use crate::path::{Path, Via};
 use crate::report::Finding;
@@ -155,7 +156,15 @@ impl<'c, 'f> Appliance<'c, 'f> {
 }
 
 fn owner<'f>(ctx: &Context<'f>, address: IpAddr) -> Result<&'f HopOwner, Missing> {
-    let what = || format!("owner of next hop {address}");
+    let what = || match behind(ctx, address) {
+        Some(network) => {
+            format!(
+                "the owner of next hop {address} in virtual network {}",
+                network.name()
+            )
+        }
+        None => format!("the owner of next hop {address}"),
+    };
     match ctx.facts.hops.get(&address) {
         Some(owner) => owner.known(what),
         None => Err(Missing {
@@ -163,6 +172,22 @@ fn owner<'f>(ctx: &Context<'f>, address: IpAddr) -> Result<&'f HopOwner, Missing
             how: Datum::not_asked("not part of the plan"),
         }),
     }
+}
+
+/// The peered network that an address lies in, where one of the cluster's networks says so.
+fn behind<'f>(ctx: &Context<'f>, address: IpAddr) -> Option<&'f Id> {
+    let networks = ctx
+        .facts
+        .virtual_networks
+        .values()
+        .filter_map(Datum::as_known);
+    let mut peerings = networks.flat_map(|network| &network.peerings);
+    let holds = |texts: &[String]| {
+        let space = AddressSet::parse_all(texts.iter().map(String::as_str));
+        space.is_ok_and(|space| space.contains(address))
+    };
+    let peering = peerings.find(|peering| holds(&peering.remote_address_prefixes))?;
+    peering.remote.as_ref()
 }
 
 /// Whether Azure reserves this subnet for a firewall.

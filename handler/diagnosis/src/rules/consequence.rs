@@ -1,8 +1,9 @@
 //! Cause before consequence: a consequence is not reported beside its cause. The only place where that is decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Outcome;
+use crate::facts::Id;
 use crate::path::Path;
 use crate::report::{Confidence, Finding};
 
@@ -26,6 +27,9 @@ const EXPLAINED_BY: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What leaves a subnet without any method: told by its own finding, not a second time by OUT112.
+const TAKES_THE_METHOD: [&str; 4] = ["UDR101", "UDR102", "UDR109", "NAT101"];
+
 /// Drops the findings of consequences whose cause was found; their checks then do not apply, with the cause as reason.
 pub(crate) fn suppress(outcomes: &mut BTreeMap<&'static str, Outcome>) {
     for (consequence, causes) in EXPLAINED_BY {
@@ -38,6 +42,36 @@ pub(crate) fn suppress(outcomes: &mut BTreeMap<&'static str, Outcome>) {
             outcome.findings.clear();
             outcome.not_applicable = Some(format!("explained by {cause}"));
         }
+    }
+    without_method(outcomes);
+}
+
+/// Subnet by subnet: OUT112 stays where one of its subnets lacks a method for another reason.
+fn without_method(outcomes: &mut BTreeMap<&'static str, Outcome>) {
+    let causes = TAKES_THE_METHOD.map(|code| {
+        let findings = outcomes.get(code).map_or(&[][..], |o| &o.findings);
+        let blocking = findings.iter().filter(|finding| finding.blocks_egress);
+        let about = blocking.flat_map(|finding| finding.affected.resource_ids.clone());
+        (code, about.collect::<BTreeSet<Id>>())
+    });
+    let Some(outcome) = outcomes.get_mut("OUT112") else {
+        return;
+    };
+    let subnets = outcome
+        .findings
+        .iter()
+        .flat_map(|f| &f.affected.resource_ids);
+    let mut explained = None;
+    for subnet in subnets {
+        let mut causes = causes.iter();
+        let Some((code, _)) = causes.find(|(_, about)| about.contains(subnet)) else {
+            return;
+        };
+        explained.get_or_insert(*code);
+    }
+    if let Some(code) = explained {
+        outcome.findings.clear();
+        outcome.not_applicable = Some(format!("explained by {code}"));
     }
 }
 

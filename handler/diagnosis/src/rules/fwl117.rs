@@ -5,7 +5,7 @@ use super::inspection::Inspection;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::{AzureFirewall, Id, lookup};
+use crate::facts::{AzureFirewall, Datum, Id, Missing, Subnet, lookup};
 use crate::report::{Finding, Remediation, Severity};
 use crate::snat::firewall::UTILIZATION;
 
@@ -56,16 +56,29 @@ fn check(ctx: &Context<'_>) -> Outcome {
                     firewall.id.name()
                 ));
             }
-            Some(id) => {
-                match lookup(&ctx.facts.subnets, id).known(|| format!("subnet {}", id.name())) {
-                    Err(missing) => return Outcome::missing(missing),
-                    Ok(subnet) if subnet.nat_gateway_id.is_some() => return Outcome::passed(),
-                    Ok(_) => Some(id),
-                }
-            }
+            Some(id) => match subnet(ctx, id) {
+                Err(missing) => return Outcome::missing(missing),
+                Ok(subnet) if subnet.nat_gateway_id.is_some() => return Outcome::passed(),
+                Ok(_) => Some(id),
+            },
         };
         Outcome::found(finding(ctx, appliance, firewall, addresses, subnet))
     })
+}
+
+/// The firewall's subnet. It comes with its network: where that was refused, it is the network that is missing.
+fn subnet<'f>(ctx: &Context<'f>, id: &Id) -> Result<&'f Subnet, Missing> {
+    let own = lookup(&ctx.facts.subnets, id);
+    let network = match own {
+        Datum::NotAsked { .. } => id.parent(),
+        _ => None,
+    };
+    if let Some(network) = network
+        && let Some(answer) = ctx.facts.virtual_networks.get(&network)
+    {
+        answer.known(|| format!("virtual network {}", network.name()))?;
+    }
+    own.known(|| format!("subnet {}", id.name()))
 }
 
 fn finding(
@@ -167,7 +180,7 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Datum, Facts, MetricAggregation, Subnet, VirtualNetwork};
+    use crate::facts::{Facts, MetricAggregation, VirtualNetwork};
     use crate::testing::{
         codes, denied, firewall_id, firewall_mut, firewall_subnet_id, firewalled, load_balancer,
         metric as answer, nat_id, outcome, public_ip_id, series, set_metric, subnet_mut,
@@ -274,6 +287,14 @@ mod tests {
         let open = outcome(&RULE, &facts);
         assert!(open.findings.is_empty());
         assert_eq!(open.missing.len(), 1);
+        // A network that may not be read leaves its subnets unread.
+        facts.subnets.remove(&firewall_subnet_id());
+        let network = firewall_subnet_id().parent().expect("a network");
+        let refused = denied("Microsoft.Network/virtualNetworks/read");
+        facts.virtual_networks.insert(network, refused);
+        let open = outcome(&RULE, &facts);
+        assert!(open.missing[0].what.starts_with("virtual network "));
+        assert!(matches!(open.missing[0].how, Datum::Denied { .. }));
         firewall_mut(&mut facts).subnet_id = None;
         assert!(outcome(&RULE, &facts).is_open());
     }

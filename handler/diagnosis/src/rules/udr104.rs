@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use super::routing::{by_default, find, to_appliance};
 use super::{Docs, Outcome, Rule, Step};
+use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::VirtualNetwork;
+use crate::facts::{Id, VirtualNetwork};
 use crate::network::AddressSet;
 use crate::network::routes::Hop;
-use crate::report::Severity;
+use crate::report::{Remediation, Severity};
 
 /// The appliance lies in no network that the subnet reaches directly.
 pub(super) const RULE: Rule = Rule {
@@ -20,7 +21,8 @@ pub(super) const RULE: Rule = Rule {
         what: "Whether the appliance's address of a pool's default route lies in the address space of the subnet's virtual network or of a directly peered, connected one.",
         why: "Azure hands packets only to appliances that it reaches directly. Packets to any other next hop are dropped.",
         evidence: "The route with the appliance's address, and the address spaces that the subnet reaches.",
-        fix: "Correct the address, or peer the appliance's network with the cluster's.",
+        fix: "Correct the address, or connect the appliance's network with the cluster's: by a peering in both directions, \
+              or by a connection of its virtual hub.",
         how_sure: "Certain when the network and all its peerings could be read. Networks behind a gateway do not count: a next hop there does not work.",
         references: &[
             "https://learn.microsoft.com/azure/virtual-network/virtual-networks-udr-overview",
@@ -123,9 +125,63 @@ fn check(ctx: &Context<'_>) -> Outcome {
         if let Some((table, route)) = find(ctx, routed.via) {
             found = found.fix(to_appliance(ctx, table, route, Some(address)));
         }
+        if let Ok(network) = path.routes.network {
+            found = found.fix(connect(network, address));
+        }
         outcome.findings.push(found);
     }
     outcome
+}
+
+/// Brings the address within reach, where it is the right one.
+fn connect(network: &VirtualNetwork, address: IpAddr) -> Remediation {
+    let own = &network.id;
+    let peering = |verb: &str, at: &Id, name: &str| {
+        Az::beside(&format!("network vnet peering {verb}"), at)
+            .opt("--vnet-name", at.name())
+            .opt("--name", name)
+    };
+    let create = |at: &Id, name: &str, remote: &str| {
+        peering("create", at, name)
+            .opt("--remote-vnet", remote)
+            .flag("--allow-vnet-access")
+            .flag("--allow-forwarded-traffic")
+            .build()
+    };
+    let mut broken = network.peerings.iter().filter(|peering| {
+        let space = peering.remote_address_prefixes.iter().map(String::as_str);
+        AddressSet::parse_all(space).is_ok_and(|space| space.contains(address))
+    });
+    let known = broken.find_map(|peering| Some((peering, peering.remote.as_ref()?)));
+    let Some((broken, remote)) = known else {
+        let name = "to-appliance-network";
+        return Remediation::new(format!(
+            "Or, where {address} is right, connect its network: peer it with virtual network {} (put its id in place of \
+             NETWORK_ID), or connect this network to its virtual hub",
+            own.name()
+        ))
+        .command(create(own, name, "NETWORK_ID"))
+        .side_effect("The other network needs a peering back before packets pass; a virtual hub takes a connection in its place")
+        .side_effect("The address spaces of the two networks must not overlap")
+        .undo(peering("delete", own, name).build());
+    };
+    let state = broken.state.as_deref().unwrap_or("not connected");
+    let back = format!("to-{}", own.name());
+    let mut fix = Remediation::new(format!(
+        "Or, where {address} is right, connect peering {} with virtual network {} again: it is {state}",
+        broken.name,
+        remote.name()
+    ));
+    // A peering that lost its other side cannot be brought back: it is made anew.
+    if state.eq_ignore_ascii_case("Disconnected") {
+        fix = fix
+            .command(peering("delete", own, &broken.name).build())
+            .command(create(own, &broken.name, remote.as_str()));
+    }
+    fix.command(create(remote, &back, own.as_str()))
+        .side_effect("The last command needs rights on the other network")
+        .side_effect("The two networks reach each other, as far as their security groups allow")
+        .undo(peering("delete", remote, &back).build())
 }
 
 #[cfg(test)]
@@ -152,6 +208,33 @@ mod tests {
         let mut facts = to("10.1.0.4");
         vnet_mut(&mut facts).peerings[0].state = Some("Disconnected".to_owned());
         assert_eq!(codes(&outcome(&RULE, &facts)), ["UDR104"]);
+    }
+
+    #[test]
+    fn r2_36_a_network_that_is_not_connected_is_to_be_connected() {
+        let remedy = |facts: &crate::facts::Facts| {
+            let mut found = outcome(&RULE, facts).findings.remove(0).remediation;
+            found.pop().expect("a remedy")
+        };
+        let elsewhere = remedy(&to("172.20.0.4"));
+        assert!(elsewhere.commands[0].contains(" --remote-vnet NETWORK_ID "));
+        assert!(elsewhere.summary.contains("virtual hub"));
+        let mut facts = to("10.1.0.4");
+        for (state, commands) in [("Initiated", 1), ("Disconnected", 3)] {
+            vnet_mut(&mut facts).peerings[0].state = Some(state.to_owned());
+            let broken = remedy(&facts);
+            assert!(broken.summary.contains("hub") && broken.summary.contains(state));
+            assert_eq!(broken.commands.len(), commands, "{:?}", broken.commands);
+            let back = broken.commands.last().expect("a command");
+            assert!(
+                back.contains("--resource-group rg-hub --vnet-name hub "),
+                "{back}"
+            );
+            assert!(
+                back.contains(&format!("--remote-vnet {}", vnet_id())),
+                "{back}"
+            );
+        }
     }
 
     #[test]

@@ -448,7 +448,7 @@ fn cause(walked: &Walked<'_>, reach: Reach, findings: &[Finding]) -> Option<Stri
         Reach::DroppedAtHop => DEAD_HOPS.contains(&code),
         Reach::NoMethod => matches!(
             code,
-            "OUT106" | "OUT112" | "NAT101" | "NAT102" | "UDR101" | "UDR102"
+            "OUT106" | "OUT112" | "NAT101" | "NAT102" | "UDR101" | "UDR102" | "UDR109"
         ),
         Reach::Delivered | Reach::Forwarded | Reach::Undetermined => false,
     };

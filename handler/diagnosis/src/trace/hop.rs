@@ -196,7 +196,7 @@ impl<'f> Tracer<'_, 'f> {
                     _ => "the device has no public address to leave with".to_owned(),
                 },
                 Blame::Codes(&[
-                    "OUT106", "OUT112", "NAT101", "NAT102", "UDR101", "UDR102", "UDR112",
+                    "OUT106", "OUT112", "NAT101", "NAT102", "UDR101", "UDR102", "UDR109", "UDR112",
                 ]),
             ),
             _ => (

@@ -369,12 +369,18 @@ fn one_case(seed: u64, packets: usize) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+/// Worlds per run, and packets in each.
+const CASES: u32 = 600;
+const PACKETS: usize = 600;
+/// Packets per run.
+pub(crate) const ALL: usize = CASES as usize * PACKETS;
 
-    /// 600 chains of policies × 600 packets × what is hidden.
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Chains of policies × packets × what is hidden.
     #[test]
     fn r5_3_agrees_with_the_oracle(seed in any::<u64>()) {
-        one_case(seed, 600);
+        one_case(seed, PACKETS);
     }
 }

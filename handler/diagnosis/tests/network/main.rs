@@ -23,3 +23,7 @@ mod random;
 mod routes;
 #[cfg(test)]
 mod routes_oracle;
+
+/// A run compares at least a million packets.
+#[cfg(test)]
+const _: () = assert!(nsg_oracle::ALL + firewall_oracle::ALL + routes_oracle::ALL >= 1_000_000);

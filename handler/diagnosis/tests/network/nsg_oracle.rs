@@ -248,12 +248,18 @@ fn one_case(seed: u64, packets: usize) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
+/// Worlds per run, and packets in each.
+const CASES: u32 = 250;
+const PACKETS: usize = 1500;
+/// Packets per run.
+pub(crate) const ALL: usize = CASES as usize * PACKETS;
 
-    /// 250 pairs of groups × 15 classes × 100 packets.
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Pairs of groups × classes of 100 packets.
     #[test]
     fn r4_4_agrees_with_the_oracle(seed in any::<u64>()) {
-        one_case(seed, 1500);
+        one_case(seed, PACKETS);
     }
 }

@@ -136,12 +136,18 @@ fn one_case(seed: u64, packets: usize) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 700, failure_persistence: None, ..ProptestConfig::default() })]
+/// Worlds per run, and packets in each.
+const CASES: u32 = 700;
+const PACKETS: usize = 500;
+/// Packets per run.
+pub(crate) const ALL: usize = CASES as usize * PACKETS;
 
-    /// 700 tables × 500 packets.
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Tables × packets.
     #[test]
     fn r3_1_agrees_with_the_oracle(seed in any::<u64>()) {
-        one_case(seed, 500);
+        one_case(seed, PACKETS);
     }
 }

@@ -1,6 +1,8 @@
 //! What carries the traffic, SNAT, gaps, next steps and cost.
 
-use egress_diagnosis::report::{Check, CheckStatus, Gap, Method, Path, Report, Snat, SnatDevice};
+use egress_diagnosis::report::{
+    Check, CheckStatus, FinalState, Gap, Method, Path, Report, Snat, SnatDevice,
+};
 
 use super::page::{Page, Tone};
 use super::sparkline;
@@ -48,8 +50,15 @@ fn route(path: &Path) -> String {
             .map_or(String::new(), |step| format!(" ({})", step.why)),
         _ => String::new(),
     };
+    // What would carry the packets does not, where a rule or a dead hop stops them before.
+    let fate = match (path.final_state, path.method, &path.cause) {
+        (FinalState::Dropped, Method::None, _) => String::new(),
+        (FinalState::Dropped, _, Some(code)) => format!(", but packets are dropped: {code}"),
+        (FinalState::Dropped, _, None) => ", but packets are dropped".to_owned(),
+        _ => String::new(),
+    };
     format!(
-        "{} of {} in subnet {subnet}: {}{device}{ips}{why}",
+        "{} of {} in subnet {subnet}: {}{device}{ips}{why}{fate}",
         words::scope(path.scope),
         path.node_pools.join(", "),
         words::method(path.method)

@@ -197,3 +197,29 @@ fn r2_23_a_default_route_to_internet_takes_nothing_from_the_load_balancer() {
         assert_eq!(report.verdict.status, Status::Healthy);
     }
 }
+
+#[test]
+fn t8_a_subnet_without_a_method_is_told_by_what_took_it_and_by_nothing_else() {
+    let codes = |facts: &Facts| {
+        let findings = crate::diagnose(facts).findings.into_iter();
+        findings.map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    let mut facts = nat_gateway();
+    subnet_mut(&mut facts, "user").nat_gateway_id = None;
+    assert_eq!(codes(&facts), ["NAT101"]);
+    let report = crate::diagnose(&facts);
+    assert_eq!(status(&report, "OUT112"), CheckStatus::NotApplicable);
+    let mut paths = report.outbound.paths.iter();
+    let dropped = paths.find(|path| path.cause.is_some()).expect("a drop");
+    assert_eq!(dropped.cause.as_deref(), Some("NAT101"));
+    // The tables of two subnets fail for two reasons, and UDR103 alone stops nothing.
+    let mut facts = split_pools(firewall_routing());
+    let internet = route("default", "0.0.0.0/0", NextHopType::Internet, None);
+    route_table_mut(&mut facts).routes = vec![internet];
+    subnet_mut(&mut facts, "user").route_table_id = None;
+    for code in ["UDR101", "UDR103"] {
+        assert!(fires(&facts, code), "{code}");
+    }
+    let affected = finding(&facts, "OUT112").affected.node_pools;
+    assert_eq!(affected, ["system", "user"]);
+}
