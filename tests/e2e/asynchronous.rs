@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod host_work;
 
 use std::path::Path;
 use std::time::Duration;

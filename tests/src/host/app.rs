@@ -1,78 +1,24 @@
-//! `host.json` and the function folders, read under the host's own rules.
+//! `host.json`, read under the host's own rules.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::binding::{Binding, Direction};
-
-/// `authLevel` of an HTTP trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthLevel {
-    /// No key needed.
-    Anonymous,
-    /// A function or host key.
-    Function,
-    /// The master key.
-    Admin,
-}
-
-/// One function.
-#[derive(Debug, Clone)]
-pub struct Function {
-    /// Folder name.
-    pub name: String,
-    /// Its trigger first.
-    pub bindings: Vec<Binding>,
-    /// What its trigger says, where that is HTTP.
-    pub http: Option<HttpTrigger>,
-    /// Whether it has exactly one HTTP trigger and one HTTP output, so that calls are forwarded as plain HTTP.
-    pub forwarded: bool,
-}
-
-/// An HTTP trigger.
-#[derive(Debug, Clone)]
-pub struct HttpTrigger {
-    /// Route template without the prefix.
-    pub route: String,
-    /// Lower-case methods; empty = all.
-    pub methods: BTreeSet<String>,
-    /// Who may call.
-    pub auth_level: AuthLevel,
-}
+use super::function::{self, Function};
 
 /// `extensions.queues`.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueSettings {
     /// Deliveries before a message is poison.
     pub max_dequeue_count: u32,
+    /// How long a failed message stays invisible.
+    pub visibility_timeout: Duration,
+    /// How many messages are worked on at once.
+    pub batch_size: usize,
     /// `messageEncoding`.
     pub base64: bool,
-}
-
-impl Function {
-    /// Its trigger.
-    pub fn trigger(&self) -> &Binding {
-        &self.bindings[0]
-    }
-
-    /// The HTTP trigger.
-    ///
-    /// # Panics
-    /// When it has another.
-    pub fn http(&self) -> &HttpTrigger {
-        self.http.as_ref().expect("an HTTP trigger")
-    }
-
-    /// Its bindings beside the trigger.
-    pub fn others(&self, direction: Direction) -> impl Iterator<Item = &Binding> {
-        self.bindings[1..]
-            .iter()
-            .filter(move |b| b.direction == direction)
-    }
 }
 
 /// A loaded application.
@@ -82,7 +28,7 @@ pub struct App {
     pub root: PathBuf,
     /// Path of the executable, resolved as the host resolves it.
     pub executable: PathBuf,
-    /// Its arguments.
+    /// Its arguments as they are written.
     pub arguments: Vec<String>,
     /// `extensions.http.routePrefix`.
     pub route_prefix: String,
@@ -94,11 +40,13 @@ pub struct App {
     pub forwarding: bool,
     /// How queues are worked on.
     pub queues: QueueSettings,
-    /// All functions.
+    /// All functions that loaded.
     pub functions: Vec<Function>,
+    /// The functions that did not load, and why: the host runs without them.
+    pub not_loaded: Vec<(String, String)>,
 }
 
-/// Why the host would not load the application.
+/// Why the host would not load the application, or what of it this emulator does not know.
 #[derive(Debug)]
 pub struct LoadError(pub String);
 
@@ -110,18 +58,18 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-fn fail<T>(message: impl Into<String>) -> Result<T, LoadError> {
+pub(super) fn fail<T>(message: impl Into<String>) -> Result<T, LoadError> {
     Err(LoadError(message.into()))
 }
 
-fn read_json(path: &Path) -> Result<Value, LoadError> {
+pub(super) fn read_json(path: &Path) -> Result<Value, LoadError> {
     let text =
         std::fs::read_to_string(path).map_err(|e| LoadError(format!("{}: {e}", path.display())))?;
     serde_json::from_str(&text).map_err(|e| LoadError(format!("{}: {e}", path.display())))
 }
 
 /// A member by name without case, as .NET's configuration binding reads it.
-fn member<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+pub(super) fn member<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(value, |value, key| {
         value
             .as_object()?
@@ -131,28 +79,48 @@ fn member<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     })
 }
 
-fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
+pub(super) fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
     member(value, path)?.as_str()
 }
+
+/// Keys of `host.json` that change what the host does and that this emulator does not know: nothing is said of them rather
+/// than something wrong.
+const NOT_EMULATED: [&[&str]; 10] = [
+    &["httpWorker"],
+    &["configurationProfile"],
+    &["retry"],
+    &["customHandler", "port"],
+    &["customHandler", "http"],
+    &["customHandler", "enableProxyingHttpRequest"],
+    &["customHandler", "description", "workingDirectory"],
+    &["customHandler", "description", "workerDirectory"],
+    &["customHandler", "description", "defaultWorkerPath"],
+    &["customHandler", "description", "workerArguments"],
+];
 
 impl App {
     /// Reads the application at `root`.
     ///
     /// # Errors
-    /// [`LoadError`] with the host's reason: missing description or executable, invalid names, empty bindings.
+    /// [`LoadError`] with the host's reason: missing description or executable, no function at all.
     pub fn load(root: &Path) -> Result<Self, LoadError> {
         let host = read_json(&root.join("host.json"))?;
         if text(&host, &["version"]) != Some("2.0") {
             return fail("host.json: version must be \"2.0\"");
         }
-        if member(&host, &["customHandler", "description"]).is_none() {
-            return fail("Missing worker Description.");
+        if let Some(path) = NOT_EMULATED
+            .iter()
+            .find(|path| member(&host, path).is_some())
+        {
+            return fail(format!("host.json: {} is not emulated", path.join(".")));
         }
-        let Some(executable) = text(
-            &host,
-            &["customHandler", "description", "defaultExecutablePath"],
-        )
-        .filter(|path| !path.is_empty()) else {
+        let description = &["customHandler", "description"];
+        let Some(description) = member(&host, description) else {
+            return fail("Missing worker Description.");
+        };
+        let Some(executable) =
+            text(description, &["defaultExecutablePath"]).filter(|path| !path.is_empty())
+        else {
             return fail("host.json: customHandler.description.defaultExecutablePath is required");
         };
         // A relative path counts only when the file is there; else it is a command on PATH.
@@ -162,26 +130,16 @@ impl App {
         } else {
             PathBuf::from(executable)
         };
-        let mut arguments = Vec::new();
-        if let Some(list) =
-            member(&host, &["customHandler", "description", "arguments"]).and_then(Value::as_array)
-        {
-            // Joined with one blank each and not quoted: an argument with a blank becomes two.
-            let joined = list
-                .iter()
-                .filter_map(Value::as_str)
-                .collect::<Vec<_>>()
-                .join(" ");
-            arguments.extend(joined.split_whitespace().map(str::to_owned));
-        }
-        let functions = load_functions(root)?;
+        let arguments = member(description, &["arguments"]).and_then(Value::as_array);
+        let arguments = arguments.into_iter().flatten().filter_map(Value::as_str);
+        let (functions, not_loaded) = function::load_all(root)?;
         if functions.is_empty() {
             return fail("no functions: the handler would not be started");
         }
         Ok(Self {
             root: root.to_owned(),
             executable,
-            arguments,
+            arguments: arguments.map(str::to_owned).collect(),
             route_prefix: text(&host, &["extensions", "http", "routePrefix"])
                 .unwrap_or("api")
                 .to_owned(),
@@ -193,6 +151,7 @@ impl App {
                 == Some(&Value::Bool(true)),
             queues: queue_settings(&host)?,
             functions,
+            not_loaded,
         })
     }
 
@@ -204,148 +163,44 @@ impl App {
         let mut functions = self.functions.iter();
         functions
             .find(|function| function.name == name)
-            .unwrap_or_else(|| panic!("no function {name}"))
+            .unwrap_or_else(|| panic!("no function {name}; not loaded: {:?}", self.not_loaded))
+    }
+
+    /// Takes the functions out that name a setting which is not there: the host does not load them.
+    pub(super) fn resolve(&mut self, settings: &[(String, String)]) {
+        self.functions.retain(|function| {
+            let missing = function
+                .bindings
+                .iter()
+                .find_map(|b| b.unresolved(settings));
+            if let Some(name) = &missing {
+                let why = format!("'%{name}%' does not resolve to a value");
+                self.not_loaded.push((function.name.clone(), why));
+            }
+            missing.is_none()
+        });
     }
 }
 
 fn queue_settings(host: &Value) -> Result<QueueSettings, LoadError> {
     let of = |name: &str| member(host, &["extensions", "queues", name]);
+    let number = |name: &str, default| match of(name) {
+        None => Ok(default),
+        Some(count) => count
+            .as_u64()
+            .and_then(|count| u32::try_from(count).ok())
+            .ok_or(LoadError(format!("host.json: {name}"))),
+    };
+    let visibility_timeout = match of("visibilityTimeout").and_then(Value::as_str) {
+        None => Duration::ZERO,
+        Some(time) => time_span(time)?,
+    };
     Ok(QueueSettings {
-        max_dequeue_count: match of("maxDequeueCount") {
-            None => 5,
-            Some(count) => count
-                .as_u64()
-                .and_then(|count| u32::try_from(count).ok())
-                .ok_or(LoadError("host.json: maxDequeueCount".to_owned()))?,
-        },
+        max_dequeue_count: number("maxDequeueCount", 5)?,
+        visibility_timeout,
+        batch_size: number("batchSize", 16)? as usize,
         base64: of("messageEncoding").and_then(Value::as_str) != Some("none"),
     })
-}
-
-fn load_functions(root: &Path) -> Result<Vec<Function>, LoadError> {
-    let mut functions = Vec::new();
-    let entries = std::fs::read_dir(root).map_err(|e| LoadError(e.to_string()))?;
-    for entry in entries.flatten() {
-        let file = entry.path().join("function.json");
-        if !file.is_file() {
-            continue;
-        }
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !valid_function_name(&name) {
-            return fail(format!("'{name}' is not a valid function name"));
-        }
-        functions.push(load_function(&name, &read_json(&file)?)?);
-    }
-    functions.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(functions)
-}
-
-fn load_function(name: &str, definition: &Value) -> Result<Function, LoadError> {
-    let Some(bindings) = member(definition, &["bindings"])
-        .and_then(Value::as_array)
-        .filter(|b| !b.is_empty())
-    else {
-        return fail(format!("{name}: at least one binding must be declared"));
-    };
-    let mut read: Vec<Binding> = Vec::new();
-    for entry in bindings {
-        let kind = text(entry, &["type"]).unwrap_or_default();
-        let binding_name = text(entry, &["name"]).unwrap_or_default();
-        if !valid_binding_name(binding_name) {
-            return fail(format!(
-                "{name}: the binding name '{binding_name}' is invalid"
-            ));
-        }
-        if read
-            .iter()
-            .any(|b| b.name.eq_ignore_ascii_case(binding_name))
-        {
-            return fail(format!("{name}: two bindings are called '{binding_name}'"));
-        }
-        let direction = match text(entry, &["direction"]) {
-            Some("out") => Direction::Out,
-            Some("in") | None => Direction::In,
-            Some(other) => return fail(format!("{name}: direction '{other}'")),
-        };
-        let members = entry.as_object().cloned().unwrap_or_default();
-        let binding = Binding::new(kind, binding_name, direction, members);
-        if kind.to_ascii_lowercase().ends_with("trigger") {
-            read.insert(0, binding);
-        } else if ["http", "queue", "blob"]
-            .iter()
-            .any(|known| binding.is(known))
-        {
-            read.push(binding);
-        } else {
-            return fail(format!(
-                "{name}: bindings of type '{kind}' are not emulated"
-            ));
-        }
-    }
-    let triggers = read
-        .iter()
-        .filter(|b| b.kind.to_ascii_lowercase().ends_with("trigger"));
-    if triggers.count() != 1 {
-        return fail(format!("{name}: exactly one trigger is needed"));
-    }
-    let is_http = read[0].is("httpTrigger");
-    let forwarded = is_http && read.len() == 2 && read[1].is("http");
-    let http = if is_http {
-        Some(http_trigger(name, bindings)?)
-    } else {
-        None
-    };
-    Ok(Function {
-        name: name.to_owned(),
-        bindings: read,
-        http,
-        forwarded,
-    })
-}
-
-fn http_trigger(name: &str, bindings: &[Value]) -> Result<HttpTrigger, LoadError> {
-    let is_trigger =
-        |b: &&Value| text(b, &["type"]).is_some_and(|t| t.eq_ignore_ascii_case("httpTrigger"));
-    let trigger = bindings.iter().find(is_trigger).expect("an HTTP trigger");
-    let methods = member(trigger, &["methods"])
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    Ok(HttpTrigger {
-        route: text(trigger, &["route"]).unwrap_or(name).to_owned(),
-        methods: methods
-            .filter_map(Value::as_str)
-            .map(str::to_ascii_lowercase)
-            .collect(),
-        auth_level: match text(trigger, &["authLevel"])
-            .unwrap_or("function")
-            .to_ascii_lowercase()
-            .as_str()
-        {
-            "anonymous" => AuthLevel::Anonymous,
-            "function" => AuthLevel::Function,
-            "admin" => AuthLevel::Admin,
-            other => return fail(format!("{name}: authLevel '{other}'")),
-        },
-    })
-}
-
-/// `^[a-z][a-z0-9_-]{0,127}$` without case, and not `host`.
-fn valid_function_name(name: &str) -> bool {
-    name.len() <= 128
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-        && !name.eq_ignore_ascii_case("host")
-}
-
-/// `^[a-zA-Z][a-zA-Z0-9]{0,127}$` or `$return`.
-fn valid_binding_name(name: &str) -> bool {
-    name == "$return"
-        || (name.len() <= 128
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 /// `hh:mm:ss`, or `-1` for no limit.

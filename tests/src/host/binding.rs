@@ -45,7 +45,20 @@ impl Binding {
         self.kind.eq_ignore_ascii_case(kind)
     }
 
-    /// A text member with `%SETTING%` filled in; an unset one is nothing.
+    /// Whether it is what starts the function.
+    pub(super) fn is_trigger(&self) -> bool {
+        self.kind.to_ascii_lowercase().ends_with("trigger")
+    }
+
+    /// The first setting between percent signs in any of its members that is not there.
+    pub(super) fn unresolved(&self, settings: &[(String, String)]) -> Option<String> {
+        let texts = self.members.values().filter_map(Value::as_str);
+        let names = texts.flat_map(|text| text.split('%').skip(1).step_by(2));
+        let mut missing = names.filter(|name| !settings.iter().any(|(key, _)| key == name));
+        missing.next().map(str::to_owned)
+    }
+
+    /// A text member with `%SETTING%` filled in.
     pub fn text(&self, name: &str, settings: &[(String, String)]) -> Option<String> {
         let text = self.members.get(name)?.as_str()?;
         let mut filled = String::new();
@@ -92,17 +105,6 @@ impl BindingData {
     }
 }
 
-/// Whether it is a schedule of six fields, each of digits and `*`, `,`, `-`, `/`, or of names of days and months.
-pub(super) fn is_schedule(text: &str) -> bool {
-    let fields: Vec<&str> = text.split_whitespace().collect();
-    let is_field = |field: &&str| {
-        field
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "*,-/".contains(c))
-    };
-    fields.len() == 6 && fields.iter().all(is_field)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,8 +123,20 @@ mod tests {
     }
 
     #[test]
-    fn schedules_have_six_fields() {
-        assert!(is_schedule("0 0 * * * *") && is_schedule("0 */5 * * JAN-MAR Mon"));
-        assert!(!is_schedule("0 * * * *") && !is_schedule("@hourly"));
+    fn a_setting_that_is_not_there_is_found() {
+        let members = serde_json::json!({"queueName": "%PREFIX%-jobs-%STAGE%"});
+        let members = members.as_object().unwrap().clone();
+        let binding = Binding::new("queue", "jobs", Direction::Out, members);
+        let of = |name: &str| (name.to_owned(), "x".to_owned());
+        assert_eq!(
+            binding.unresolved(&[of("PREFIX")]).as_deref(),
+            Some("STAGE")
+        );
+        let both = [of("PREFIX"), of("STAGE")];
+        assert_eq!(binding.unresolved(&both), None);
+        assert_eq!(
+            binding.text("queueName", &both).as_deref(),
+            Some("x-jobs-x")
+        );
     }
 }

@@ -1,32 +1,16 @@
-//! The handler process: started on a port that the host picked, probed until ready, restarted on the same port.
+//! The handler process: started on a port that the host picked, restarted on the same port.
 
 use std::fmt;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::app::App;
-
-const POLL: Duration = Duration::from_millis(25);
-/// The third error within half an hour stops the host.
-const ERRORS_THAT_STOP: u32 = 3;
-
-/// What happened to the handler process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// It was started; how often so far.
-    Started(u32),
-    /// It answered the readiness probe.
-    Ready,
-    /// It exited or was killed; `None` = by a signal.
-    Exited(Option<i32>),
-    /// The host gave up.
-    Stopped,
-}
+use super::clock::Clock;
+use super::launch::{Launch, PAUSE, POLL};
+use super::supervisor::{Command, Event, Log, State, Supervisor};
 
 /// The host gave up on the handler.
 #[derive(Debug)]
@@ -40,95 +24,78 @@ impl fmt::Display for HostStopped {
 
 impl std::error::Error for HostStopped {}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Initializing,
-    /// Ready, after this many starts.
-    Initialized(u32),
-    Stopped,
-}
-
 /// The supervised handler process.
 pub struct Process {
     port: u16,
+    gate: Duration,
     state: watch::Receiver<State>,
-    kill: mpsc::Sender<()>,
-    events: Arc<Mutex<Vec<Event>>>,
-    stdout: Arc<Mutex<Vec<String>>>,
-    stderr: Arc<Mutex<Vec<String>>>,
-    pid: Arc<Mutex<Option<u32>>>,
+    commands: mpsc::Sender<(Command, oneshot::Sender<()>)>,
+    log: Arc<Log>,
     supervisor: tokio::task::JoinHandle<()>,
 }
 
-struct Launch {
-    app: App,
-    settings: Vec<(String, String)>,
-    port: u16,
-    stdout: Arc<Mutex<Vec<String>>>,
-    stderr: Arc<Mutex<Vec<String>>>,
-}
-
 impl Process {
-    pub(super) async fn start(
+    /// Starts it without waiting for it, as the host does.
+    pub(super) fn start(
         app: &App,
         settings: Vec<(String, String)>,
         client: reqwest::Client,
-    ) -> Result<Self, HostStopped> {
+        clock: Clock,
+    ) -> std::io::Result<Self> {
         // Picked once by binding to port 0 and releasing it, then used for every restart.
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(|e| HostStopped(e.to_string()))?
-            .port();
-        let (stdout, stderr) = (Arc::default(), Arc::default());
-        let launch = Launch {
-            app: app.clone(),
-            settings,
-            port,
-            stdout: Arc::clone(&stdout),
-            stderr: Arc::clone(&stderr),
-        };
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let port = listener.local_addr()?.port();
+        drop(listener);
+        let log: Arc<Log> = Arc::default();
         let (state_in, state) = watch::channel(State::Initializing);
-        let (kill, kill_requests) = mpsc::channel(1);
-        let events: Arc<Mutex<Vec<Event>>> = Arc::default();
-        let pid: Arc<Mutex<Option<u32>>> = Arc::default();
-        let supervisor = tokio::spawn(supervise(
-            launch,
-            client,
-            state_in,
-            kill_requests,
-            Arc::clone(&events),
-            Arc::clone(&pid),
-        ));
-        let process = Self {
-            port,
-            state,
-            kill,
-            events,
-            stdout,
-            stderr,
-            pid,
-            supervisor,
+        let (commands, orders) = mpsc::channel(8);
+        let supervisor = Supervisor {
+            launch: Launch {
+                app: app.clone(),
+                settings,
+                port,
+                client,
+                clock: clock.clone(),
+                log: Arc::clone(&log),
+            },
+            clock,
+            state: state_in,
+            log: Arc::clone(&log),
+            errors: Vec::new(),
         };
-        process.ready().await?;
-        Ok(process)
+        Ok(Self {
+            port,
+            gate: app.initialization_timeout * 4,
+            state,
+            commands,
+            log,
+            supervisor: tokio::spawn(supervisor.run(orders)),
+        })
     }
 
-    /// Waits until the handler is ready.
+    /// Waits until the handler is ready, as every call does; after four times the time that a start may take, the host ends.
     ///
     /// # Errors
-    /// [`HostStopped`] when the host gave up on it.
+    /// [`HostStopped`] when the host gave up on the handler, now or before.
     pub async fn ready(&self) -> Result<(), HostStopped> {
         let mut state = self.state.clone();
-        let settled = state
-            .wait_for(|s| *s != State::Initializing)
-            .await
-            .map(|s| *s);
-        match settled {
-            Ok(State::Initialized(_)) => Ok(()),
-            _ => Err(HostStopped(format!(
-                "the host stopped; stderr: {:?}",
-                self.stderr()
-            ))),
+        let mut waited = Duration::ZERO;
+        loop {
+            let now = *state.borrow_and_update();
+            match now {
+                State::Initialized => return Ok(()),
+                State::Stopped => {
+                    let said = format!("the host stopped; stderr: {:?}", self.stderr());
+                    return Err(HostStopped(said));
+                }
+                State::Initializing if waited >= self.gate => {}
+                State::Initializing => {
+                    let _ = tokio::time::timeout(PAUSE, state.changed()).await;
+                    waited += POLL;
+                    continue;
+                }
+            }
+            self.order(Command::Stop).await;
         }
     }
 
@@ -137,16 +104,32 @@ impl Process {
     /// # Errors
     /// [`HostStopped`] when this was one kill too many.
     pub async fn kill(&self) -> Result<(), HostStopped> {
-        let before = *self.state.borrow();
-        self.kill
-            .send(())
-            .await
-            .map_err(|_| HostStopped("already stopped".into()))?;
-        let mut state = self.state.clone();
-        let _ = state
-            .wait_for(|s| *s != before && *s != State::Initializing)
-            .await;
+        self.order(Command::Kill).await;
         self.ready().await
+    }
+
+    /// Kills and starts anew by the host's own decision.
+    pub(super) async fn restart(&self) {
+        self.order(Command::Restart).await;
+        let _ = self.ready().await;
+    }
+
+    /// Kills the process, and only that one, without a word before, as the host does when it ends. Whether the port is free
+    /// then: if not, somebody else holds it, such as a child of a wrapper.
+    pub(super) async fn stop(&self) -> bool {
+        self.order(Command::Stop).await;
+        std::net::TcpListener::bind(("127.0.0.1", self.port)).is_ok()
+    }
+
+    async fn order(&self, command: Command) {
+        let (done, seen) = oneshot::channel();
+        if self.commands.send((command, done)).await.is_ok() {
+            let _ = seen.await;
+        }
+    }
+
+    pub(super) fn note(&self, event: Event) {
+        self.log.note(event);
     }
 
     /// The handler's port.
@@ -156,22 +139,27 @@ impl Process {
 
     /// The handler's process id.
     pub fn pid(&self) -> Option<u32> {
-        *self.pid.lock().expect("pid")
+        *self.log.pid.lock().expect("pid")
     }
 
     /// Everything that happened so far.
     pub fn events(&self) -> Vec<Event> {
-        self.events.lock().expect("events").clone()
+        self.log.events.lock().expect("events").clone()
+    }
+
+    /// How many readiness probes found nobody listening.
+    pub fn probes_refused(&self) -> u32 {
+        self.log.refused.load(Ordering::SeqCst)
     }
 
     /// Lines the handler wrote to stdout: the host logs them as Information.
     pub fn stdout(&self) -> Vec<String> {
-        self.stdout.lock().expect("stdout").clone()
+        self.log.stdout.lock().expect("stdout").clone()
     }
 
-    /// Lines the handler wrote to stderr: the host logs them as Error.
+    /// Lines the handler wrote to stderr: the host logs them as Error, with "warn" in them as Warning.
     pub fn stderr(&self) -> Vec<String> {
-        self.stderr.lock().expect("stderr").clone()
+        self.log.stderr.lock().expect("stderr").clone()
     }
 }
 
@@ -180,106 +168,4 @@ impl Drop for Process {
         // The child is killed with its supervisor (kill_on_drop).
         self.supervisor.abort();
     }
-}
-
-async fn supervise(
-    launch: Launch,
-    client: reqwest::Client,
-    state: watch::Sender<State>,
-    mut kill_requests: mpsc::Receiver<()>,
-    events: Arc<Mutex<Vec<Event>>>,
-    pid: Arc<Mutex<Option<u32>>>,
-) {
-    let record = |event| events.lock().expect("events").push(event);
-    let mut errors = 0;
-    let mut starts = 0;
-    while errors < ERRORS_THAT_STOP {
-        state.send_replace(State::Initializing);
-        starts += 1;
-        record(Event::Started(starts));
-        let Ok(mut child) = launch.spawn() else {
-            // A missing or non-executable file is not retried.
-            break;
-        };
-        *pid.lock().expect("pid") = child.id();
-        let ready = tokio::select! {
-            ready = wait_ready(&client, &launch) => ready,
-            status = child.wait() => { record(Event::Exited(status.ok().and_then(|s| s.code()))); false }
-        };
-        if !ready {
-            let _ = child.kill().await;
-            errors += 1;
-            continue;
-        }
-        record(Event::Ready);
-        state.send_replace(State::Initialized(starts));
-        let code = tokio::select! {
-            status = child.wait() => status.ok().and_then(|s| s.code()),
-            Some(()) = kill_requests.recv() => { let _ = child.kill().await; None }
-        };
-        record(Event::Exited(code));
-        match code {
-            // Exit 0 is not noticed: the host goes on believing that the handler is there.
-            Some(0) => std::future::pending().await,
-            Some(200) => {}
-            _ => errors += 1,
-        }
-    }
-    record(Event::Stopped);
-    state.send_replace(State::Stopped);
-}
-
-impl Launch {
-    fn spawn(&self) -> std::io::Result<Child> {
-        let port = self.port.to_string();
-        let mut child = Command::new(&self.app.executable)
-            .args(&self.app.arguments)
-            .current_dir(&self.app.root)
-            .env_clear()
-            .envs(self.settings.iter().map(|(k, v)| (k, v)))
-            .env("FUNCTIONS_CUSTOMHANDLER_PORT", &port)
-            .env("FUNCTIONS_HTTPWORKER_PORT", &port)
-            .env(
-                "FUNCTIONS_CUSTOMHANDLER_WORKER_ID",
-                "5d0f6a0e-0000-4000-8000-0000000000ff",
-            )
-            .env("FUNCTIONS_APP_ROOT_PATH", &self.app.root)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        collect_lines(child.stdout.take(), &self.stdout);
-        collect_lines(child.stderr.take(), &self.stderr);
-        Ok(child)
-    }
-}
-
-fn collect_lines(
-    stream: Option<impl AsyncRead + Unpin + Send + 'static>,
-    lines: &Arc<Mutex<Vec<String>>>,
-) {
-    let Some(stream) = stream else { return };
-    let lines = Arc::clone(lines);
-    tokio::spawn(async move {
-        let mut reader = BufReader::new(stream).lines();
-        while let Ok(Some(line)) = reader.next_line().await {
-            lines.lock().expect("lines").push(line);
-        }
-    });
-}
-
-/// `GET /` every 25 ms: any answer, whatever its status, is ready; refused means wait; the budget counts waits only.
-async fn wait_ready(client: &reqwest::Client, launch: &Launch) -> bool {
-    let url = format!("http://127.0.0.1:{}/", launch.port);
-    let mut waited = Duration::ZERO;
-    while waited < launch.app.initialization_timeout {
-        match client.get(&url).send().await {
-            Err(error) if error.is_connect() => {}
-            Ok(_) | Err(_) => return true,
-        }
-        tokio::time::sleep(POLL).await;
-        waited += POLL;
-    }
-    false
 }

@@ -1,6 +1,7 @@
 //! Which function a path belongs to: literal segments before parameters before catch-alls.
 
-use super::app::{App, Function};
+use super::app::App;
+use super::function::Function;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
@@ -107,19 +108,25 @@ pub(super) fn find<'a>(app: &'a App, method: &str, path: &str) -> Option<&'a Fun
     candidates.first().map(|(_, function)| *function)
 }
 
-/// The values of the route's parameters in this path.
-pub(super) fn parameters(app: &App, function: &Function, path: &str) -> Vec<(String, String)> {
+/// The values of the route's parameters in this path; an optional one that the path leaves out has none.
+pub(super) fn parameters(
+    app: &App,
+    function: &Function,
+    path: &str,
+) -> Vec<(String, Option<String>)> {
     let template = format!("{}/{}", app.route_prefix, function.http().route);
-    let segments = path.split('/').filter(|s| !s.is_empty());
-    let named = template
-        .split('/')
-        .zip(segments)
-        .filter_map(|(part, value)| {
-            let name = part.strip_prefix('{')?.strip_suffix('}')?;
-            let name = name.trim_start_matches('*').trim_end_matches('?');
-            let name = name.split(':').next().unwrap_or_default();
-            Some((name.to_owned(), value.to_owned()))
-        });
+    let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
+    let parts = template.split('/').filter(|s| !s.is_empty()).enumerate();
+    let named = parts.filter_map(|(index, part)| {
+        let name = part.strip_prefix('{')?.strip_suffix('}')?;
+        let value = match name.strip_prefix('*') {
+            Some(_) => segments.get(index..).map(|rest| rest.join("/")),
+            None => segments.get(index).map(|&segment| segment.to_owned()),
+        };
+        let name = name.trim_start_matches('*').trim_end_matches('?');
+        let name = name.split(':').next().unwrap_or_default();
+        Some((name.to_owned(), value))
+    });
     named.collect()
 }
 
