@@ -1,13 +1,13 @@
 //! The handler under an emulated Functions host: `host.json` and the function folders load under the host's rules, and
 //! the built binary is driven over a socket the way the host does.
 
+mod host_contract;
 mod host_life;
 mod host_package;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use egress_tests::host::{App, AuthLevel, Call, Event, Host, start};
+use egress_tests::host::{App, Call, Event, Host, start};
 use egress_tests::package;
 
 fn repository() -> &'static Path {
@@ -37,77 +37,6 @@ const STOPPED: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resou
 
 const CLUSTER: &str = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/\
                        Microsoft.ContainerService/managedClusters/shop";
-
-/// The paths that a route template stands for: one more without its optional parameter. Constraints are the host's alone.
-fn paths_of(template: &str) -> Vec<String> {
-    let template = &without_constraints(template);
-    let whole = format!("/{}", template.replace('?', ""));
-    match template
-        .strip_suffix("?}")
-        .and_then(|t| t.rsplit_once("/{"))
-    {
-        Some((without, _)) => vec![whole, format!("/{without}")],
-        None => vec![whole],
-    }
-}
-
-fn without_constraints(template: &str) -> String {
-    let name = |segment: &str| match segment.split_once(':') {
-        Some((name, _)) => format!("{name}}}"),
-        None => segment.to_owned(),
-    };
-    let segments: Vec<String> = template.split('/').map(name).collect();
-    segments.join("/")
-}
-
-/// Path, method, and whether it needs no key, of each operation in the handler's own OpenAPI.
-fn operations() -> BTreeSet<(String, String, bool)> {
-    let document: Option<serde_json::Value> =
-        std::fs::read(repository().join("docs/contracts/openapi.json"))
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok());
-    let members = |value: Option<&serde_json::Value>| value.and_then(|v| v.as_object().cloned());
-    let paths = members(document.as_ref().and_then(|d| d.get("paths")));
-    let mut operations = BTreeSet::new();
-    for (path, methods) in paths.into_iter().flatten() {
-        for (method, operation) in members(Some(&methods)).into_iter().flatten() {
-            let anonymous = operation.get("security") == Some(&serde_json::json!([]));
-            operations.insert((path.clone(), method, anonymous));
-        }
-    }
-    operations
-}
-
-#[test]
-fn every_operation_of_the_contract_has_its_function() {
-    let app = App::load(&app_root("loads")).unwrap();
-    assert!(app.forwarding);
-    assert_eq!(app.route_prefix, "api");
-    // What a function's folder says of its route, over all folders.
-    let mut folders = BTreeSet::new();
-    let http = app.functions.iter().filter_map(|f| f.http.as_ref());
-    for function in http {
-        for path in paths_of(&function.route) {
-            for method in &function.methods {
-                folders.insert((
-                    path.clone(),
-                    method.clone(),
-                    function.auth_level == AuthLevel::Anonymous,
-                ));
-            }
-        }
-    }
-    assert_eq!(folders, operations());
-    // What has further bindings cannot be forwarded.
-    for function in app.functions.iter().filter(|f| f.http.is_some()) {
-        assert_eq!(
-            function.forwarded,
-            function.bindings.len() == 2,
-            "{}",
-            function.name
-        );
-    }
-}
 
 #[tokio::test]
 async fn the_host_reaches_the_handler_and_keys_guard_all_but_health() {
@@ -160,7 +89,7 @@ async fn every_other_function_is_called_by_its_name_and_by_nobody_else() {
         let trigger = function.trigger();
         let why = if let Some(http) = &function.http {
             let method = http.methods.first().cloned().unwrap_or_default();
-            let route = without_constraints(&http.route);
+            let route = host_contract::without_constraints(&http.route);
             let path = format!("/api/{}", route.replace("{id}", &"0".repeat(56)));
             let answer = host
                 .call(Call {

@@ -1,8 +1,12 @@
 //! Long work of the built binary under the host: its timeout, health in the meantime, and every form of the envelope.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use egress_tests::host::{Call, Delivery, Event};
+use serde_json::Value;
 
 use super::{DIAGNOSES, World};
 
@@ -104,4 +108,89 @@ async fn texts_that_are_encoded_once_are_read_as_well() {
     let made = world.diagnoses_made(&cluster);
     assert_eq!(world.host.deliver(DIAGNOSES).await, Delivery::Done);
     assert_eq!(world.diagnoses_made(&cluster), made);
+}
+
+#[tokio::test]
+async fn a_timer_orders_a_diagnosis_of_every_cluster() {
+    let world = World::start("timer", Duration::ZERO, &[]).await;
+    let due = world.host.fire("sweep").await.expect("the sweep succeeds");
+    assert_eq!(
+        due.to_string(),
+        "2026-08-08T10:17:00Z",
+        "what the schedule says"
+    );
+    let ordered: BTreeSet<String> = world
+        .host
+        .storage()
+        .queue(DIAGNOSES)
+        .iter()
+        .map(|message| {
+            let content = STANDARD.decode(&message.stored).expect("base64");
+            let job: Value = serde_json::from_slice(&content).expect("JSON");
+            let cluster = job["request"]["clusterId"].as_str().expect("a cluster");
+            cluster.to_lowercase()
+        })
+        .collect();
+    let clusters = world.sandbox.clusters().iter();
+    let expected: BTreeSet<String> = clusters.map(|cluster| cluster.id.to_lowercase()).collect();
+    assert_eq!(ordered, expected);
+    assert_eq!(
+        world.host.storage().queue(DIAGNOSES).len(),
+        expected.len(),
+        "one each"
+    );
+}
+
+#[tokio::test]
+async fn a_timer_that_fails_orders_nothing_and_the_next_tick_tries_again() {
+    let nowhere = [
+        ("EGRESS_ARM_ENDPOINT", "https://127.0.0.1:9"),
+        ("EGRESS_DEADLINE_SECONDS", "1"),
+    ];
+    let world = World::start("timer-fails", Duration::ZERO, &nowhere).await;
+    for _ in 0..2 {
+        let failed = world.host.fire("sweep").await;
+        assert!(failed.is_err(), "{failed:?}");
+        assert!(world.host.storage().queue(DIAGNOSES).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_request_in_an_envelope_is_read_however_it_is_written() {
+    let world = World::start("written", Duration::ZERO, &[]).await;
+    let id = world.order(&world.cluster("healthy-lb-overlay")).await;
+    let asked = async |call: Call| world.host.call(call).await;
+    for path in [
+        "/api/diagnoses/{}",
+        "/API/Diagnoses/{}",
+        "/api/diagnoses/{}/",
+    ] {
+        let answer = asked(Call::get(&path.replace("{}", &id))).await;
+        assert_eq!(answer.status, 202, "{path}: {answer:?}");
+        assert_eq!(answer.json()["id"], id.as_str());
+    }
+    let path = format!("/api/diagnoses/{id}");
+    let doubled = Call::get(&path)
+        .query("format", "json")
+        .query("FORMAT", "text");
+    assert_eq!(asked(doubled).await.status, 400);
+    // Whatever a caller writes is answered by the handler, and not as its own fault.
+    for strange in [
+        "a b",
+        "\"<>\\^`{|}",
+        "100%",
+        "%2500",
+        "\u{fc}\u{1f600}",
+        "a&b=c#d",
+        "\r\nX: y",
+    ] {
+        let answer = asked(Call::get(&path).query("format", strange)).await;
+        assert_eq!(
+            (answer.status, answer.from_handler),
+            (400, true),
+            "{strange}"
+        );
+        let answer = asked(Call::get(&path).header("X-Note", strange.trim())).await;
+        assert_eq!(answer.status, 202, "{strange}: {answer:?}");
+    }
 }

@@ -82,7 +82,12 @@ async fn answer(
         let text = member("text").and_then(Value::as_str).map(str::to_owned);
         let body = text.or_else(|| member("body").map(Value::to_string));
         let status = u16::try_from(status).unwrap_or(500);
-        return respond(status, kind, body.unwrap_or_default().into());
+        let mut response = respond(status, kind, body.unwrap_or_default().into());
+        let location = member("location").and_then(Value::as_str);
+        if let Some(location) = location.and_then(|location| location.parse().ok()) {
+            response.headers_mut().insert("location", location);
+        }
+        return response;
     }
     let seen = json!({
         "method": parts.method.as_str(), "target": parts.uri.to_string(), "headers": headers,

@@ -15,13 +15,13 @@
 //! | E5 | supervision | `e5_an_exit_with_200_is_a_restart_that_does_not_count`, `e5_two_crashes_are_recovered_from_and_the_third_stops_the_host`, `e5_errors_are_forgotten_after_half_an_hour_without_one`, `e5_an_exit_with_0_is_never_noticed`, `e5_a_crash_at_the_start_counts`, `a_killed_handler_is_back_on_the_same_port_and_the_third_kill_stops_the_host` |
 //! | E6 | calls wait for the handler | `e6_a_missing_executable_is_waited_for_until_the_host_ends`, `a_handler_that_binds_five_seconds_late_is_waited_for` |
 //! | E7 | HTTP listener | `e7_the_listener_answers_what_no_function_answers`, `e7_a_body_over_the_limit_is_413`, `the_host_reaches_the_handler_and_keys_guard_all_but_health`, `literal_segments_match_in_any_case` |
-//! | E8 | plain HTTP or envelope | `every_operation_of_the_contract_has_its_function`, `e9_a_chunked_upload_fails_forwarded_and_arrives_without_its_body_in_the_envelope` |
+//! | E8 | plain HTTP or envelope | `e8_without_forwarding_every_call_is_an_envelope_and_redirects_are_followed`, `every_operation_of_the_contract_has_its_function`, `e9_a_chunked_upload_fails_forwarded_and_arrives_without_its_body_in_the_envelope` |
 //! | E9 | plain HTTP with the host's quirks | `e9_a_call_is_forwarded_with_its_path_and_the_hosts_quirks`, `e9_an_escaped_question_mark_cuts_the_path`, `e9_any_status_of_the_handler_is_passed_through`, `a_doubled_query_key_arrives_comma_joined_and_is_refused`, `a_body_with_a_lost_content_encoding_is_a_clear_400`, `the_invocation_id_is_the_request_id_in_header_body_and_log`, `a_5xx_of_the_handler_is_passed_through` |
 //! | E10 | streaming proxy | (not used: `host.json` that asks for it is refused) |
-//! | E11 | envelope | `e11_a_request_is_described_as_the_host_describes_it`, `e11_bodies_are_text_or_base64_or_absent`, `e11_a_message_is_described_as_the_host_describes_it`, `e11_answers_that_are_no_success_fail`, `e11_an_empty_answer_hangs_until_the_functions_timeout`, `texts_that_are_encoded_once_are_read_as_well`, `a_message_of_a_binary_binding_is_read`, `no_function_ever_answers_with_nothing`, `an_order_that_is_chunked_is_refused_and_not_lost_silently` |
+//! | E11 | envelope | `e11_a_request_is_described_as_the_host_describes_it`, `e11_bodies_are_text_or_base64_or_absent`, `e11_a_message_is_described_as_the_host_describes_it`, `e11_answers_that_are_no_success_fail`, `e11_an_empty_answer_hangs_until_the_functions_timeout`, `texts_that_are_encoded_once_are_read_as_well`, `a_message_of_a_binary_binding_is_read`, `no_function_ever_answers_with_nothing`, `an_order_that_is_chunked_is_refused_and_not_lost_silently`, `a_request_in_an_envelope_is_read_however_it_is_written` |
 //! | E12 | outputs | `e12_each_kind_of_output_is_written_as_the_host_writes_it`, `e12_an_empty_object_is_a_success`, `e12_a_bad_http_output_fails_the_call_before_anything_is_written`, `e12_a_failing_output_keeps_what_the_others_wrote`, `e12_an_outputs_path_is_filled_in_after_the_function_has_run`, `e12_no_outputs_is_an_empty_200_and_no_res_is_an_empty_object`, `an_order_ends_as_a_stored_report_in_every_format` |
 //! | E13 | queues | `e13_a_failed_message_is_invisible_for_its_time_and_poison_after_five_deliveries`, `e13_what_a_dead_host_held_is_seen_again_when_its_lease_ends`, `e13_a_message_in_work_is_held_however_long_it_takes`, `e13_a_batch_is_worked_on_side_by_side`, `e13_what_cannot_be_decoded_is_poison_with_its_content_and_no_function_sees_it`, `e13_a_poison_function_that_fails_is_tried_again_when_the_lease_ends_and_five_times_in_all`, `five_failures_end_in_the_poison_queue_with_a_stored_failure`, `what_is_delivered_twice_is_made_once` |
-//! | E14 | timers | `e14_a_timer_fires_when_it_is_due_and_a_failure_is_not_tried_again`, `every_other_function_is_called_by_its_name_and_by_nobody_else` |
+//! | E14 | timers | `e14_a_timer_fires_when_it_is_due_and_a_failure_is_not_tried_again`, `a_timer_orders_a_diagnosis_of_every_cluster`, `a_timer_that_fails_orders_nothing_and_the_next_tick_tries_again` |
 //! | E15 | function timeout | `e15_a_function_that_takes_too_long_takes_all_others_with_it`, `a_diagnosis_that_takes_too_long_is_killed_and_made_by_its_successor` |
 //! | E16 | health under load | `health_is_answered_while_diagnoses_are_in_work` |
 //! | E17 | the end | `e17_the_port_is_free_after_the_end`, `the_port_is_free_after_the_end_unless_a_wrapper_keeps_its_child` |
@@ -136,8 +136,13 @@ impl Host {
     pub fn begin(mut app: App, settings: Vec<(String, String)>) -> Self {
         // Never used, the handler speaks plain HTTP; reqwest insists on one all the same. Installed already: as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let redirects = if app.forwarding {
+            reqwest::redirect::Policy::none()
+        } else {
+            reqwest::redirect::Policy::limited(50)
+        };
         let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(redirects)
             .no_proxy()
             .no_gzip()
             .timeout(app.function_timeout + Duration::from_mins(1))

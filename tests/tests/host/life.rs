@@ -102,6 +102,14 @@ async fn e5_errors_are_forgotten_after_half_an_hour_without_one() {
     }
     host.process().kill().await.unwrap();
     assert!(host.process().kill().await.is_err(), "the third in a row");
+
+    // Half an hour to the second is not enough.
+    let host = Stub::new("not-forgotten").start().await;
+    for _ in 0..2 {
+        host.process().kill().await.unwrap();
+        host.clock().advance(Duration::from_mins(30));
+    }
+    assert!(host.process().kill().await.is_err());
 }
 
 /// The trap: the host does not notice that the handler is gone, and every call fails from then on.

@@ -61,6 +61,29 @@ async fn e7_a_body_over_the_limit_is_413() {
 }
 
 #[tokio::test]
+async fn e8_without_forwarding_every_call_is_an_envelope_and_redirects_are_followed() {
+    let off = Stub::new("off").set("/customHandler/enableForwardingHttpRequest", json!(false));
+    let host = off.start().await;
+    let echoed = seen(&host, Call::get("/api/echo/a")).await;
+    assert_eq!(echoed["target"], "/echo");
+    // Followed as a client follows it: what is there answers with JSON that is no answer of a function's.
+    let elsewhere = json!({ "status": 302, "location": "/elsewhere", "body": {} });
+    let answer = host
+        .call(Call::post("/api/order", elsewhere.to_string()))
+        .await;
+    assert_eq!((answer.status, &answer.body[..]), (200, &b""[..]));
+    let on = Stub::new("on").start().await;
+    let answer = on
+        .call(Call::post("/api/order", elsewhere.to_string()))
+        .await;
+    assert_eq!(
+        (answer.status, answer.from_handler),
+        (500, false),
+        "no success where it is on"
+    );
+}
+
+#[tokio::test]
 async fn e9_a_call_is_forwarded_with_its_path_and_the_hosts_quirks() {
     let host = Stub::new("forward").start().await;
     let call = Call::get("/api/Echo/a%20b/c%2Fd")
