@@ -6,7 +6,7 @@ use super::routing::{by_default, find, to_appliance};
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::{Id, VirtualNetwork};
+use crate::facts::{Id, Peering, VirtualNetwork};
 use crate::network::AddressSet;
 use crate::network::routes::Hop;
 use crate::report::{Remediation, Severity};
@@ -110,78 +110,115 @@ fn check(ctx: &Context<'_>) -> Outcome {
                 routed.via.label()
             ))
             .explain("Azure hands packets only to a next hop in the subnet's own network or in one that is directly peered with it. It drops these.");
-        if let Ok(network) = path.routes.network {
+        let network = path.routes.network.as_ref().ok().copied();
+        let broken = network.and_then(|network| broken_peering(network, address));
+        if let Some(network) = network {
             let mut spaces = network.address_prefixes.clone();
-            for peering in &network.peerings {
+            for peering in network
+                .peerings
+                .iter()
+                .filter(|peering| is_connected(peering))
+            {
                 spaces.extend(peering.remote_address_prefixes.iter().cloned());
             }
             found = found.evidence(
-                "address spaces of the network and of its peerings",
+                "address spaces of the network and of its connected peerings",
                 Some(&network.id),
                 Some(spaces.join(", ")),
             );
+            if let Some((peering, _)) = broken {
+                found = found.evidence(
+                    format!("peering {}, whose network has the address", peering.name),
+                    Some(&network.id),
+                    peering.state.clone(),
+                );
+            }
         }
         found = routed.show(found);
-        if let Some((table, route)) = find(ctx, routed.via) {
-            found = found.fix(to_appliance(ctx, table, route, Some(address)));
-        }
-        if let Ok(network) = path.routes.network {
-            found = found.fix(connect(network, address));
+        let route = find(ctx, routed.via);
+        let correct = route.map(|(table, route)| to_appliance(ctx, table, route, Some(address)));
+        let connect = network.map(|network| match broken {
+            Some((peering, remote)) => reconnect(network, peering, remote),
+            None => connect(network, address),
+        });
+        // A peering that broke is likelier than a wrong address.
+        let fixes = if broken.is_some() {
+            [connect, correct]
+        } else {
+            [correct, connect]
+        };
+        for fix in fixes.into_iter().flatten() {
+            found = found.fix(fix);
         }
         outcome.findings.push(found);
     }
     outcome
 }
 
-/// Brings the address within reach, where it is the right one.
-fn connect(network: &VirtualNetwork, address: IpAddr) -> Remediation {
-    let own = &network.id;
-    let peering = |verb: &str, at: &Id, name: &str| {
-        Az::beside(&format!("network vnet peering {verb}"), at)
-            .opt("--vnet-name", at.name())
-            .opt("--name", name)
-    };
-    let create = |at: &Id, name: &str, remote: &str| {
-        peering("create", at, name)
-            .opt("--remote-vnet", remote)
-            .flag("--allow-vnet-access")
-            .flag("--allow-forwarded-traffic")
-            .build()
-    };
-    let mut broken = network.peerings.iter().filter(|peering| {
+fn is_connected(peering: &Peering) -> bool {
+    let state = peering.state.as_deref();
+    state.is_none_or(|state| state.eq_ignore_ascii_case("Connected"))
+}
+
+/// A peering that is not connected, with a network that has the address.
+fn broken_peering(network: &VirtualNetwork, address: IpAddr) -> Option<(&Peering, &Id)> {
+    let mut peerings = network.peerings.iter().filter(|peering| {
         let space = peering.remote_address_prefixes.iter().map(String::as_str);
-        AddressSet::parse_all(space).is_ok_and(|space| space.contains(address))
+        let space = AddressSet::parse_all(space);
+        !is_connected(peering) && space.is_ok_and(|space| space.contains(address))
     });
-    let known = broken.find_map(|peering| Some((peering, peering.remote.as_ref()?)));
-    let Some((broken, remote)) = known else {
-        let name = "to-appliance-network";
-        return Remediation::new(format!(
-            "Or, where {address} is right, connect its network: peer it with virtual network {} (put its id in place of \
-             NETWORK_ID), or connect this network to its virtual hub",
-            own.name()
-        ))
-        .command(create(own, name, "NETWORK_ID"))
-        .side_effect("The other network needs a peering back before packets pass; a virtual hub takes a connection in its place")
-        .side_effect("The address spaces of the two networks must not overlap")
-        .undo(peering("delete", own, name).build());
-    };
+    peerings.find_map(|peering| Some((peering, peering.remote.as_ref()?)))
+}
+
+fn az_peering(verb: &str, at: &Id, name: &str) -> Az {
+    Az::beside(&format!("network vnet peering {verb}"), at)
+        .opt("--vnet-name", at.name())
+        .opt("--name", name)
+}
+
+fn create(at: &Id, name: &str, remote: &str) -> String {
+    az_peering("create", at, name)
+        .opt("--remote-vnet", remote)
+        .flag("--allow-vnet-access")
+        .flag("--allow-forwarded-traffic")
+        .build()
+}
+
+/// Makes both sides of a peering again.
+fn reconnect(network: &VirtualNetwork, broken: &Peering, remote: &Id) -> Remediation {
+    let own = &network.id;
     let state = broken.state.as_deref().unwrap_or("not connected");
     let back = format!("to-{}", own.name());
     let mut fix = Remediation::new(format!(
-        "Or, where {address} is right, connect peering {} with virtual network {} again: it is {state}",
+        "Connect peering {} with virtual network {} again: it is {state}",
         broken.name,
         remote.name()
     ));
     // A peering that lost its other side cannot be brought back: it is made anew.
     if state.eq_ignore_ascii_case("Disconnected") {
         fix = fix
-            .command(peering("delete", own, &broken.name).build())
+            .command(az_peering("delete", own, &broken.name).build())
             .command(create(own, &broken.name, remote.as_str()));
     }
     fix.command(create(remote, &back, own.as_str()))
         .side_effect("The last command needs rights on the other network")
         .side_effect("The two networks reach each other, as far as their security groups allow")
-        .undo(peering("delete", remote, &back).build())
+        .undo(az_peering("delete", remote, &back).build())
+}
+
+/// Brings the address within reach, where it is the right one.
+fn connect(network: &VirtualNetwork, address: IpAddr) -> Remediation {
+    let own = &network.id;
+    let name = "to-appliance-network";
+    Remediation::new(format!(
+        "Or, where {address} is right, connect its network: peer it with virtual network {} (put its id in place of \
+         NETWORK_ID), or connect this network to its virtual hub",
+        own.name()
+    ))
+    .command(create(own, name, "NETWORK_ID"))
+    .side_effect("The other network needs a peering back before packets pass; a virtual hub takes a connection in its place")
+    .side_effect("The address spaces of the two networks must not overlap")
+    .undo(az_peering("delete", own, name).build())
 }
 
 #[cfg(test)]
@@ -212,17 +249,16 @@ mod tests {
 
     #[test]
     fn r2_36_a_network_that_is_not_connected_is_to_be_connected() {
-        let remedy = |facts: &crate::facts::Facts| {
-            let mut found = outcome(&RULE, facts).findings.remove(0).remediation;
-            found.pop().expect("a remedy")
-        };
-        let elsewhere = remedy(&to("172.20.0.4"));
+        let remedy =
+            |facts: &crate::facts::Facts| outcome(&RULE, facts).findings.remove(0).remediation;
+        let elsewhere = remedy(&to("172.20.0.4")).remove(1);
         assert!(elsewhere.commands[0].contains(" --remote-vnet NETWORK_ID "));
         assert!(elsewhere.summary.contains("virtual hub"));
         let mut facts = to("10.1.0.4");
         for (state, commands) in [("Initiated", 1), ("Disconnected", 3)] {
             vnet_mut(&mut facts).peerings[0].state = Some(state.to_owned());
-            let broken = remedy(&facts);
+            // What broke comes before a guess at another address.
+            let broken = remedy(&facts).remove(0);
             assert!(broken.summary.contains("hub") && broken.summary.contains(state));
             assert_eq!(broken.commands.len(), commands, "{:?}", broken.commands);
             let back = broken.commands.last().expect("a command");
