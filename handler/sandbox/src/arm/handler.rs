@@ -148,8 +148,9 @@ async fn reply(
         return Answer::error(400, "MissingApiVersionParameter", message).into();
     }
     let mut target = target(path);
-    let by = match target {
+    let by = match &target {
         Target::Graph => Method::POST,
+        Target::Typed(typed) if typed.is_action() => Method::POST,
         _ => Method::GET,
     };
     if *method != by {
@@ -226,7 +227,11 @@ fn denied(target: &Target) -> (String, String) {
                 Some(Extension::Health) => {
                     "Microsoft.ResourceHealth/availabilityStatuses/read".to_owned()
                 }
-                None => format!("{}/read", known_type(&typed.kind).unwrap_or(&typed.kind)),
+                None => {
+                    let verb = if typed.is_action() { "action" } else { "read" };
+                    let kind = known_type(&typed.kind).unwrap_or(&typed.kind);
+                    format!("{kind}/{verb}")
+                }
             };
             let scope = match (&typed.group, typed.is_list()) {
                 (_, false) => typed.path.clone(),
