@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egress_arm::operations::ALL;
+use egress_arm::operations::{ALL, Method};
 
 const ROLE: &str = include_str!("../../infra/role-actions.json");
 const ROLE_TEMPLATES: [&str; 2] = [
@@ -25,8 +25,12 @@ fn the_role_equals_the_table_of_operations() {
 
 #[test]
 fn the_role_only_reads() {
+    // Some reads are asked as a POST, and their actions named so.
+    let queries = ALL.iter().filter(|it| it.method == Method::Query);
+    let queries: BTreeSet<&str> = queries.map(|it| it.action).collect();
     for action in granted() {
-        assert!(action.to_lowercase().ends_with("/read"), "{action}");
+        let reads = action.to_lowercase().ends_with("/read") || queries.contains(&*action);
+        assert!(reads, "{action}");
         assert!(!action.contains('*'), "{action}");
     }
 }

@@ -6,7 +6,7 @@
 pub enum Method {
     /// A read.
     Get,
-    /// A read whose question is too long for a URL: a POST that changes nothing.
+    /// A read that is asked as a POST, which changes nothing.
     Query,
     /// An action; never repeated on failure.
     Post,
@@ -96,6 +96,9 @@ table! {
     /// The virtual networks of a resource group.
     VIRTUAL_NETWORKS_LIST: Get "Microsoft.Network" NETWORK, GROUP, "/providers/Microsoft.Network/virtualNetworks",
         "Microsoft.Network/virtualNetworks/read";
+    /// The security admin rules of Azure Virtual Network Manager that apply to a virtual network.
+    SECURITY_ADMIN_RULES_LIST: Query "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualNetworks"), "/listNetworkManagerEffectiveSecurityAdminRules",
+        "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules/action";
     /// A subnet.
     SUBNET_GET: Get "Microsoft.Network" NETWORK, Some("Microsoft.Network/virtualNetworks/subnets"), "",
         "Microsoft.Network/virtualNetworks/subnets/read";
@@ -213,10 +216,11 @@ mod tests {
             assert_eq!(namespace, operation.provider, "{}", operation.name);
             let verb = operation.action.rsplit('/').next().unwrap().to_lowercase();
             let expected = match operation.method {
-                Method::Get | Method::Query => "read",
-                Method::Post => "action",
+                Method::Get => ["read", "read"],
+                Method::Query => ["read", "action"],
+                Method::Post => ["action", "action"],
             };
-            assert_eq!(verb, expected, "{}", operation.name);
+            assert!(expected.contains(&verb.as_str()), "{}", operation.name);
         }
     }
 

@@ -4,6 +4,7 @@
 //! cluster itself is indispensable.
 
 mod addresses;
+mod admin_rules;
 mod batch;
 mod changes;
 mod convert;

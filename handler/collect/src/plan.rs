@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 | the request | the cluster; the endpoints it requires |
 //! | 2 | the cluster | the node resource group's load balancer, scale sets, public IPs; the pools' virtual networks; addresses that the profiles name in other groups; the node resource group's NICs where a pool has no scale set; CPU, memory and disk space of the nodes |
-//! | 3 | networks, scale sets, load balancer | route tables; security groups; NAT gateways and the addresses of their groups; scale set NICs, and the public addresses of their instances where these have some; metrics |
+//! | 3 | networks, scale sets, load balancer | route tables; security groups; security admin rules of the networks; NAT gateways and the addresses of their groups; scale set NICs, and the public addresses of their instances where these have some; metrics |
 //!
 //! Where a default route leads to an appliance, its owner is looked for as described in `hops`, from wave 3 on: where a
 //! pool's subnet has a route table, or the outbound type is `userDefinedRouting`, or a pool's network is connected to a
@@ -29,7 +29,7 @@ use egress_arm::{ArmError, model, operations};
 use egress_diagnosis::facts::{
     AgentPool, CloserLook, Cluster, Datum, EgressEndpoint, Facts, Health, Id, LoadBalancer,
     MachineNic, NatGateway, Nsg, OutboundType, PublicIp, ResourceMetrics, RouteTable, ScaleSet,
-    ScaleSetNic, ServiceTagList,
+    ScaleSetNic, SecurityAdminRule, ServiceTagList,
 };
 use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt, try_join};
@@ -37,6 +37,7 @@ use tokio::sync::oneshot;
 
 use crate::Request;
 use crate::addresses::{self, Addresses};
+use crate::admin_rules;
 use crate::convert;
 use crate::hops::{self, Hops, Search};
 use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
@@ -161,6 +162,7 @@ async fn of_cluster(
                 tables.clone(),
                 firewall_tags
             ),
+            admin_rules(pools.clone()),
             gateways(pools.clone(), group, own_addresses.clone()),
             metrics_of_gateways(&cluster, pools.clone()),
         )
@@ -169,7 +171,8 @@ async fn of_cluster(
         futures::join!(of_group.boxed(), of_subnets.boxed(), of_nodes.boxed());
     let (node_ips, own_addresses, _, scale_set_nics, scale_set_public_ips, frontends, mut metrics) =
         of_group;
-    let ((hops, firewall_health), service_tags, gateways, gateway_metrics) = of_subnets;
+    let ((hops, firewall_health), service_tags, admin_rules, gateways, gateway_metrics) =
+        of_subnets;
     metrics.extend(gateway_metrics);
     metrics.extend(seen.metrics);
     let mut pressure = seen.pressure;
@@ -200,6 +203,7 @@ async fn of_cluster(
         subnets: over(hops.subnets, &pools.networks.subnets),
         route_tables: (*tables).clone(),
         nsgs: (*nsgs).clone(),
+        admin_rules,
         nat_gateways: over(hops.nat_gateways, &gateways.by_id),
         public_ips: addresses.ips,
         public_ip_prefixes: addresses.prefixes,
@@ -541,6 +545,13 @@ async fn metrics_of_gateways(
     let pools = pools.await;
     let ids = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
     nat_gateway_metrics(pools.next, cluster, &ids).await
+}
+
+async fn admin_rules(
+    pools: Once<'_, PoolNetworks<'_>>,
+) -> BTreeMap<Id, Datum<Vec<SecurityAdminRule>>> {
+    let pools = pools.await;
+    admin_rules::read(pools.next, pools.networks.vnets.keys().cloned()).await
 }
 
 /// NAT gateways, and the addresses they name.

@@ -191,6 +191,20 @@ impl Reader<'_> {
         self.datum(operation, &asked, call).await
     }
 
+    /// Asks a question that goes in a body.
+    pub(crate) async fn query<T: DeserializeOwned>(
+        self,
+        operation: &'static Operation,
+        id: &Id,
+        body: &serde_json::Value,
+    ) -> Datum<T> {
+        let Some(asked) = resource_id(operation, id) else {
+            return malformed();
+        };
+        let call = self.shared.session.query(operation, &asked, body);
+        self.datum(operation, &asked, call).await
+    }
+
     /// Reads a list to its end.
     pub(crate) async fn list<T: Tolerant>(
         self,

@@ -41,7 +41,21 @@ impl Gaps {
             let own = path.carrier.method == Method::InstancePublicIp;
             own.then(|| ctx.balancer.of_nodes(&path.used.pools).err())?
         });
-        for missing in endpoints.into_iter().chain(health).chain(nodes) {
+        let admin = ctx.facts.admin_rules.iter().filter_map(|(id, rules)| {
+            let what = || {
+                format!(
+                    "security admin rules of virtual network {}, which would come before its security groups (Azure Virtual Network Manager)",
+                    id.name()
+                )
+            };
+            rules.known(what).err()
+        });
+        let more = endpoints
+            .into_iter()
+            .chain(health)
+            .chain(nodes)
+            .chain(admin);
+        for missing in more {
             if matches!(missing.how, Datum::Denied { .. } | Datum::Failed { .. }) {
                 self.add(&missing, None);
             }

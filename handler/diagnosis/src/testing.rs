@@ -173,6 +173,7 @@ fn base(outbound: OutboundType, pools: &[(&str, &str)]) -> Facts {
         subnets: BTreeMap::new(),
         route_tables: BTreeMap::new(),
         nsgs: BTreeMap::new(),
+        admin_rules: BTreeMap::new(),
         nat_gateways: BTreeMap::new(),
         public_ips: BTreeMap::new(),
         public_ip_prefixes: BTreeMap::new(),
@@ -1162,6 +1163,26 @@ pub fn security_rule(
         destination_asgs: Vec::new(),
         destination_ports: vec![ports.to_owned()],
     }
+}
+
+/// A security admin rule of network manager `hub-manager`.
+pub fn admin_rule(rule: SecurityRule, always: bool) -> SecurityAdminRule {
+    let name = &rule.name;
+    SecurityAdminRule {
+        id: id(
+            "rg-net",
+            &format!(
+                "Microsoft.Network/networkManagers/hub-manager/securityAdminConfigurations/c/ruleCollections/rc/rules/{name}"
+            ),
+        ),
+        rule,
+        always,
+    }
+}
+
+/// Gives the test network these security admin rules.
+pub fn admin_rules(facts: &mut Facts, rules: Vec<SecurityAdminRule>) {
+    facts.admin_rules.insert(vnet_id(), Datum::Known(rules));
 }
 
 /// Adds a group; its id.

@@ -333,6 +333,9 @@ pub(crate) struct Network {
     pub(crate) peerings: Vec<String>,
     #[serde(default)]
     pub(crate) subnets: BTreeMap<String, Subnet>,
+    /// Security admin rules of a network manager; `access` may be AlwaysAllow.
+    #[serde(default)]
+    pub(crate) admin_rules: Vec<SecurityRule>,
 }
 
 /// `[networks.<name>.subnets.<name>]`

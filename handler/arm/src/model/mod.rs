@@ -54,11 +54,12 @@ pub use metrics::{
     TimeSeries,
 };
 pub use network::{
-    AddressSpace, Delegation, DelegationProperties, DhcpOptions, NatGateway, NatGatewayProperties,
-    NetworkSecurityGroup, NsgProperties, Peering, PeeringProperties, PublicIpAddress,
-    PublicIpPrefix, PublicIpPrefixProperties, PublicIpProperties, Route, RouteProperties,
-    RouteTable, RouteTableProperties, SecurityRule, SecurityRuleProperties, ServiceEndpoint,
-    Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
+    AddressPrefixItem, AddressSpace, Delegation, DelegationProperties, DhcpOptions, NatGateway,
+    NatGatewayProperties, NetworkSecurityGroup, NsgProperties, Peering, PeeringProperties,
+    PublicIpAddress, PublicIpPrefix, PublicIpPrefixProperties, PublicIpProperties, Route,
+    RouteProperties, RouteTable, RouteTableProperties, SecurityAdminRule,
+    SecurityAdminRuleProperties, SecurityAdminRules, SecurityRule, SecurityRuleProperties,
+    ServiceEndpoint, Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
 };
 pub use pressure::{
     AvailabilityStatus, AvailabilityStatusProperties, RecentlyResolved, Recommendation,

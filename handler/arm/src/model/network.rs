@@ -20,6 +20,8 @@ pub type Route = Resource<RouteProperties>;
 pub type NetworkSecurityGroup = Resource<NsgProperties>;
 /// A security rule.
 pub type SecurityRule = Resource<SecurityRuleProperties>;
+/// A security admin rule as it applies to a virtual network.
+pub type SecurityAdminRule = Resource<SecurityAdminRuleProperties>;
 /// A NAT gateway.
 pub type NatGateway = Resource<NatGatewayProperties>;
 /// A public IP address.
@@ -119,6 +121,29 @@ arm_objects! {
         destination_application_security_groups: List<Reference>,
         destination_port_range: Field<String>,
         destination_port_ranges: List<String>,
+    }
+
+    /// A page of the security admin rules that apply to a virtual network. The next one is asked for with its token.
+    SecurityAdminRules {
+        value: List<SecurityAdminRule>,
+        skip_token: Field<String>,
+    }
+
+    /// `properties` of a security admin rule.
+    SecurityAdminRuleProperties {
+        priority: Field<u32>,
+        direction: Field<String>,
+        access: Field<String>,
+        protocol: Field<String>,
+        sources: List<AddressPrefixItem>,
+        source_port_ranges: List<String>,
+        destinations: List<AddressPrefixItem>,
+        destination_port_ranges: List<String>,
+    }
+
+    /// A prefix, a service tag, or the id of a network group.
+    AddressPrefixItem {
+        address_prefix: Field<String>,
     }
 
     /// `properties` of a NAT gateway.

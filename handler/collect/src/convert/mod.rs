@@ -28,7 +28,8 @@ pub(crate) use hub::{Connection, Hub, hub_connection, internet_next_hops, virtua
 pub(crate) use load_balancer::load_balancer;
 pub(crate) use metrics::{Asked, metrics};
 pub(crate) use network::{
-    nat_gateway, nsg, public_ip, public_ip_prefix, route_table, subnet, virtual_network,
+    nat_gateway, nsg, public_ip, public_ip_prefix, route_table, security_admin_rule, subnet,
+    virtual_network,
 };
 pub(crate) use pressure::{health, machine, recommendation, vm_sizes};
 

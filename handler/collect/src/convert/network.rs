@@ -6,7 +6,7 @@ use egress_arm::model;
 use egress_arm::read::{Field, List};
 use egress_diagnosis::facts::{
     Access, Direction, Id, NatGateway, NextHopType, Nsg, Peering, PublicIp, PublicIpPrefix, Route,
-    RouteTable, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork,
+    RouteTable, SecurityAdminRule, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork,
 };
 
 use super::{all, id, ids, plural_or_singular, texts};
@@ -115,16 +115,8 @@ fn security_rule(answer: &model::SecurityRule) -> Option<SecurityRule> {
     Some(SecurityRule {
         name: answer.name.clone().0?,
         priority: (*p.priority)?,
-        direction: p.direction.as_deref().and_then(|word| match word {
-            _ if word.eq_ignore_ascii_case("inbound") => Some(Direction::Inbound),
-            _ if word.eq_ignore_ascii_case("outbound") => Some(Direction::Outbound),
-            _ => None,
-        }),
-        access: p.access.as_deref().and_then(|word| match word {
-            _ if word.eq_ignore_ascii_case("allow") => Some(Access::Allow),
-            _ if word.eq_ignore_ascii_case("deny") => Some(Access::Deny),
-            _ => None,
-        }),
+        direction: direction(&p.direction),
+        access: access(&p.access),
         protocol: p.protocol.clone().0?,
         sources: united(&p.source_address_prefix, &p.source_address_prefixes)?,
         source_asgs: ids(&p.source_application_security_groups)?,
@@ -135,6 +127,55 @@ fn security_rule(answer: &model::SecurityRule) -> Option<SecurityRule> {
         )?,
         destination_asgs: ids(&p.destination_application_security_groups)?,
         destination_ports: united(&p.destination_port_range, &p.destination_port_ranges)?,
+    })
+}
+
+fn direction(word: &Field<String>) -> Option<Direction> {
+    word.as_deref().and_then(|word| match word {
+        _ if word.eq_ignore_ascii_case("inbound") => Some(Direction::Inbound),
+        _ if word.eq_ignore_ascii_case("outbound") => Some(Direction::Outbound),
+        _ => None,
+    })
+}
+
+fn access(word: &Field<String>) -> Option<Access> {
+    word.as_deref().and_then(|word| match word {
+        _ if word.eq_ignore_ascii_case("allow") => Some(Access::Allow),
+        _ if word.eq_ignore_ascii_case("deny") => Some(Access::Deny),
+        _ => None,
+    })
+}
+
+/// A security admin rule. An answer may leave its name to its id.
+pub(crate) fn security_admin_rule(answer: &model::SecurityAdminRule) -> Option<SecurityAdminRule> {
+    let p = answer.properties.as_ref()?;
+    let id = id(&answer.id)?;
+    let prefixes =
+        |list: &List<model::AddressPrefixItem>| all(list, |item| item.address_prefix.0.clone());
+    let always = p
+        .access
+        .as_deref()
+        .is_some_and(|word| word.eq_ignore_ascii_case("AlwaysAllow"));
+    Some(SecurityAdminRule {
+        rule: SecurityRule {
+            name: id.name().to_owned(),
+            priority: (*p.priority)?,
+            direction: direction(&p.direction),
+            access: if always {
+                Some(Access::Allow)
+            } else {
+                access(&p.access)
+            },
+            protocol: p.protocol.clone().0?,
+            sources: prefixes(&p.sources)?,
+            source_asgs: Vec::new(),
+            source_ports: texts(&p.source_port_ranges)?,
+            destinations: prefixes(&p.destinations)?,
+            destination_asgs: Vec::new(),
+            destination_ports: texts(&p.destination_port_ranges)?,
+        },
+        always,
+        id,
     })
 }
 
@@ -310,5 +351,32 @@ mod tests {
         // An address that cannot be named may be the only one.
         let spoilt = r#"{"id":"/n","properties":{"publicIpAddresses":[{"id":null}]}}"#;
         assert_eq!(nat_gateway(&read(spoilt)), None);
+    }
+
+    #[test]
+    fn r4_11_security_admin_rules_keep_what_they_match_and_what_they_do() {
+        let rule = |access: &str| {
+            let body = format!(
+                r#"{{"id":"/s/providers/Microsoft.Network/networkManagers/nm/securityAdminConfigurations/c/ruleCollections/rc/rules/web","kind":"Custom",
+                    "properties":{{"protocol":"Any","priority":5,"direction":"Outbound","access":"{access}","sourcePortRanges":["0-65535"],
+                    "destinationPortRanges":["443"],"sources":[{{"addressPrefix":"*","addressPrefixType":"IPPrefix"}}],
+                    "destinations":[{{"addressPrefix":"Internet","addressPrefixType":"ServiceTag"}}]}}}}"#
+            );
+            security_admin_rule(&read(&body)).unwrap()
+        };
+        let always = rule("alwaysallow");
+        assert!(always.always);
+        assert_eq!(always.rule.access, Some(Access::Allow));
+        assert_eq!(always.rule.name, "web");
+        assert_eq!(always.rule.destinations, ["Internet"]);
+        let denies = rule("Deny");
+        assert_eq!(
+            (denies.always, denies.rule.access),
+            (false, Some(Access::Deny))
+        );
+        // A word of a later version is not taken for either.
+        assert_eq!(rule("Audit").rule.access, None);
+        let nameless = r#"{"properties":{"priority":5,"protocol":"Tcp"}}"#;
+        assert!(security_admin_rule(&read(nameless)).is_none());
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn facts() -> Facts {
         subnets: BTreeMap::new(),
         route_tables: BTreeMap::new(),
         nsgs: BTreeMap::new(),
+        admin_rules: BTreeMap::new(),
         nat_gateways: BTreeMap::new(),
         public_ips: BTreeMap::new(),
         public_ip_prefixes: BTreeMap::new(),

@@ -43,7 +43,7 @@ pub use load_balancer::{BackendPool, Frontend, LoadBalancer, LoadBalancingRule, 
 pub use metrics::{Metric, MetricAggregation, Point, ResourceMetrics, Series, Window};
 pub use network::{
     Access, Direction, NatGateway, NextHopType, Nsg, Peering, PublicIp, PublicIpPrefix, Route,
-    RouteTable, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork,
+    RouteTable, SecurityAdminRule, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork,
 };
 pub use pressure::{CloserLook, Health, Machine, NO_CLOSER_LOOK, Pressure, Recommendation, VmSize};
 pub use tags::ServiceTagList;
@@ -86,6 +86,8 @@ pub struct Facts {
     pub route_tables: BTreeMap<Id, Datum<RouteTable>>,
     /// Network security groups by id.
     pub nsgs: BTreeMap<Id, Datum<Nsg>>,
+    /// Security admin rules of Azure Virtual Network Manager by the virtual network that they apply to (R4.11).
+    pub admin_rules: BTreeMap<Id, Datum<Vec<SecurityAdminRule>>>,
     /// NAT gateways by id.
     pub nat_gateways: BTreeMap<Id, Datum<NatGateway>>,
     /// Public IP addresses by id.

@@ -185,6 +185,17 @@ pub struct SecurityRule {
     pub destination_ports: Vec<String>,
 }
 
+/// A security admin rule of Azure Virtual Network Manager that applies to a virtual network (R4.11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityAdminRule {
+    /// ARM id: the rule's, in a rule collection of a network manager's configuration.
+    pub id: Id,
+    /// What it matches, and whether it denies.
+    pub rule: SecurityRule,
+    /// `access` is `AlwaysAllow`: no security group can deny what it matches.
+    pub always: bool,
+}
+
 /// A NAT gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NatGateway {

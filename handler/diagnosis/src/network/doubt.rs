@@ -35,6 +35,8 @@ pub enum Doubt {
     UnknownPriority,
     /// Another rule with the same priority does the opposite.
     SamePriority,
+    /// A security admin rule before it may leave the traffic to the security groups (R4.11).
+    AfterAllow,
     /// The host's addresses are not known closely enough for a rule about addresses.
     HostAddressesUnknown,
     /// A host pattern covers only part of the wanted hosts.
@@ -97,6 +99,9 @@ impl Doubt {
             Self::UnknownDirection => "its direction is not known to this version".to_owned(),
             Self::UnknownPriority => "it has no priority, so its place is not known".to_owned(),
             Self::SamePriority => "another rule of the same priority does the opposite".to_owned(),
+            Self::AfterAllow => {
+                "a security admin rule before it may leave the traffic to the security groups".to_owned()
+            }
             Self::HostAddressesUnknown => {
                 "it is about addresses, and the host's are not known".to_owned()
             }

@@ -3,8 +3,8 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use crate::facts::{Direction, Facts, Id, Missing, lookup};
-use crate::network::nsg::{FlowClass, Level, LevelRules, Part, SecurityRules};
+use crate::facts::{Direction, Facts, Id, Missing, SecurityAdminRule, lookup};
+use crate::network::nsg::{FlowClass, Level, LevelRules, Part, SecurityRules, network_manager};
 use crate::network::{ServiceTags, TagContext};
 
 /// The security group at one level, for some pools.
@@ -12,7 +12,7 @@ use crate::network::{ServiceTags, TagContext};
 pub(crate) struct LevelGroup {
     /// The pools whose packets meet it.
     pub(crate) pools: Vec<String>,
-    /// The group; `None`: none is attached.
+    /// The group, or the network manager whose rules these are; `None`: none is attached.
     pub(crate) nsg: Result<Option<Id>, Missing>,
     /// Its outbound rules.
     pub(crate) rules: Rc<LevelView>,
@@ -63,7 +63,7 @@ impl LevelGroup {
         facts: &Facts,
         pools: Vec<String>,
         id: Result<Option<Id>, Missing>,
-        level: Level,
+        (level, admin): (Level, &[SecurityAdminRule]),
         tags: &TagContext,
     ) -> Self {
         let body = match id {
@@ -78,20 +78,13 @@ impl LevelGroup {
                 Err(_) => LevelRules::Unreadable,
                 Ok(None) => LevelRules::Absent,
                 Ok(Some(nsg)) => {
-                    LevelRules::Known(SecurityRules::new(nsg, level, Direction::Outbound, tags))
+                    let rules = SecurityRules::new(nsg, level, Direction::Outbound, tags);
+                    LevelRules::Known(rules.behind(admin, tags))
                 }
             };
             Rc::new(LevelView::new(level, rules))
         };
-        let rules = view(tags);
-        let by_name = if tags.service_tags == ServiceTags::unknown() {
-            Rc::clone(&rules)
-        } else {
-            view(&TagContext {
-                service_tags: ServiceTags::unknown(),
-                ..tags.clone()
-            })
-        };
+        let (rules, by_name) = views(view, tags);
         Self {
             pools,
             nsg: body.map(|nsg| nsg.map(|nsg| nsg.id.clone())),
@@ -99,6 +92,27 @@ impl LevelGroup {
             by_name,
             inbound: OnceCell::new(),
         }
+    }
+
+    /// The security admin rules of a network, where it has any (R4.11).
+    pub(super) fn of_network(
+        pools: Vec<String>,
+        admin: &[SecurityAdminRule],
+        tags: &TagContext,
+    ) -> Option<Self> {
+        let manager = network_manager(&admin.first()?.id);
+        let view = |direction: Direction, tags: &TagContext| {
+            let rules = SecurityRules::of_network(admin, direction, tags);
+            LevelView::new(Level::Network, LevelRules::Known(rules))
+        };
+        let (rules, by_name) = views(|tags| Rc::new(view(Direction::Outbound, tags)), tags);
+        Some(Self {
+            pools,
+            nsg: Ok(manager),
+            rules,
+            by_name,
+            inbound: OnceCell::from(view(Direction::Inbound, tags)),
+        })
     }
 
     /// Its inbound rules.
@@ -115,6 +129,22 @@ impl LevelGroup {
             LevelView::new(level, rules)
         })
     }
+}
+
+/// A view with the service tags as they are known, and one by their names alone.
+fn views(
+    view: impl Fn(&TagContext) -> Rc<LevelView>,
+    tags: &TagContext,
+) -> (Rc<LevelView>, Rc<LevelView>) {
+    let rules = view(tags);
+    if tags.service_tags == ServiceTags::unknown() {
+        return (Rc::clone(&rules), rules);
+    }
+    let by_name = view(&TagContext {
+        service_tags: ServiceTags::unknown(),
+        ..tags.clone()
+    });
+    (rules, by_name)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! The network security groups that a subnet's packets meet, in order: NIC, then subnet (R4.4).
+//! The network security groups that a subnet's packets meet, in order: NIC, then subnet (R4.4), behind the network's security
+//! admin rules (R4.11).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LevelGroup, Routes};
 use crate::context::SubnetUse;
-use crate::facts::{AgentPool, Datum, Facts, Id, Missing};
+use crate::facts::{AgentPool, Datum, Facts, Id, Missing, SecurityAdminRule, lookup};
 use crate::network::nsg::{FlowClass, Level, PathPart, evaluate_levels};
 use crate::network::{
     AddressSet, OnPremises, Outcome, PortSet, ProtocolSet, ServiceTags, TagContext,
@@ -14,6 +15,8 @@ use crate::network::{
 /// The security groups of a path.
 #[derive(Debug, Clone)]
 pub(crate) struct Security {
+    /// The network's security admin rules, which come first (R4.11); `None`: none are known.
+    pub(crate) admin: Option<LevelGroup>,
     /// NIC level, one entry per distinct group among the pools.
     pub(crate) nic: Vec<LevelGroup>,
     /// Subnet level, for all pools.
@@ -97,6 +100,9 @@ impl Security {
             .and_then(|texts| AddressSet::parse_all(texts.iter().map(String::as_str)).ok())
             // A rule that names sources then stays undecided.
             .unwrap_or_else(AddressSet::all);
+        let network = used.id.parent();
+        let admin = network.and_then(|id| lookup(&facts.admin_rules, &id).as_known());
+        let admin = admin.map_or(&[][..], Vec::as_slice);
         let subnet = LevelGroup::of(
             facts,
             pool_names(used),
@@ -104,11 +110,12 @@ impl Security {
                 .as_ref()
                 .map(|s| s.nsg_id.clone())
                 .map_err(Clone::clone),
-            Level::Subnet,
+            (Level::Subnet, admin),
             &tags,
         );
         Self {
-            nic: nic_groups(facts, used, &tags),
+            admin: LevelGroup::of_network(pool_names(used), admin, &tags),
+            nic: nic_groups(facts, used, admin, &tags),
             subnet,
             sources,
             tags,
@@ -127,9 +134,30 @@ impl Security {
             .iter()
             .map(|nic| PoolParts {
                 pools: nic.pools.clone(),
-                parts: evaluate_levels(nic.rules.rules(), self.subnet.rules.rules(), &class),
+                parts: self.behind_admin(evaluate_levels(
+                    nic.rules.rules(),
+                    self.subnet.rules.rules(),
+                    &class,
+                )),
             })
             .collect()
+    }
+
+    /// The parts cut once more by what the network's security admin rules do with each (R4.11).
+    fn behind_admin(&self, parts: Vec<PathPart>) -> Vec<PathPart> {
+        let Some(admin) = &self.admin else {
+            return parts;
+        };
+        let cut = parts.into_iter().flat_map(|part| {
+            let by_admin = admin.rules.evaluate(&part.class);
+            let cut = by_admin.iter().map(|first| PathPart {
+                class: first.class.clone(),
+                admin: Some(first.decision.clone()),
+                ..part.clone()
+            });
+            cut.collect::<Vec<_>>()
+        });
+        cut.collect()
     }
 
     /// What could not be read, each once.
@@ -151,7 +179,13 @@ fn pool_names(used: &SubnetUse<'_>) -> Vec<String> {
 }
 
 /// The groups on the nodes' NICs (R1.84), pools with the same group together.
-fn nic_groups(facts: &Facts, used: &SubnetUse<'_>, tags: &TagContext) -> Vec<LevelGroup> {
+fn nic_groups(
+    facts: &Facts,
+    used: &SubnetUse<'_>,
+    admin: &[SecurityAdminRule],
+    tags: &TagContext,
+) -> Vec<LevelGroup> {
+    let level = (Level::Nic, admin);
     let mut groups: BTreeMap<Option<&Id>, Vec<String>> = BTreeMap::new();
     let mut open: BTreeMap<NicGap, Vec<String>> = BTreeMap::new();
     for pool in &used.pools {
@@ -165,11 +199,11 @@ fn nic_groups(facts: &Facts, used: &SubnetUse<'_>, tags: &TagContext) -> Vec<Lev
     }
     let known = groups
         .into_iter()
-        .map(|(id, pools)| LevelGroup::of(facts, pools, Ok(id.cloned()), Level::Nic, tags));
+        .map(|(id, pools)| LevelGroup::of(facts, pools, Ok(id.cloned()), level, tags));
     let open = open.into_iter().map(|(gap, pools)| {
         let names: Vec<&str> = pools.iter().map(String::as_str).collect();
         let missing = gap.missing(facts, &crate::context::pools_label(&names));
-        LevelGroup::of(facts, pools, Err(missing), Level::Nic, tags)
+        LevelGroup::of(facts, pools, Err(missing), level, tags)
     });
     known.chain(open).collect()
 }

@@ -3,7 +3,7 @@ use super::nsg_hits::note;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::{Direction, Id};
+use crate::facts::Direction;
 use crate::network::nsg::{FlowClass, RuleName};
 use crate::network::{Doubt, Outcome as Decided, PortSet, Protocol};
 use crate::report::{Finding, Remediation, Severity};
@@ -123,11 +123,11 @@ fn finding(ctx: &Context<'_>, rules: &[(RuleName, Vec<String>)], pools: Vec<&str
         )
         .pools(pools);
     for (rule, names) in rules {
-        let group = rule.nsg.as_ref().map_or("", Id::name);
         found = found.evidence(
             format!(
-                "{} of network security group {group} is about {}",
+                "{} of {} is about {}",
                 rule_label(rule),
+                rule.holder(),
                 grouped(names)
             ),
             rule.nsg.as_ref(),
@@ -194,7 +194,7 @@ mod tests {
             panic!()
         };
         nsg.rules[0].sources.clear();
-        nsg.rules[0].source_asgs = vec![Id::new("/asgs/web")];
+        nsg.rules[0].source_asgs = vec![crate::facts::Id::new("/asgs/web")];
         let found = outcome(&RULE, &facts);
         assert!(
             found.findings[0]

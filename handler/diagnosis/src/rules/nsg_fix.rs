@@ -30,12 +30,12 @@ pub(super) struct Admit<'a> {
 
 /// `network security group nsg on the subnet`
 pub(super) fn place(rule: &RuleName) -> String {
-    let group = rule.nsg.as_ref().map_or("", Id::name);
     let level = match rule.level {
-        Level::Nic => "the network interfaces",
-        Level::Subnet => "the subnet",
+        Level::Nic => " on the network interfaces",
+        Level::Subnet => " on the subnet",
+        Level::Network => "",
     };
-    format!("network security group {group} on {level}")
+    format!("{}{level}", rule.holder())
 }
 
 /// `rule deny-all (priority 200)`
@@ -50,10 +50,13 @@ pub(super) fn rule_label(rule: &RuleName) -> String {
 pub(super) fn denied(ctx: &Context<'_>, code: &Rule, title: String, hit: &Hit) -> Finding {
     let by = &hit.rule;
     let mut finding = code.finding(title).pools(hit.pools());
-    if let Some(id) = &by.nsg {
+    if let Some(id) = &by.nsg
+        && by.level != Level::Network
+    {
         finding = finding.resource(id);
     }
-    let words = body(ctx, by).map(|(_, rule)| describe(rule));
+    let admin = || admin_rule(ctx, by).map(describe);
+    let words = body(ctx, by).map(|(_, rule)| describe(rule)).or_else(admin);
     finding.evidence(
         format!("{} of {}", rule_label(by), place(by)),
         by.nsg.as_ref(),
@@ -69,6 +72,14 @@ pub(super) fn body<'f>(ctx: &Context<'f>, name: &RuleName) -> Option<(&'f Nsg, &
         .iter()
         .find(|r| r.name == name.rule && Some(r.priority) == name.priority)?;
     Some((nsg, rule))
+}
+
+/// The security admin rule of that name.
+fn admin_rule<'f>(ctx: &Context<'f>, name: &RuleName) -> Option<&'f SecurityRule> {
+    let of_networks = ctx.facts.admin_rules.values();
+    let mut rules = of_networks.filter_map(|rules| rules.as_known()).flatten();
+    let own = rules.find(|it| Some(&it.id) == name.nsg.as_ref())?;
+    Some(&own.rule)
 }
 
 /// `Deny Outbound Tcp from * to Internet ports 443`
@@ -103,6 +114,13 @@ fn direction(rule: &SecurityRule) -> &'static str {
 /// The ways to lift a denial, best first: admit the traffic above the rule, or take the rule away. A group of AKS's own
 /// gets no rules beside AKS's (R1.84), so there only the latter is left.
 pub(super) fn fixes(ctx: &Context<'_>, by: &RuleName, admits: &[Admit<'_>]) -> Vec<Remediation> {
+    if by.level == Level::Network {
+        return vec![Remediation::new(format!(
+            "Have the owners of {} admit the traffic: narrow the rule, or put one with action Allow or AlwaysAllow before \
+             it. No network security group can override it",
+            by.holder()
+        ))];
+    }
     let Some((nsg, rule)) = body(ctx, by) else {
         return vec![
             Remediation::new(format!("Read the rules of {}", place(by))).command(show(ctx, by)),

@@ -361,13 +361,9 @@ fn unread_group(guard: &Guard<'_, '_>) -> Option<String> {
 }
 
 fn denied(rule: &RuleName) -> Decided {
-    let group = rule.nsg.as_ref().map_or("", |id| id.name());
     Decided {
         verdict: TrafficVerdict::Blocked,
-        why: format!(
-            "rule {} of network security group {group} denies it",
-            rule.rule
-        ),
+        why: format!("rule {} of {} denies it", rule.rule, rule.holder()),
         by: Some(DecidedBy {
             resource_id: rule.nsg.clone(),
             rule: Some(rule.rule.clone()),

@@ -3,7 +3,7 @@
 use crate::context::{Context, SubnetUse, pools_label, texts};
 use crate::facts::{AzureFirewall, HopOwner, Id, NextHopType, OutboundType, Route, lookup};
 use crate::network::AddressSet;
-use crate::network::nsg::{Origin, RuleName};
+use crate::network::nsg::{Level, Origin, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{Decision, Outcome};
 use crate::path::{
@@ -181,7 +181,7 @@ fn denied_pools(walked: &Walked<'_>) -> Option<String> {
     })
 }
 
-/// One step per security group: what it does with TCP 443 to public addresses, and by which rule.
+/// One step per security group, behind one for the network's security admin rules: what it does with TCP 443 to public addresses, and by which rule.
 fn security_steps(walked: &Walked<'_>) -> Vec<Step> {
     let security = &walked.security;
     let rules = &walked.internet.rules;
@@ -198,7 +198,12 @@ fn security_steps(walked: &Walked<'_>) -> Vec<Step> {
         let decisions = parts.parts.iter().map(|p| &p.subnet).collect();
         (&security.subnet.nsg, decisions, String::new())
     });
-    let groups: Vec<(_, Vec<&Decision<RuleName>>, String)> = nic.chain(subnet).collect();
+    let admin = security.admin.iter().zip(rules).map(|(group, parts)| {
+        let decisions = parts.parts.iter().filter_map(|p| p.admin.as_ref());
+        (&group.nsg, decisions.collect(), String::new())
+    });
+    let groups: Vec<(_, Vec<&Decision<RuleName>>, String)> =
+        admin.chain(nic).chain(subnet).collect();
     groups
         .into_iter()
         .filter_map(|(nsg, decisions, whose)| {
@@ -228,13 +233,15 @@ fn security_steps(walked: &Walked<'_>) -> Vec<Step> {
 pub(crate) fn rule_name(decision: &Decision<RuleName>) -> String {
     let name = |by: &RuleName| {
         let level = match by.level {
-            crate::network::nsg::Level::Nic => "NIC",
-            crate::network::nsg::Level::Subnet => "subnet",
+            Level::Nic => "NIC",
+            Level::Subnet => "subnet",
+            Level::Network if by.rule.is_empty() => return "no security admin rule".to_owned(),
+            Level::Network => "network",
         };
-        let kind = if by.origin == Origin::Default {
-            "default rule"
-        } else {
-            "rule"
+        let kind = match by.origin {
+            Origin::Default => "default rule",
+            _ if by.level == Level::Network => "security admin rule",
+            _ => "rule",
         };
         let priority = by
             .priority
@@ -242,6 +249,9 @@ pub(crate) fn rule_name(decision: &Decision<RuleName>) -> String {
         format!("{kind} {} ({priority}{level} level)", by.rule)
     };
     let verb = |outcome| match outcome {
+        Outcome::Allowed if decision.by.level == Level::Network && decision.by.rule.is_empty() => {
+            "matches"
+        }
         Outcome::Allowed => "allows",
         Outcome::Denied => "denies",
         Outcome::Undecidable => "does something this version does not know",

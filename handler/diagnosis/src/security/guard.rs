@@ -60,11 +60,11 @@ impl<'c, 'f> Guard<'c, 'f> {
 
     /// The outbound rules of the groups that were read.
     pub(crate) fn outbound(&self) -> impl Iterator<Item = &'c SecurityRules> {
-        self.levels()
-            .filter_map(|(_, group)| match group.rules.rules() {
-                LevelRules::Known(rules) => Some(rules),
-                LevelRules::Absent | LevelRules::Unreadable => None,
-            })
+        let groups = self.levels().filter(|(level, _)| *level != Level::Network);
+        groups.filter_map(|(_, group)| match group.rules.rules() {
+            LevelRules::Known(rules) => Some(rules),
+            LevelRules::Absent | LevelRules::Unreadable => None,
+        })
     }
 
     /// The groups that were read, by level.
@@ -103,13 +103,11 @@ impl<'c, 'f> Guard<'c, 'f> {
         Some(set.of(Family::V4)).filter(|set| !set.is_empty())
     }
 
-    /// NIC, then subnet.
+    /// The network's security admin rules where there are any, NIC, then subnet.
     pub(crate) fn levels(&self) -> impl Iterator<Item = (Level, &'c LevelGroup)> {
-        [
-            (Level::Nic, self.nic),
-            (Level::Subnet, &self.path.security.subnet),
-        ]
-        .into_iter()
+        let security = &self.path.security;
+        let admin = security.admin.iter().map(|group| (Level::Network, group));
+        admin.chain([(Level::Nic, self.nic), (Level::Subnet, &security.subnet)])
     }
 }
 

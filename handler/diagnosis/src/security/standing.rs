@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::Service;
 use super::guard::Guard;
 use super::service::Holds;
-use crate::facts::{Direction, Id};
+use crate::facts::Direction;
 use crate::network::nsg::{FlowClass, Origin, Part, RuleName};
 use crate::network::{AddressSet, Decision, Doubt, Family, Open, Outcome, PortSet, Protocol};
 
@@ -58,7 +58,7 @@ impl Guard<'_, '_> {
         }
     }
 
-    /// The same level by level: NIC, then subnet.
+    /// The same level by level, in the order of [`Guard::levels`].
     pub(crate) fn standing_by_level(
         &self,
         service: Service,
@@ -305,8 +305,7 @@ pub(crate) fn named(rule: &RuleName) -> String {
     let priority = rule
         .priority
         .map_or(String::new(), |p| format!(" (priority {p})"));
-    let group = rule.nsg.as_ref().map_or("", Id::name);
-    format!("{}{priority} of network security group {group}", rule.rule)
+    format!("{}{priority} of {}", rule.rule, rule.holder())
 }
 
 /// Whether these words of [`open_words`] are about what tag `VirtualNetwork` holds.

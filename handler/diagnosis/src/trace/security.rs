@@ -20,7 +20,7 @@ pub(super) struct Gate {
     pub(super) blame: Blame,
 }
 
-/// The answers of NIC and subnet, in this order. `services` are those behind a host that service tags stand for.
+/// The answers of the network's security admin rules where there are any, NIC and subnet, in this order. `services` are those behind a host that service tags stand for.
 pub(super) fn gates(
     ctx: &Context<'_>,
     guard: &Guard<'_, '_>,
@@ -95,6 +95,7 @@ fn level_word(level: Level) -> &'static str {
     match level {
         Level::Nic => "on the nodes' NICs",
         Level::Subnet => "on the subnet",
+        Level::Network => "in the virtual network",
     }
 }
 

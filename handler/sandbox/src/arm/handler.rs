@@ -153,8 +153,9 @@ async fn reply(
             "The api-version query parameter (?api-version=) is required for all requests.";
         return Answer::error(400, "MissingApiVersionParameter", message).into();
     }
-    let by = match target {
+    let by = match &target {
         Target::Graph | Target::MetricsBatch(_) => Method::POST,
+        Target::Typed(typed) if typed.is_action() => Method::POST,
         _ => Method::GET,
     };
     if *method != by {
@@ -237,7 +238,11 @@ fn denied(target: &Target) -> (String, String) {
                 Some(Extension::Health) => {
                     "Microsoft.ResourceHealth/availabilityStatuses/read".to_owned()
                 }
-                None => format!("{}/read", known_type(&typed.kind).unwrap_or(&typed.kind)),
+                None => {
+                    let verb = if typed.is_action() { "action" } else { "read" };
+                    let kind = known_type(&typed.kind).unwrap_or(&typed.kind);
+                    format!("{kind}/{verb}")
+                }
             };
             let scope = match (&typed.group, typed.is_list()) {
                 (_, false) => typed.path.clone(),

@@ -37,10 +37,14 @@ const TYPES: &[&str] = &[
     "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections",
     "Microsoft.Network/virtualHubs/routingIntent",
     "Microsoft.Network/virtualNetworks",
+    ADMIN_RULES,
     "Microsoft.Network/virtualNetworks/subnets",
     "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
 ];
 
+/// The security admin rules that apply to a virtual network: an action.
+pub(super) const ADMIN_RULES: &str =
+    "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules";
 /// Azure Advisor's recommendations, of a subscription.
 pub(super) const RECOMMENDATIONS: &str = "Microsoft.Advisor/recommendations";
 /// What VM sizes can do, of a subscription.
@@ -103,6 +107,11 @@ pub(super) struct Typed {
 }
 
 impl Typed {
+    /// Whether it is asked for with a POST.
+    pub(super) fn is_action(&self) -> bool {
+        self.kind.eq_ignore_ascii_case(ADMIN_RULES)
+    }
+
     pub(super) fn is_list(&self) -> bool {
         self.kind.split('/').count() > self.names.len() + 1
     }

@@ -59,6 +59,7 @@ pub(super) fn add_network(scenario: &mut Scenario, node_group: &str, suffix: &st
             prefixes,
             dns_servers: Vec::new(),
             peerings: Vec::new(),
+            admin_rules: Vec::new(),
             subnets,
         },
     );

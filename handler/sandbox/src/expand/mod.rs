@@ -61,7 +61,7 @@ pub(crate) struct Expanded {
     /// Name and body.
     pub(crate) groups: Vec<(String, Value)>,
     pub(crate) resources: Vec<Resource>,
-    /// GET answers that are no resources: path and body.
+    /// Answers that are no resources: path and body.
     pub(crate) documents: Vec<(String, Value)>,
     pub(crate) faults: Vec<Fault>,
     /// Entries of the activity log.
@@ -81,6 +81,7 @@ pub(crate) fn expand(file: &str, scenario: Scenario) -> Result<Expanded, Error> 
     compute::expand(&plan, &mut resources)?;
     let mut documents = cluster::expand(&plan, &mut resources)?;
     documents.extend(views);
+    documents.extend(network::admin_rules(&plan));
     series::attach(&plan, &mut resources)?;
     for edit in &plan.scenario.edits {
         edit::apply(file, edit, &mut resources)?;

@@ -289,6 +289,65 @@ fn expand_nsgs(plan: &Plan, out: &mut Vec<Resource>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The security admin rules that a network manager gives the networks.
+pub(super) fn admin_rules(plan: &Plan) -> Vec<(String, Value)> {
+    let networks = plan.scenario.networks.iter();
+    let managed = networks.filter(|(_, network)| !network.admin_rules.is_empty());
+    managed
+        .map(|(name, network)| {
+            let group = plan.group_of(network.resource_group.as_ref());
+            let own = id(group, "Microsoft.Network/virtualNetworks", name);
+            let rules: Vec<Value> = network.admin_rules.iter().map(admin_rule).collect();
+            let path = format!("{own}/listNetworkManagerEffectiveSecurityAdminRules");
+            (path, json!({ "value": rules, "skipToken": "" }))
+        })
+        .collect()
+}
+
+fn admin_rule(rule: &SecurityRule) -> Value {
+    let manager = id(
+        "rg-governance",
+        "Microsoft.Network/networkManagers",
+        "nm-platform",
+    );
+    let collection =
+        format!("{manager}/securityAdminConfigurations/baseline/ruleCollections/egress");
+    let side = |text: &str| {
+        let tag = text != "*" && text.starts_with(|first: char| first.is_ascii_alphabetic());
+        let kind = if tag { "ServiceTag" } else { "IPPrefix" };
+        json!([{ "addressPrefix": text, "addressPrefixType": kind }])
+    };
+    let ports = if rule.ports == "*" {
+        "0-65535"
+    } else {
+        rule.ports.as_str()
+    };
+    let protocol = if rule.protocol == "*" {
+        "Any"
+    } else {
+        rule.protocol.as_str()
+    };
+    json!({
+        "id": format!("{collection}/rules/{}", rule.name),
+        "kind": "Custom",
+        "configurationDescription": "baseline",
+        "ruleCollectionAppliesToGroups": [{ "networkGroupId": format!("{manager}/networkGroups/all") }],
+        "properties": {
+            "description": "",
+            "protocol": protocol,
+            "sources": side(&rule.from),
+            "destinations": side(&rule.to),
+            "sourcePortRanges": ["0-65535"],
+            "destinationPortRanges": [ports],
+            "access": rule.access,
+            "priority": rule.priority,
+            "direction": rule.direction,
+            "provisioningState": "Succeeded",
+            "resourceGuid": guid(&rule.name),
+        },
+    })
+}
+
 fn rule_properties(rule: &SecurityRule) -> Value {
     json!({
         "protocol": rule.protocol,

@@ -36,7 +36,10 @@ impl SecurityRules {
         for part in pending {
             let platform = platform_addresses().contains_all(&part.class.destinations);
             let allowed = platform && self.direction == Direction::Outbound;
-            let (origin, outcome) = if allowed {
+            let (origin, outcome) = if self.level == Level::Network {
+                // The security groups decide.
+                (Origin::NoSecurityGroup, Outcome::Allowed)
+            } else if allowed {
                 (Origin::Platform, Outcome::Allowed)
             } else {
                 (Origin::Default, Outcome::Denied)
@@ -245,6 +248,8 @@ impl LevelRules {
 pub struct PathPart {
     /// The part.
     pub class: FlowClass,
+    /// What the network's security admin rules do, where there are any (R4.11).
+    pub admin: Option<Decision<RuleName>>,
     /// What the NIC's group does, whatever the subnet's does.
     pub nic: Decision<RuleName>,
     /// What the subnet's group does, whatever the NIC's does.
@@ -252,12 +257,17 @@ pub struct PathPart {
 }
 
 impl PathPart {
-    /// Both must allow; one denial is enough to drop (R4.4).
+    /// All must allow; one denial is enough to drop (R4.4, R4.11).
     pub fn outcome(&self) -> Outcome {
-        match (self.nic.outcome, self.subnet.outcome) {
-            (Outcome::Denied, _) | (_, Outcome::Denied) => Outcome::Denied,
-            (Outcome::Allowed, Outcome::Allowed) => Outcome::Allowed,
-            _ => Outcome::Undecidable,
+        let admin = self.admin.as_ref().map(|decision| decision.outcome);
+        let all = [Some(self.nic.outcome), Some(self.subnet.outcome), admin];
+        let any = |wanted| all.contains(&Some(wanted));
+        if any(Outcome::Denied) {
+            Outcome::Denied
+        } else if any(Outcome::Undecidable) {
+            Outcome::Undecidable
+        } else {
+            Outcome::Allowed
         }
     }
 }
@@ -271,6 +281,7 @@ pub fn evaluate_levels(nic: &LevelRules, subnet: &LevelRules, class: &FlowClass)
             let nic = first.decision;
             second.into_iter().map(move |part| PathPart {
                 class: part.class,
+                admin: None,
                 nic: nic.clone(),
                 subnet: part.decision,
             })

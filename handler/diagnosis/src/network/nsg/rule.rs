@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::FlowClass;
+use super::{FlowClass, network_manager};
 use crate::facts::{Access, Direction, Id, Nsg, SecurityRule};
 use crate::network::tags::{HOST_VIP, METADATA_VIP, platform_tag};
 use crate::network::{
@@ -17,6 +17,8 @@ pub enum Level {
     Nic,
     /// On the subnet.
     Subnet,
+    /// On the whole virtual network, before both: security admin rules (R4.11).
+    Network,
 }
 
 /// What kind of rule decides.
@@ -37,16 +39,29 @@ pub enum Origin {
 /// The rule that decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleName {
-    /// The security group; `None` when there is none or it could not be read.
+    /// The security group, or the security admin rule itself; `None` when there is none or it could not be read.
     pub nsg: Option<Id>,
     /// The rule's name; empty when no rule decides.
     pub rule: String,
     /// The rule's priority.
     pub priority: Option<u32>,
-    /// NIC or subnet.
+    /// NIC, subnet or network.
     pub level: Level,
     /// Kind of rule.
     pub origin: Origin,
+}
+
+impl RuleName {
+    /// `network security group nsg`, or whose security admin rule it is.
+    pub(crate) fn holder(&self) -> String {
+        let id = self.nsg.as_ref();
+        if self.level == Level::Network {
+            let manager = id.and_then(network_manager);
+            let name = manager.as_ref().map_or("", Id::name);
+            return format!("the security admin rules of network manager {name}");
+        }
+        format!("network security group {}", id.map_or("", Id::name))
+    }
 }
 
 /// The texts of a rule's fields that meet a class of traffic.
@@ -153,7 +168,7 @@ impl SecurityRules {
     }
 }
 
-fn ready(
+pub(super) fn ready(
     rule: &SecurityRule,
     name: RuleName,
     direction: Direction,
