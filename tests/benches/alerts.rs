@@ -149,7 +149,7 @@ async fn burst(host: &Host, sandbox: &Sandbox, clusters: &[String], name: &str) 
 async fn deliver(host: &Host, queue: &str) {
     let worker = async || {
         loop {
-            match host.deliver(queue).await {
+            match host.deliver_visible(queue).await {
                 Delivery::Empty => return,
                 Delivery::Done => {}
                 other => panic!("{other:?}"),
