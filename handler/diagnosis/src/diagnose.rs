@@ -6,7 +6,7 @@ use crate::changes;
 use crate::context::Context;
 use crate::facts::Facts;
 use crate::gaps::Gaps;
-use crate::next_steps::next_steps;
+use crate::next_steps::{look_at_policies, next_steps};
 use crate::report::{Check, Finding, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats};
 use crate::rules::{Outcome, RULES, Step, interim, suppress};
 use crate::sections;
@@ -83,7 +83,8 @@ pub fn diagnose(facts: &Facts) -> Report {
         gaps,
         stats: Stats::default(),
     };
-    report.next_steps = next_steps(&report);
+    let policy = ctx.network().and_then(|network| network.policy.as_deref());
+    report.next_steps = next_steps(&report, look_at_policies(policy));
     report
 }
 

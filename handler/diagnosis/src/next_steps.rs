@@ -9,21 +9,48 @@ const TEST: &str = "If a destination still fails, test it from a pod: name first
 const TEST_MEANWHILE: &str = "Meanwhile test from a pod: `nslookup mcr.microsoft.com`, then `curl -Iv https://mcr.microsoft.com`.";
 const OUTCOME: &str = "Give curl's exit code or the HTTP status to `outcome`: it reads them in the light of this report.";
 
+/// How the step about the cluster's own policies begins.
+const POLICIES: &str = "If pods fail where their nodes do not";
+
+/// What no read of Azure shows: policies inside the cluster that drop egress look the same from outside (R4.35).
+pub(crate) fn look_at_policies(network_policy: Option<&str>) -> Option<String> {
+    let engine = network_policy.filter(|engine| !engine.eq_ignore_ascii_case("none"))?;
+    let kinds = if engine.eq_ignore_ascii_case("cilium") {
+        "networkpolicy,ciliumnetworkpolicy,ciliumclusterwidenetworkpolicy"
+    } else {
+        "networkpolicy"
+    };
+    Some(format!(
+        "{POLICIES}, look at the cluster's own egress policies ({engine}), which Azure does not show: `kubectl get {kinds} --all-namespaces`."
+    ))
+}
+
+/// Whether nothing on the path explains failures that are there each time.
+fn path_is_clean(report: &Report) -> bool {
+    let on_the_path = ["OUT", "UDR", "NSG", "FWL", "NAT", "API", "DNS"];
+    let mut findings = report.findings.iter();
+    !findings.any(|found| {
+        found.severity > Severity::Info && on_the_path.iter().any(|it| found.code.starts_with(it))
+    })
+}
+
 /// Puts first what fits somebody who has seen the fault each time, or now and then, among the findings and the next steps;
 /// nothing is left out (R0.1, R8.1). The verdict stays as Azure's answers give it.
 pub fn rank_for(report: &mut Report, told: Pattern) {
     report.findings.sort_by_key(|f| place(&f.code, told));
-    report.next_steps = steps(report, Some(told));
+    let mut said = report.next_steps.iter();
+    let policies = said.find(|step| step.starts_with(POLICIES)).cloned();
+    report.next_steps = steps(report, Some(told), policies);
 }
 
-/// The steps for the report's own pattern.
-pub(crate) fn next_steps(report: &Report) -> Vec<String> {
-    steps(report, None)
+/// The steps for the report's own pattern. `policies`: what to do about policies inside the cluster.
+pub(crate) fn next_steps(report: &Report, policies: Option<String>) -> Vec<String> {
+    steps(report, None, policies.filter(|_| path_is_clean(report)))
 }
 
 /// Mend what was found in the order of the pattern, test, then close the gaps. Whatever is said for one pattern is said for
 /// the other too, in another place.
-fn steps(report: &Report, told: Option<Pattern>) -> Vec<String> {
+fn steps(report: &Report, told: Option<Pattern>, policies: Option<String>) -> Vec<String> {
     let own = report.verdict.pattern;
     let pattern = told.unwrap_or(own);
     let mut steps = mends(report, pattern);
@@ -43,6 +70,7 @@ fn steps(report: &Report, told: Option<Pattern>) -> Vec<String> {
         Status::Healthy if !steps.iter().any(|step| step == TEST) => steps.push(TEST.to_owned()),
         _ => {}
     }
+    steps.extend(policies);
     steps
 }
 
@@ -257,6 +285,22 @@ mod tests {
         let asks = |scope| rights(&[gap(scope)]).remove(0);
         assert!(asks(Some("/hub")).contains(" on /hub, "));
         assert!(asks(None).contains(" on the virtual hub that virtual network spoke "));
+    }
+
+    #[test]
+    fn r4_35_policies_inside_the_cluster_are_looked_at_where_the_path_is_clean() {
+        let mut facts = load_balancer();
+        network_mut(&mut facts).policy = Some("none".to_owned());
+        assert_eq!(diagnose(&facts).next_steps, [TEST]);
+        network_mut(&mut facts).policy = Some("cilium".to_owned());
+        let steps = diagnose(&facts).next_steps;
+        assert_eq!(steps.len(), 2);
+        assert!(steps[1].starts_with(POLICIES) && steps[1].contains("ciliumnetworkpolicy"));
+        let told = ranked(&facts, Pattern::Persistent).next_steps;
+        assert_eq!(told.last(), steps.last());
+        deny_internet(&mut facts, "nodes", "443");
+        let blocked = diagnose(&facts).next_steps;
+        assert!(!blocked.iter().any(|step| step.starts_with(POLICIES)));
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub(super) const RULE: Rule = Rule {
               Kubernetes API from a pod then fails, although nodes and images work.",
         evidence: "What decides TCP 443 to the API server: the rule that denies, or that no network rule allows it.",
         fix: "Allow TCP 443 to the service tag `AzureCloud` of the region by a network rule, or annotate pods with \
-              `kubernetes.azure.com/set-kube-service-host-fqdn`, so that they call the API server by name.",
+              `kubernetes.azure.com/set-kube-service-host-fqdn`, so that they call the API server by name. Do not \
+              name the address itself: it may change in a maintenance, and the rule with it would have to (R1.8).",
         how_sure: "Certain for rules that name every address, the region's service tag or the API server's name. A rule about \
                    other addresses leaves the check open: ARM does not tell the API server's address. A rule that admits \
                    it for other pools only is FWL109's finding, which mends that rule.",

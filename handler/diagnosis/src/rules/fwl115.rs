@@ -19,7 +19,9 @@ pub(super) const RULE: Rule = Rule {
         why: "Behind a firewall the firewall translates, not the load balancer. Each of its addresses gives 2,496 ports per \
               instance, shared by everything behind it. Above 95 percent Azure calls the firewall degraded.",
         evidence: "The highest 5-minute average with its protocol and time, and the firewall's addresses.",
-        fix: "Reuse connections, and add public addresses, five at least; or put a NAT gateway on the firewall's subnet.",
+        fix: "Reuse connections, and add public addresses, five at least; or put a NAT gateway on the firewall's subnet. \
+              A firewall ends TCP connections that are idle for 4 minutes, whatever a load balancer's timeout is: long quiet \
+              ones need keepalives (R5.20).",
         how_sure: "Certain about the utilisation. Medium above 80 percent, critical above 95. Other networks behind the same \
                    firewall may be the ones that use the ports.",
         references: &[

@@ -22,7 +22,8 @@ pub(super) const RULE: Rule = Rule {
               instead.",
         evidence: "The number of public addresses, and that the firewall's subnet has no NAT gateway.",
         fix: "Put a NAT gateway on AzureFirewallSubnet with `az network vnet subnet update --nat-gateway`, or add public \
-              addresses to the firewall.",
+              addresses to the firewall. Allow-lists elsewhere have to hold all of a firewall's addresses: by which one a \
+              connection leaves is not promised (R5.31).",
         how_sure: "Certain about the numbers. Low while there is no pressure: medium only where the metric \
                    `SNATPortUtilization` was above 80 % for five minutes.",
         references: &[

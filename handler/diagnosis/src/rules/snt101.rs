@@ -21,7 +21,9 @@ pub(super) const RULE: Rule = Rule {
         evidence: "The sum of failed connections, in how many 5-minute windows, from when to when, and the nodes that had most.",
         fix: "Reuse connections first; then more outbound addresses and more ports per node, in one call.",
         how_sure: "Certain that connections failed. Critical when failures lasted over more than one 5-minute window, high \
-                   otherwise. A device without a single data point leaves the check open: no data is not zero.",
+                   otherwise. A device without a single data point leaves the check open: no data is not zero. \
+                   Windows nodes translate their pods' connections themselves first, behind a load balancer with 64 ports of \
+                   the node's address by default; when these run out, no figure here shows it (R1.50).",
         references: &[
             "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/connectivity/snat-port-exhaustion",
             "https://learn.microsoft.com/azure/load-balancer/troubleshoot-outbound-connection",

@@ -28,7 +28,8 @@ pub(super) const RULE: Rule = Rule {
               connection and drops them: the Service is unreachable from the internet.",
         evidence: "The load balancing rules, their public addresses, and the default route.",
         fix: "Make the Service internal and let the firewall translate to it, or, with the firewall in front of the public \
-              address, add a route for the firewall's public address to Internet.",
+              address, add a route for the firewall's public address to Internet. The same \
+              route is needed where the nodes themselves call something by the firewall's public address (R2.43).",
         how_sure: "Certain with an Azure Firewall, likely with other appliances, which may not keep state. A route for the \
                    firewall's own public address to Internet is the documented design and passes. Any other route to \
                    Internet may be the clients' way back and leaves the check open.",

@@ -139,6 +139,10 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
     let (decision, why) = match reach {
         Reach::Delivered => ("delivered", "nothing on the path drops it"),
         Reach::Forwarded => ("forwarded", "the next hop decides what follows"),
+        Reach::DroppedByRules if denied_by_network(walked) => (
+            "dropped",
+            "security admin rules of the virtual network deny it",
+        ),
         Reach::DroppedByRules => ("dropped", "network security groups deny it"),
         Reach::DroppedByRoute => ("dropped", "the default route has next hop None"),
         Reach::DroppedAtHop => (
@@ -162,6 +166,13 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
         why.to_owned(),
     ));
     steps
+}
+
+/// Whether the network's security admin rules deny every packet (R4.11).
+fn denied_by_network(walked: &Walked<'_>) -> bool {
+    let mut parts = walked.internet.rules.iter().flat_map(|pool| &pool.parts);
+    let denied = |decision: &Decision<RuleName>| decision.outcome == Outcome::Denied;
+    parts.all(|part| part.admin.as_ref().is_some_and(denied))
 }
 
 /// The pools whose network interfaces have a security group that denies everything, where those of others do not.
