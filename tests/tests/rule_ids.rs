@@ -44,7 +44,6 @@ const WITHOUT_TEST: &[(&str, &str)] = &[
         "r2_43",
         "by which address clients outside come in is in no Azure resource",
     ),
-    ("r4_11", "admin rules of a network manager are not read"),
     ("r5_40", "firewall logs are not read"),
     ("r5_41", "firewall logs are not read"),
     ("r5_42", "firewall logs are not read"),
