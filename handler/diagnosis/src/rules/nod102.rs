@@ -37,8 +37,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
         (&ctx.pressure.memory, MEMORY),
         ("memory", "Memory working set"),
         format!(
-            "Short of memory{}, the node evicts pods and the kernel kills processes. Their connections end, and what they served fails until they run elsewhere.",
-            threshold(ctx).map_or(String::new(), |mib| format!(" (less than {mib} MiB free)"))
+            "{} the node evicts pods, and the kernel kills processes. Their connections end, and what they served fails until they run elsewhere.",
+            threshold(ctx).map_or("Short of memory,".to_owned(), |mib| format!(
+                "With less than {mib} MiB free"
+            ))
         ),
     )
 }
@@ -63,20 +65,11 @@ mod tests {
     #[test]
     fn r7_9_the_node_evicts_pods_at_the_threshold_of_its_version() {
         for (version, told) in [
-            (
-                Some("1.28.15"),
-                "Short of memory (less than 750 MiB free), the",
-            ),
-            (
-                Some("1.29"),
-                "Short of memory (less than 100 MiB free), the",
-            ),
-            (
-                Some("1.34.2"),
-                "Short of memory (less than 100 MiB free), the",
-            ),
-            (Some("latest"), "Short of memory, the"),
-            (None, "Short of memory, the"),
+            (Some("1.28.15"), "With less than 750 MiB free the node"),
+            (Some("1.29"), "With less than 100 MiB free the node"),
+            (Some("1.34.2"), "With less than 100 MiB free the node"),
+            (Some("latest"), "Short of memory, the node"),
+            (None, "Short of memory, the node"),
         ] {
             let mut facts = load_balancer();
             facts.cluster.kubernetes_version = version.map(str::to_owned);
