@@ -97,7 +97,9 @@ async fn all_bodies(cloud: &Cloud) -> Vec<Value> {
 fn children(kind: &str) -> &'static [&'static str] {
     match kind.to_lowercase().as_str() {
         "microsoft.containerservice/managedclusters" => &["agentPools"],
-        "microsoft.compute/virtualmachinescalesets" => &["networkInterfaces", "virtualMachines"],
+        "microsoft.compute/virtualmachinescalesets" => {
+            &["networkInterfaces", "publicIPAddresses", "virtualMachines"]
+        }
         "microsoft.network/firewallpolicies" => &["ruleCollectionGroups"],
         "microsoft.network/virtualnetworks" => &["subnets"],
         _ => &[],
