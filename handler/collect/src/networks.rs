@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use egress_arm::read::Field;
 use egress_arm::{model, operations};
-use egress_diagnosis::facts::{AgentPool, Datum, Id, PoolSubnets, Subnet, VirtualNetwork};
+use egress_diagnosis::facts::{
+    AgentPool, Datum, Id, PoolSubnets, RouteTable, Subnet, VirtualNetwork,
+};
 use futures::future::join_all;
 
 use crate::convert;
@@ -31,6 +33,18 @@ impl Networks {
             .filter_map(|subnet| which(subnet).clone())
             .collect()
     }
+}
+
+/// Reads route tables.
+pub(crate) async fn route_tables(
+    reader: Reader<'_>,
+    ids: BTreeSet<Id>,
+) -> BTreeMap<Id, Datum<RouteTable>> {
+    let each = ids.into_iter().map(|id| async move {
+        let answer = reader.get(&operations::ROUTE_TABLE_GET, &id, &[]).await;
+        (id, converted(answer, convert::route_table))
+    });
+    join_all(each).await.into_iter().collect()
 }
 
 /// Reads the networks of `pools` and of an API server with a subnet of its own, each virtual network once: its answer

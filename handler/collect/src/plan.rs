@@ -114,7 +114,7 @@ async fn of_cluster(
     let load_balancer = once(load_balancer(reader, group));
     let node_ips = once(node_group_ips(reader, group));
     let own_addresses = once(addresses::by_id(reader, named_elsewhere));
-    let tables = once(route_tables(pools.clone()));
+    let tables = once(pool_routes(pools.clone()));
     let nsgs = once(nsgs(
         pools.clone(),
         scale_sets.clone(),
@@ -201,7 +201,7 @@ async fn of_cluster(
         pool_subnets: pools.networks.pool_subnets.clone(),
         virtual_networks: over(hops.vnets, &pools.networks.vnets),
         subnets: over(hops.subnets, &pools.networks.subnets),
-        route_tables: (*tables).clone(),
+        route_tables: over(hops.route_tables, &tables),
         nsgs: (*nsgs).clone(),
         admin_rules,
         nat_gateways: over(hops.nat_gateways, &gateways.by_id),
@@ -425,15 +425,10 @@ async fn frontend_addresses(
     Named { named, elsewhere }
 }
 
-async fn route_tables(pools: Once<'_, PoolNetworks<'_>>) -> BTreeMap<Id, Datum<RouteTable>> {
+async fn pool_routes(pools: Once<'_, PoolNetworks<'_>>) -> BTreeMap<Id, Datum<RouteTable>> {
     let pools = pools.await;
     let ids = pools.networks.attached(|subnet| &subnet.route_table_id);
-    let reader = pools.next;
-    let each = ids.into_iter().map(|id| async move {
-        let answer = reader.get(&operations::ROUTE_TABLE_GET, &id, &[]).await;
-        (id, converted(answer, convert::route_table))
-    });
-    join_all(each).await.into_iter().collect()
+    networks::route_tables(pools.next, ids).await
 }
 
 /// The owners of the addresses that default routes lead to, and Resource Health of the firewalls among them.

@@ -728,6 +728,16 @@ pub fn firewalled() -> Facts {
     facts
         .firewalls
         .insert(firewall_id(), Datum::Known(firewall));
+    let subnet = Subnet {
+        id: firewall_subnet_id(),
+        address_prefixes: vec!["10.1.0.0/26".to_owned()],
+        route_table_id: None,
+        nsg_id: None,
+        ..subnet_mut(&mut facts, "nodes").clone()
+    };
+    facts
+        .subnets
+        .insert(firewall_subnet_id(), Datum::Known(subnet));
     let policy = FirewallPolicy {
         id: policy_id(),
         base_policy_id: None,
@@ -989,11 +999,13 @@ pub fn route(name: &str, prefix: &str, hop: NextHopType, ip: Option<&str>) -> Ro
     }
 }
 
-/// Puts a route table with these routes on every subnet.
+/// Puts a route table with these routes on every subnet but the firewall's own.
 pub fn route_table(facts: &mut Facts, routes: Vec<Route>) {
     let table = route_table_id();
     for datum in facts.subnets.values_mut() {
-        if let Datum::Known(subnet) = datum {
+        if let Datum::Known(subnet) = datum
+            && subnet.id != firewall_subnet_id()
+        {
             subnet.route_table_id = Some(table.clone());
         }
     }

@@ -7,7 +7,7 @@
 //! | wave | needs | reads |
 //! |---|---|---|
 //! | a | the pools' networks | peered networks; firewalls and policies of their subscriptions; virtual hubs |
-//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses, NAT gateway and metrics of the firewall; routing intent and connections of the hub; peered networks that were not read ahead and hold a hop |
+//! | b | route tables and these | what has addresses in the hop's subnet; rules, addresses, routes, NAT gateway and metrics of the firewall; routing intent and connections of the hub; peered networks that were not read ahead and hold a hop |
 //! | c | these | power state of the machine; health behind the load balancer; IP groups; service tags |
 //!
 //! There is no further wave. What becomes known only in b (a firewall that no list holds, a policy's parent) is read in c,
@@ -56,6 +56,8 @@ pub(crate) struct Hops {
     /// Peered networks, and the subnets of all networks that firewalls or hops lie in.
     pub(crate) vnets: BTreeMap<Id, Datum<VirtualNetwork>>,
     pub(crate) subnets: BTreeMap<Id, Datum<Subnet>>,
+    /// Of the subnets of firewalls.
+    pub(crate) route_tables: BTreeMap<Id, Datum<RouteTable>>,
     pub(crate) nat_gateways: BTreeMap<Id, Datum<NatGateway>>,
     pub(crate) addresses: Addresses,
     /// Of the firewalls and internal load balancers that own a hop.
@@ -218,6 +220,7 @@ impl Known {
             policies: third.rules.policies,
             groups: third.rules.groups,
             ip_groups: third.rules.ip_groups,
+            route_tables: third.ways_out.route_tables,
             nat_gateways: third.ways_out.nat_gateways,
             addresses: third.ways_out.addresses,
             metrics,

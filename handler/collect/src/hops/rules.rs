@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use egress_arm::{model, operations};
 use egress_diagnosis::facts::{
-    AzureFirewall, Datum, FirewallPolicy, Id, IpGroup, NatGateway, ResourceMetrics, RuleCollection,
-    RuleCollectionGroup,
+    AzureFirewall, Datum, FirewallPolicy, Id, IpGroup, NatGateway, ResourceMetrics, RouteTable,
+    RuleCollection, RuleCollectionGroup, Subnet,
 };
 use egress_diagnosis::network::tags_of_collection;
 use futures::future::join_all;
@@ -15,6 +15,7 @@ use super::space::{Space, listings, subscription};
 use crate::addresses::{self, Addresses};
 use crate::convert;
 use crate::metrics::firewall_metrics;
+use crate::networks::route_tables;
 use crate::outcome::{converted, converted_list};
 use crate::reader::Reader;
 
@@ -171,9 +172,11 @@ fn ip_groups(collection: &RuleCollection) -> impl Iterator<Item = &Id> {
         .chain(application.flat_map(|rule| &rule.source_ip_groups))
 }
 
-/// What firewalls translate with: their metrics, the public addresses, the NAT gateways of their subnets with theirs.
+/// How packets leave firewalls: their metrics, the public addresses, the NAT gateways of their subnets with theirs, and those
+/// subnets' routes.
 #[derive(Debug, Default)]
 pub(super) struct WaysOut {
+    pub(super) route_tables: BTreeMap<Id, Datum<RouteTable>>,
     pub(super) nat_gateways: BTreeMap<Id, Datum<NatGateway>>,
     pub(super) addresses: Addresses,
     pub(super) metrics: ResourceMetrics,
@@ -181,13 +184,14 @@ pub(super) struct WaysOut {
 
 impl WaysOut {
     pub(super) fn extend(&mut self, other: Self) {
+        self.route_tables.extend(other.route_tables);
         self.nat_gateways.extend(other.nat_gateways);
         self.addresses.extend(other.addresses);
         self.metrics.extend(other.metrics);
     }
 }
 
-/// Reads what these firewalls translate with.
+/// Reads how packets leave these firewalls.
 pub(super) async fn of_firewalls(
     reader: Reader<'_>,
     search: Search<'_>,
@@ -195,15 +199,43 @@ pub(super) async fn of_firewalls(
     firewalls: &[&AzureFirewall],
 ) -> WaysOut {
     let ids = firewalls.iter().map(|firewall| &firewall.id);
-    let ((nat_gateways, addresses), metrics) = futures::join!(
+    let ((nat_gateways, addresses), route_tables, metrics) = futures::join!(
         ways_out(reader, space, firewalls, search.node_group),
+        own_routes(reader, search, space, firewalls),
         firewall_metrics(reader, search.cluster, ids)
     );
     WaysOut {
+        route_tables,
         nat_gateways,
         addresses,
         metrics,
     }
+}
+
+/// What the subnets of these firewalls have attached.
+fn attached(
+    space: &Space,
+    firewalls: &[&AzureFirewall],
+    which: impl Fn(&Subnet) -> &Option<Id>,
+) -> BTreeSet<Id> {
+    let firewalls = firewalls.iter();
+    let attached = firewalls.filter_map(|firewall| {
+        let address = firewall.private_ips.first()?.parse().ok()?;
+        which(&space.segment(address)?.subnet).clone()
+    });
+    attached.collect()
+}
+
+/// The route tables of the firewalls' subnets, but those that are read for a pool.
+async fn own_routes(
+    reader: Reader<'_>,
+    search: Search<'_>,
+    space: &Space,
+    firewalls: &[&AzureFirewall],
+) -> BTreeMap<Id, Datum<RouteTable>> {
+    let of_pools = search.networks.attached(|subnet| &subnet.route_table_id);
+    let own = attached(space, firewalls, |subnet| &subnet.route_table_id);
+    route_tables(reader, &own - &of_pools).await
 }
 
 /// The firewalls' public addresses, and the NAT gateways of their subnets with theirs.
@@ -219,13 +251,7 @@ async fn ways_out(
         .filter(|id| !addresses::is_listed_in(id, node_group))
         .cloned()
         .collect();
-    let gateways: BTreeSet<Id> = firewalls
-        .iter()
-        .filter_map(|firewall| {
-            let address = firewall.private_ips.first()?.parse().ok()?;
-            space.segment(address)?.subnet.nat_gateway_id.clone()
-        })
-        .collect();
+    let gateways = attached(space, firewalls, |subnet| &subnet.nat_gateway_id);
     let gateways = gateways.into_iter().map(|id| async move {
         let answer = reader.get(&operations::NAT_GATEWAY_GET, &id, &[]).await;
         (id, converted(answer, convert::nat_gateway))

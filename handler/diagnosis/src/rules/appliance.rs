@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::Outcome;
 use crate::context::{Context, texts};
 use crate::facts::{
     AzureFirewall, Datum, Frontend, HopNic, HopOwner, Id, LoadBalancer, Missing, NextHopType,
-    lookup,
+    Route, Subnet, lookup,
 };
 use crate::network::AddressSet;
 use crate::network::routes::Hop;
@@ -219,15 +221,44 @@ pub(crate) fn serves(firewall: &AzureFirewall) -> bool {
     !failed.is_some_and(|state| state.eq_ignore_ascii_case("Failed"))
 }
 
-/// The route table that the firewall's own subnet has and that may take what it allows elsewhere than to the internet: into
-/// a tunnel to another network. One that is known to lead to Internet does not.
-pub(crate) fn own_routes<'f>(ctx: &Context<'f>, firewall: &AzureFirewall) -> Option<&'f Id> {
-    let subnet = lookup(&ctx.facts.subnets, firewall.subnet_id.as_ref()?).as_known()?;
-    let id = subnet.route_table_id.as_ref()?;
-    let table = lookup(&ctx.facts.route_tables, id).as_known();
-    let leads_out = table.is_some_and(|table| {
-        let mut routes = table.routes.iter();
-        routes.all(|route| route.next_hop_type == NextHopType::Internet)
-    });
-    (!leads_out).then_some(id)
+/// The firewall's subnet. It comes with its network: where that was refused, it is the network that is missing.
+pub(super) fn own_subnet<'f>(ctx: &Context<'f>, id: &Id) -> Result<&'f Subnet, Missing> {
+    let own = lookup(&ctx.facts.subnets, id);
+    let network = match own {
+        Datum::NotAsked { .. } => id.parent(),
+        _ => None,
+    };
+    if let Some(network) = network
+        && let Some(answer) = ctx.facts.virtual_networks.get(&network)
+    {
+        answer.known(|| format!("virtual network {}", network.name()))?;
+    }
+    own.known(|| format!("subnet {}", id.name()))
+}
+
+/// The route table of the firewall's own subnet where it takes internet traffic elsewhere than out: into a tunnel to another
+/// network, say. A secured hub's firewall has no subnet.
+///
+/// # Errors
+/// What could not be read of it.
+pub(crate) fn own_routes<'f>(
+    ctx: &Context<'f>,
+    firewall: &AzureFirewall,
+) -> Result<Option<&'f Id>, Missing> {
+    let Some(subnet) = &firewall.subnet_id else {
+        return Ok(None);
+    };
+    let Some(id) = &own_subnet(ctx, subnet)?.route_table_id else {
+        return Ok(None);
+    };
+    let table = lookup(&ctx.facts.route_tables, id)
+        .known(|| format!("route table {} of the firewall's subnet", id.name()))?;
+    let public = AddressSet::public();
+    let leads_out = |route: &Route| {
+        // A service tag stands for public addresses.
+        let prefix: Option<IpNet> = route.address_prefix.trim().parse().ok();
+        route.next_hop_type == NextHopType::Internet
+            || prefix.is_some_and(|prefix| !public.intersects(&prefix.into()))
+    };
+    Ok((!table.routes.iter().all(leads_out)).then_some(id))
 }

@@ -1,6 +1,6 @@
 //! FWL108: the Azure Firewall denies an endpoint that the cluster needs (R5.21).
 
-use super::appliance::Appliance;
+use super::appliance::{Appliance, own_routes};
 use super::firewall_fix::{self, Allow, Purpose};
 use super::inspection::{Inspection, holder, label, named, rule_label};
 use super::{Docs, Outcome, Rule, Step};
@@ -27,7 +27,8 @@ pub(super) const RULE: Rule = Rule {
         fix: "Allow the names with an application rule, by the FQDN tag `AzureKubernetesService` where many are missing. A \
               network rule that denies comes before every application rule and must be changed itself.",
         how_sure: "Certain where rules name hosts and addresses. Likely where the contents of an FQDN tag decide: the \
-                   documented ones are used. A service tag in a network rule leaves the check open when it decides.",
+                   documented ones are used. A service tag in a network rule leaves the check open when it decides, and so does a route \
+                   table on the firewall's own subnet that leads elsewhere than to Internet, or may.",
         references: &[
             "https://learn.microsoft.com/azure/aks/limit-egress-traffic",
             "https://learn.microsoft.com/azure/aks/outbound-rules-control-egress",
@@ -77,6 +78,15 @@ fn check(ctx: &Context<'_>) -> Outcome {
         }
         if by_tags {
             outcome.missing.extend(security::unread_tags(ctx));
+        }
+        match own_routes(ctx, inspection.firewall) {
+            Ok(None) => {}
+            Ok(Some(table)) => outcome.undecided.push(format!(
+                "route table {} of Azure Firewall {}'s own subnet leads elsewhere than to Internet; what becomes there of what the firewall allows is not known",
+                table.name(),
+                inspection.firewall.id.name()
+            )),
+            Err(missing) => outcome.missing.push(missing),
         }
         if !open.is_empty() {
             let because = inspection.because();
@@ -266,10 +276,13 @@ fn allow(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Datum, NetworkRule, RuleAction, RuleCollectionRules};
+    use crate::facts::{
+        Datum, Facts, Id, NetworkRule, NextHopType, Route, RouteTable, RuleAction,
+        RuleCollectionRules,
+    };
     use crate::testing::{
-        admits, codes, denied as refused, firewall_mut, firewall_rules, firewalled, load_balancer,
-        outcome, policy_id, with_hop,
+        admits, codes, denied as refused, firewall_mut, firewall_rules, firewall_subnet_id,
+        firewalled, load_balancer, outcome, policy_id, route, route_table_id, with_hop,
     };
 
     #[test]
@@ -384,6 +397,53 @@ mod tests {
             outcome(&RULE, &failed).not_applicable.is_some(),
             "FWL103 explains that"
         );
+    }
+
+    #[test]
+    fn cannot_tell_where_the_firewalls_own_subnet_leads() {
+        let judged = |facts: &Facts| {
+            let outcome = outcome(&RULE, facts);
+            (outcome.missing.len(), outcome.undecided.len())
+        };
+        // Nothing about the subnet: a route table of its own may lead into a tunnel.
+        let mut facts = firewalled();
+        let network = firewall_subnet_id().parent().unwrap();
+        facts.subnets.remove(&firewall_subnet_id());
+        let refusal = refused("Microsoft.Network/virtualNetworks/read");
+        facts.virtual_networks.insert(network, refusal);
+        assert_eq!(judged(&facts), (1, 0));
+        // It has one, which was not read, leads out, leads out but for private networks, or leads elsewhere.
+        let mut facts = firewalled();
+        let own = Id::new(format!("{}-fw", route_table_id()));
+        if let Some(Datum::Known(subnet)) = facts.subnets.get_mut(&firewall_subnet_id()) {
+            subnet.route_table_id = Some(own.clone());
+        }
+        assert_eq!(judged(&facts), (1, 0));
+        let mut with = |routes: Vec<Route>| {
+            let body = RouteTable {
+                id: own.clone(),
+                routes,
+                subnet_ids: Vec::new(),
+                disable_bgp_route_propagation: None,
+                aks_managed: false,
+            };
+            facts.route_tables.insert(own.clone(), Datum::Known(body));
+            judged(&facts)
+        };
+        let out = || route("out", "0.0.0.0/0", NextHopType::Internet, None);
+        let gateway = |prefix| {
+            route(
+                "on-premises",
+                prefix,
+                NextHopType::VirtualNetworkGateway,
+                None,
+            )
+        };
+        assert_eq!(with(vec![out()]), (0, 0));
+        assert_eq!(with(vec![out(), gateway("10.0.0.0/8")]), (0, 0));
+        assert_eq!(with(vec![gateway("0.0.0.0/0")]), (0, 1));
+        assert_eq!(with(vec![out(), gateway("20.0.0.0/8")]), (0, 1));
+        assert_eq!(with(vec![out(), gateway("AzureMonitor")]), (0, 1));
     }
 
     #[test]

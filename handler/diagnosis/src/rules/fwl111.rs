@@ -153,25 +153,16 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Datum, Facts, NextHopType, RuleAction, Subnet};
+    use crate::facts::{Datum, Facts, RuleAction};
     use crate::report::TrafficVerdict;
-    use crate::rules::appliance::own_routes;
     use crate::testing::{
         codes, denied, firewall_mut, firewall_rules, firewall_subnet_id, firewalled, load_balancer,
-        network_rule, outcome, policy_id, policy_mut, route, route_table, subnet_mut,
+        network_rule, outcome, policy_id, policy_mut,
     };
 
-    /// The firewalled cluster with these private ranges, and the body of the firewall's subnet.
+    /// The firewalled cluster with these private ranges.
     fn ranges(ranges: &[&str]) -> Facts {
         let mut facts = firewalled();
-        let body = Subnet {
-            id: firewall_subnet_id(),
-            route_table_id: None,
-            ..subnet_mut(&mut facts, "nodes").clone()
-        };
-        facts
-            .subnets
-            .insert(firewall_subnet_id(), Datum::Known(body));
         policy_mut(&mut facts).private_ranges = ranges.iter().map(|r| (*r).to_owned()).collect();
         facts
     }
@@ -229,12 +220,6 @@ mod tests {
         // So may what a firewall that translates allows go elsewhere than to the internet.
         policy_mut(&mut facts).private_ranges.clear();
         assert_eq!(verdicts(&facts), [TrafficVerdict::Unknown]);
-        let route = |hop| route("default", "0.0.0.0/0", hop, None);
-        route_table(&mut facts, vec![route(NextHopType::Internet)]);
-        subnet_mut(&mut facts, "nodes").route_table_id = None;
-        assert!(own_routes(&Context::new(&facts), firewall_mut(&mut facts.clone())).is_none());
-        route_table(&mut facts, vec![route(NextHopType::VirtualNetworkGateway)]);
-        assert!(own_routes(&Context::new(&facts), firewall_mut(&mut facts.clone())).is_some());
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! FWL117: few public addresses on the firewall and no NAT gateway on its subnet (R5.30).
 
-use super::appliance::Appliance;
+use super::appliance::{Appliance, own_subnet};
 use super::inspection::Inspection;
 use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::Context;
-use crate::facts::{AzureFirewall, Datum, Id, Missing, Subnet, lookup};
+use crate::facts::{AzureFirewall, Id, lookup};
 use crate::report::{Finding, Remediation, Severity};
 use crate::snat::firewall::UTILIZATION;
 
@@ -57,7 +57,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
                     firewall.id.name()
                 ));
             }
-            Some(id) => match subnet(ctx, id) {
+            Some(id) => match own_subnet(ctx, id) {
                 Err(missing) => return Outcome::missing(missing),
                 Ok(subnet) if subnet.nat_gateway_id.is_some() => return Outcome::passed(),
                 Ok(_) => Some(id),
@@ -65,21 +65,6 @@ fn check(ctx: &Context<'_>) -> Outcome {
         };
         Outcome::found(finding(ctx, appliance, firewall, addresses, subnet))
     })
-}
-
-/// The firewall's subnet. It comes with its network: where that was refused, it is the network that is missing.
-fn subnet<'f>(ctx: &Context<'f>, id: &Id) -> Result<&'f Subnet, Missing> {
-    let own = lookup(&ctx.facts.subnets, id);
-    let network = match own {
-        Datum::NotAsked { .. } => id.parent(),
-        _ => None,
-    };
-    if let Some(network) = network
-        && let Some(answer) = ctx.facts.virtual_networks.get(&network)
-    {
-        answer.known(|| format!("virtual network {}", network.name()))?;
-    }
-    own.known(|| format!("subnet {}", id.name()))
 }
 
 fn finding(
@@ -181,23 +166,19 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Facts, MetricAggregation, VirtualNetwork};
+    use crate::facts::{Datum, Facts, MetricAggregation, VirtualNetwork};
     use crate::testing::{
         codes, denied, firewall_id, firewall_mut, firewall_subnet_id, firewalled, load_balancer,
-        metric as answer, nat_id, outcome, public_ip_id, series, set_metric, subnet_mut,
+        metric as answer, nat_id, outcome, public_ip_id, series, set_metric,
     };
 
-    /// The firewalled cluster with the body of the firewall's subnet and so many addresses.
+    /// The firewalled cluster with so many addresses.
     fn with(addresses: usize, gateway: bool) -> Facts {
         let mut facts = firewalled();
-        let body = Subnet {
-            id: firewall_subnet_id(),
-            nat_gateway_id: gateway.then(|| nat_id("fw")),
-            ..subnet_mut(&mut facts, "nodes").clone()
-        };
-        facts
-            .subnets
-            .insert(firewall_subnet_id(), Datum::Known(body));
+        let subnet = facts.subnets.get_mut(&firewall_subnet_id());
+        if let Some(Datum::Known(subnet)) = subnet {
+            subnet.nat_gateway_id = gateway.then(|| nat_id("fw"));
+        }
         firewall_mut(&mut facts).public_ip_ids = (0..addresses)
             .map(|n| public_ip_id(&format!("fw-{n}")))
             .collect();

@@ -2,7 +2,7 @@
 
 use super::Decided;
 use crate::context::Context;
-use crate::facts::{AzureFirewall, Id};
+use crate::facts::{AzureFirewall, Id, Missing};
 use crate::network::Outcome as Fate;
 use crate::network::firewall::{RuleName, Stage};
 use crate::report::{DecidedBy, Finding, TrafficVerdict};
@@ -19,8 +19,8 @@ pub(super) struct Gate<'w> {
     translates: bool,
     /// Whether FWL111 says that it does not, and nothing behind it does.
     never_answered: bool,
-    /// The route table of its own subnet that leads elsewhere than out, or may.
-    own_routes: Option<&'w Id>,
+    /// The route table of its own subnet that leads elsewhere than out; an error where that is not known.
+    own_routes: Result<Option<&'w Id>, Missing>,
 }
 
 impl<'w> Gate<'w> {
@@ -77,8 +77,10 @@ enum Why<'w> {
     Plain,
     /// The same of a part; an application rule, which translates, allows another.
     PartlyPlain,
-    /// Allowed and translated, but led elsewhere by this route table, or perhaps.
+    /// Allowed and translated, but led elsewhere by this route table.
     LedAside(&'w Id),
+    /// The same, perhaps: the routes of the firewall's own subnet are not known.
+    PerhapsAside,
     Allowed(Option<&'w RuleName>),
 }
 
@@ -231,8 +233,11 @@ impl<'w> ByFirewall<'w> {
             Why::Plain => plain("it"),
             Why::PartlyPlain => plain("a part of it"),
             Why::LedAside(table) => format!(
-                "Azure Firewall {name} allows it; where route table {} of the firewall's own subnet leads it is not known",
+                "Azure Firewall {name} allows it; route table {} of the firewall's own subnet leads elsewhere than to Internet, and what is there is not known",
                 table.name()
+            ),
+            Why::PerhapsAside => format!(
+                "Azure Firewall {name} allows it; whether routes of the firewall's own subnet lead it elsewhere is not known"
             ),
             Why::Allowed(None) => format!("Azure Firewall {name} allows it"),
             Why::Allowed(Some(rule)) => {
@@ -261,8 +266,10 @@ impl<'w> Gate<'w> {
 
     /// What it allows and translates. A tunnel behind the firewall does not deliver it.
     fn allowed(&self, allowed: &'w Part) -> Verdict<'w> {
-        if let Some(table) = self.own_routes {
-            return (TrafficVerdict::Unknown, None, Why::LedAside(table));
+        match self.own_routes {
+            Ok(None) => {}
+            Ok(Some(table)) => return (TrafficVerdict::Unknown, None, Why::LedAside(table)),
+            Err(_) => return (TrafficVerdict::Unknown, None, Why::PerhapsAside),
         }
         let by = &allowed.answer.by;
         let rule = (!by.is_implicit()).then_some(by);
