@@ -1,9 +1,5 @@
 //! Whether the fault is there on each try or only now and then, and what says so (R0.1, R8.1).
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
-
 use crate::context::Context;
 use crate::report::{Finding, Pattern, Severity, Snat};
 use crate::resource_health::{Unwell, When};
@@ -71,13 +67,17 @@ impl Signs {
         let firewalls = || ctx.snat.firewalls.iter();
         let share = match finding.code.as_str() {
             "SNT101" => failures(ctx, snat),
-            "FWL115" => worst(
-                firewalls().filter_map(|f| f.utilization.known()),
-                |percent| percent > fwl115::HIGH,
+            "FWL115" => longest(firewalls().filter_map(|f| {
+                let utilization = f.utilization.known()?;
+                let high = utilization
+                    .windows
+                    .values()
+                    .filter(|used| **used > fwl115::HIGH);
+                Some((utilization, high.count()))
+            })),
+            "FWL116" => longest(
+                firewalls().filter_map(|f| Some((f.health.known()?, fwl116::unexplained(f).len()))),
             ),
-            "FWL116" => worst(firewalls().filter_map(|f| f.health.known()), |percent| {
-                percent < fwl116::LOWEST
-            }),
             _ => None,
         };
         let Some(share) = share else {
@@ -130,27 +130,19 @@ fn failures(ctx: &Context<'_>, snat: &Snat) -> Option<Share> {
     Some(Share { with, of, minutes })
 }
 
-/// The firewall that was in this state longest; of the windows that Azure has data for.
-fn worst<'p>(
-    percents: impl Iterator<Item = &'p Percent>,
-    is_so: impl Fn(f64) -> bool,
-) -> Option<Share> {
-    let count = |windows: &BTreeMap<Timestamp, f64>| {
-        let with = windows.values().filter(|value| is_so(**value)).count();
-        (i64::try_from(with)
-            .ok()
-            .zip(i64::try_from(windows.len()).ok()))
-        .filter(|(n, _)| *n > 0)
-    };
-    let (longest, (with, of)) = percents
-        .filter_map(|percent| Some((percent, count(&percent.windows)?)))
-        .max_by_key(|(_, (with, _))| *with)?;
-    let mut starts = longest.windows.keys();
+/// Of the firewall that was in a state in most windows; of the windows that Azure has data for.
+fn longest<'p>(firewalls: impl Iterator<Item = (&'p Percent, usize)>) -> Option<Share> {
+    let (percent, with) = firewalls.max_by_key(|(_, with)| *with)?;
+    let mut starts = percent.windows.keys();
     let (first, second) = (starts.next(), starts.next());
     let minutes = first
         .zip(second)
         .map_or(5, |(a, b)| b.duration_since(*a).as_mins().max(1));
-    Some(Share { with, of, minutes })
+    let (with, of) = (
+        i64::try_from(with).ok()?,
+        i64::try_from(percent.windows.len()).ok()?,
+    );
+    (with > 0).then_some(Share { with, of, minutes })
 }
 
 #[cfg(test)]

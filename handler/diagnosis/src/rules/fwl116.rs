@@ -1,6 +1,6 @@
 //! FWL116: an Azure Firewall is not healthy.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::fwl_metrics::{each, pools};
 use super::fwl115::DEGRADED;
@@ -34,35 +34,45 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// Percent (R5.33).
-pub(crate) const LOWEST: f64 = 90.0;
+const LOWEST: f64 = 90.0;
+/// Over which the figures are means.
+const WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 fn check(ctx: &Context<'_>) -> Outcome {
     let outcome = each(ctx, |firewall| judge(ctx, firewall));
-    let only_snat = ctx.snat.firewalls.iter().any(|firewall| {
-        let below = below(firewall);
-        !below.is_empty() && below.iter().all(|(_, _, by_ports)| *by_ports)
-    });
+    let only_snat = ctx
+        .snat
+        .firewalls
+        .iter()
+        .any(|firewall| !below(firewall).is_empty() && unexplained(firewall).is_empty());
     if only_snat && outcome == Outcome::passed() {
         return Outcome::not_applicable("explained by FWL115");
     }
     outcome
 }
 
-/// Windows below the limit, each with whether used up SNAT ports explain it.
-fn below(firewall: &FirewallUse) -> Vec<(Timestamp, f64, bool)> {
-    let Some(health) = firewall.health.known() else {
-        return Vec::new();
-    };
-    let used = |at: &Timestamp| {
-        let utilization = firewall.utilization.known()?;
-        utilization.windows.get(at).copied()
-    };
-    health
-        .windows
-        .iter()
-        .filter(|(_, value)| **value < LOWEST)
-        .map(|(at, value)| (*at, *value, used(at).is_some_and(|u| u > DEGRADED)))
-        .collect()
+/// Windows below the limit.
+fn below(firewall: &FirewallUse) -> Vec<(Timestamp, f64)> {
+    let health = firewall.health.known();
+    let windows = health.into_iter().flat_map(|health| &health.windows);
+    let low = windows.filter(|(_, value)| **value < LOWEST);
+    low.map(|(at, value)| (*at, *value)).collect()
+}
+
+/// Those that used up SNAT ports do not explain. A shortage that begins or ends within a window shows in the health of that
+/// window before it shows in the mean of the ports.
+pub(crate) fn unexplained(firewall: &FirewallUse) -> Vec<(Timestamp, f64)> {
+    let mut low = below(firewall);
+    if let Some(utilization) = firewall.utilization.known() {
+        let used_up = |at: Timestamp| {
+            let near = -WINDOW..=WINDOW;
+            let mut windows = utilization.windows.iter();
+            windows
+                .any(|(other, used)| *used > DEGRADED && near.contains(&other.duration_since(at)))
+        };
+        low.retain(|(at, _)| !used_up(*at));
+    }
+    low
 }
 
 fn judge(ctx: &Context<'_>, firewall: &FirewallUse) -> Outcome {
@@ -78,11 +88,7 @@ fn judge(ctx: &Context<'_>, firewall: &FirewallUse) -> Outcome {
         }
         Reading::Known(_) => {}
     }
-    let below: Vec<(Timestamp, f64)> = below(firewall)
-        .into_iter()
-        .filter(|(_, _, by_ports)| !by_ports)
-        .map(|(at, value, _)| (at, value))
-        .collect();
+    let below = unexplained(firewall);
     let Some((at, value)) = below.iter().min_by(|a, b| a.1.total_cmp(&b.1)) else {
         return Outcome::passed();
     };
@@ -120,8 +126,8 @@ mod tests {
     use crate::facts::Facts;
     use crate::snat::firewall::UTILIZATION;
     use crate::testing::{
-        codes, denied, firewall_id, firewall_percent, firewalled, load_balancer, metric, outcome,
-        set_metric,
+        codes, denied, firewall_id, firewall_percent, firewall_percents, firewalled, load_balancer,
+        metric, outcome, set_metric,
     };
 
     fn health(percent: f64) -> Facts {
@@ -160,6 +166,31 @@ mod tests {
             explained.not_applicable.as_deref(),
             Some("explained by FWL115")
         );
+    }
+
+    #[test]
+    fn r5_33_the_windows_in_which_a_shortage_of_ports_begins_and_ends_are_explained_by_it() {
+        let of = |facts: &mut Facts, name: &str, values: &[f64]| {
+            set_metric(facts, &firewall_id(), name, firewall_percents(values));
+        };
+        let shortage = |calm: f64, short: f64| {
+            [[calm; 3], [short; 3], [short; 3], [short; 3], [calm; 3]].concat()
+        };
+        let mut facts = firewalled();
+        of(&mut facts, UTILIZATION, &shortage(30.0, 97.0));
+        of(&mut facts, HEALTH, &shortage(100.0, 50.0));
+        let explained = outcome(&RULE, &facts);
+        assert_eq!(
+            explained.not_applicable.as_deref(),
+            Some("explained by FWL115")
+        );
+        // What goes on after it is not.
+        let on = [shortage(100.0, 50.0), vec![50.0; 10]].concat();
+        of(&mut facts, HEALTH, &on);
+        let found = outcome(&RULE, &facts);
+        assert_eq!(codes(&found), ["FWL116"]);
+        let evidence = &found.findings[0].evidence;
+        assert_eq!(evidence[1].value.as_deref(), Some("2"));
     }
 
     #[test]
