@@ -4,7 +4,7 @@ use super::appliance::{Appliance, own_routes};
 use super::firewall_fix::{self, Allow, Purpose};
 use super::inspection::{Inspection, holder, label, named, rule_label};
 use super::{Docs, Outcome, Rule, Step};
-use crate::context::Context;
+use crate::context::{Context, pools_label};
 use crate::endpoints::{Protocol, RequiredEndpoint};
 use crate::network::Outcome as Fate;
 use crate::network::firewall::{RuleName, Stage};
@@ -161,8 +161,19 @@ fn finding(
     } else {
         Confidence::Likely
     };
+    let mut pools: Vec<&str> = decisive
+        .iter()
+        .flat_map(|d| d.pools.iter().copied())
+        .collect();
+    pools.sort_unstable();
+    pools.dedup();
+    let whom = if pools == appliance.pools() {
+        String::new()
+    } else {
+        format!("{} ", pools_label(&pools))
+    };
     let mut found = RULE
-        .finding(format!("Azure Firewall {name} denies {first}{more}, which {kind}"))
+        .finding(format!("Azure Firewall {name} denies {whom}{first}{more}, which {kind}"))
         .severity(severity)
         .confidence(confidence)
         .explain(format!(
@@ -170,7 +181,7 @@ fn finding(
             super::out106::capital(&appliance.via.label()),
             appliance.address
         ))
-        .pools(decisive.iter().flat_map(|d| d.pools.iter().copied()))
+        .pools(pools)
         .resource(&firewall.id);
     for denied in denied.iter().take(SHOWN) {
         let at = holder(denied.by, firewall);
