@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::appliance::Appliance;
+use super::appliance::{Appliance, own_routes};
 use super::firewall_fix;
 use super::inspection::Inspection;
 use super::{Docs, Outcome, Rule, Step};
@@ -52,9 +52,10 @@ fn check(ctx: &Context<'_>) -> Outcome {
                     "the private ranges of Azure Firewall {name} are not all addresses or prefixes"
                 )),
             },
-            Some(true) => match translates_elsewhere(ctx, firewall) {
-                Ok(false) => Outcome::found(finding(ctx, appliance, inspection)),
-                Ok(true) => Outcome::undecided(format!(
+            // Its own routes may lead to a device that translates.
+            Some(true) => match own_routes(ctx, firewall) {
+                Ok(None) => Outcome::found(finding(ctx, appliance, inspection)),
+                Ok(Some(_)) => Outcome::undecided(format!(
                     "Azure Firewall {name} translates no address; whether something behind the route table of its subnet \
                      does is not known"
                 )),
@@ -70,18 +71,6 @@ fn policy_missing(ctx: &Context<'_>, firewall: &AzureFirewall) -> Option<crate::
     policy
         .known(|| format!("firewall policy {}", id.name()))
         .err()
-}
-
-/// Whether the firewall's subnet has routes of its own, which may lead to a device that translates.
-fn translates_elsewhere(
-    ctx: &Context<'_>,
-    firewall: &AzureFirewall,
-) -> Result<bool, crate::facts::Missing> {
-    let Some(id) = &firewall.subnet_id else {
-        return Ok(false);
-    };
-    let subnet = lookup(&ctx.facts.subnets, id).known(|| format!("subnet {}", id.name()))?;
-    Ok(subnet.route_table_id.is_some())
 }
 
 /// Whether ranges hold more of the internet than a company owns.

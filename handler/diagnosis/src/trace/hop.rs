@@ -13,7 +13,7 @@ use crate::network::routes::Hop;
 use crate::network::{AddressSet, Family, Outcome};
 use crate::path::{Carrier, DefaultRoute, Path, Reach, translated};
 use crate::report::{Confidence, DecidedBy, Device, FinalState, Finding, Method, NextHop};
-use crate::rules::appliance::serves;
+use crate::rules::appliance::{own_routes, serves};
 use crate::sections;
 use crate::security::Guard;
 
@@ -450,19 +450,19 @@ fn after_firewall(
         }
         Some(false) => {}
     }
-    let Some(subnet) = &firewall.subnet_id else {
+    if firewall.subnet_id.is_none() {
         return Err((
             FinalState::Forwarded,
             "its virtual hub decides what follows",
         ));
-    };
-    match lookup(&ctx.facts.subnets, subnet).as_known() {
-        Some(subnet) if subnet.route_table_id.is_none() => Ok(()),
-        Some(_) => Err((
+    }
+    match own_routes(ctx, firewall) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err((
             FinalState::Forwarded,
             "the route table on the firewall's own subnet decides what follows",
         )),
-        None => Err((
+        Err(_) => Err((
             FinalState::Forwarded,
             "what its own subnet does with it could not be read",
         )),

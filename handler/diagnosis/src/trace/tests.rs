@@ -1,7 +1,7 @@
 use super::*;
 use crate::facts::Access::{Allow, Deny};
 use crate::facts::{
-    ApplicationRule, ApplicationTarget, Datum, NetworkRule, NextHopType, Peering, RuleAction,
+    ApplicationRule, ApplicationTarget, Datum, Id, NetworkRule, NextHopType, Peering, RuleAction,
     RuleCollectionRules,
 };
 use crate::report::{FinalState, Method};
@@ -363,6 +363,19 @@ fn delivered_only_when_the_firewalls_own_subnet_is_known_to_lead_out() {
         one(&facts, "mcr.microsoft.com").final_state,
         FinalState::Forwarded
     );
+    // One that leads nowhere but out takes nothing elsewhere. The pools need theirs, so it is another one.
+    let own = Id::new(format!("{}-own", route_table_id()));
+    let out = route("out", "0.0.0.0/0", NextHopType::Internet, None);
+    let mut table = route_table_mut(&mut facts).clone();
+    (table.id, table.routes) = (own.clone(), vec![out]);
+    facts.route_tables.insert(own.clone(), Datum::Known(table));
+    if let Some(Datum::Known(subnet)) = facts.subnets.get_mut(&firewall_subnet_id()) {
+        subnet.route_table_id = Some(own);
+    }
+    assert_eq!(
+        one(&facts, "mcr.microsoft.com").final_state,
+        FinalState::Delivered
+    );
 }
 
 #[test]
@@ -629,12 +642,6 @@ fn r4_20_azure_may_drop_mail_whatever_the_rules_say() {
 fn r5_19_what_is_not_translated_gets_no_answer() {
     let mut facts = firewalled();
     policy_mut(&mut facts).private_ranges = vec!["0.0.0.0/0".to_owned()];
-    let mut subnet = subnet_mut(&mut facts, "nodes").clone();
-    subnet.id = firewall_subnet_id();
-    subnet.route_table_id = None;
-    facts
-        .subnets
-        .insert(firewall_subnet_id(), Datum::Known(subnet));
     // Application rules proxy.
     let proxied = one(&facts, "mcr.microsoft.com");
     assert_eq!(proxied.final_state, FinalState::Delivered);

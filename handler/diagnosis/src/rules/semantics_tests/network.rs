@@ -73,12 +73,6 @@ fn r3_8_an_internal_load_balancer_may_be_the_next_hop() {
 #[test]
 fn r5_31_every_address_of_a_firewall_is_one_that_the_internet_may_see() {
     let mut facts = firewalled();
-    let mut subnet = subnet_mut(&mut facts, "nodes").clone();
-    subnet.id = firewall_subnet_id();
-    subnet.route_table_id = None;
-    facts
-        .subnets
-        .insert(firewall_subnet_id(), Datum::Known(subnet));
     let first = facts.public_ips[&public_ip_id("fw-1")].clone();
     let mut second = first;
     if let Datum::Known(ip) = &mut second {
