@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::body::{at, member, shown, time};
 use super::candidates::Collector;
 use super::common::{condition, word};
-use super::{Alert, Kind, Understood, context};
+use super::{Alert, Candidates, Kind, Understood, context};
 
 /// `{schemaId: AzureMonitorMetricAlert, data: {status, context, properties}}`, or without the envelope.
 pub(super) fn metric(root: &Value, fixed: Option<&str>) -> Understood {
@@ -22,16 +22,10 @@ pub(super) fn metric(root: &Value, fixed: Option<&str>) -> Understood {
         fired_at: time(of("timestamp")),
     };
     let identity = all(&[of("id"), of("timestamp"), of("resourceId")]);
-    let candidates = {
-        let mut collector = start(member(data, "properties"), fixed);
-        place(&mut collector, about);
-        context::read(&mut collector, about);
-        collector.finish()
-    };
     Understood {
         alert,
         identity,
-        candidates,
+        candidates: candidates(member(data, "properties"), about, fixed),
     }
 }
 
@@ -55,16 +49,10 @@ pub(super) fn activity(root: &Value, fixed: Option<&str>) -> Understood {
         fired_at: time(of("eventTimestamp")),
     };
     let identity = all(&[of("eventDataId"), of("eventTimestamp")]);
-    let candidates = {
-        let mut collector = start(member(data, "properties"), fixed);
-        place(&mut collector, about);
-        context::read(&mut collector, about);
-        collector.finish()
-    };
     Understood {
         alert,
         identity,
-        candidates,
+        candidates: candidates(member(data, "properties"), about, fixed),
     }
 }
 
@@ -80,14 +68,11 @@ pub(super) fn log(root: &Value, fixed: Option<&str>) -> Understood {
         severity: severity(of("Severity")),
         fired_at: time(of("SearchIntervalEndtimeUtc")),
     };
-    let mut collector = start(of("properties"), fixed);
-    place(&mut collector, data);
-    context::read(&mut collector, data);
     Understood {
         alert,
         // Nothing in it is of one firing only.
         identity: Vec::new(),
-        candidates: collector.finish(),
+        candidates: candidates(of("properties"), data, fixed),
     }
 }
 
@@ -101,13 +86,16 @@ fn inner<'a>(root: &'a Value, first: &str) -> &'a Value {
     }
 }
 
-fn start(properties: &Value, fixed: Option<&str>) -> Collector {
+/// What `about` and the rule's own properties name.
+fn candidates(properties: &Value, about: &Value, fixed: Option<&str>) -> Candidates {
     let mut collector = Collector::default();
     context::custom(&mut collector, properties);
     if let Some(fixed) = fixed {
         collector.choose("clusterId in the webhook's address", fixed);
     }
-    collector
+    place(&mut collector, about);
+    context::read(&mut collector, about);
+    collector.finish()
 }
 
 /// The resource's id, else the one made of its parts.
