@@ -64,9 +64,9 @@ pub(super) async fn take(
         alert: understood.alert,
         candidates: understood.candidates,
     };
-    log(Some(&job.alert), Some(&id), "accepted");
     let mut response = accepted(&parts.headers, &id);
     jobs::send(&app, vec![Post::alert(&job)], &mut response)?;
+    log(Some(&job.alert), Some(&id), "accepted");
     Ok(response)
 }
 
