@@ -35,12 +35,10 @@ pub(crate) async fn ask_scale_sets(
     resources: &[Expected<'_>],
 ) -> ResourceMetrics {
     let region = region(cluster).filter(|region| reader.has_metrics_batch(region));
-    let parts = match region {
-        Some(_) => parts(query, resources),
-        None => resources.chunks(1).collect(),
+    let Some(region) = region.as_deref() else {
+        return singly(reader, query, resources).await;
     };
-    let region = region.as_deref().unwrap_or_default();
-    let each = parts.into_iter().map(|part| async move {
+    let each = parts(query, resources).into_iter().map(|part| async move {
         if part.len() < 2 {
             singly(reader, query, part).await
         } else {

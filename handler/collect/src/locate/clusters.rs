@@ -161,11 +161,12 @@ async fn routed(
 ) -> BTreeSet<ResourceId> {
     let tables = wanted(ask, subscriptions).map(|(_, id)| async move {
         let tables: Option<Vec<RouteTable>> = ask.list(&operations::ROUTE_TABLES_LIST, &id).await;
-        tables.unwrap_or_default()
+        tables
     });
+    // A list that could not be read is among the reasons that `ask` keeps.
     let tables = join_all(tables).await;
     let mut subnets = BTreeSet::new();
-    for table in tables.iter().flatten() {
+    for table in tables.iter().flatten().flatten() {
         let Some(properties) = table.properties.as_ref() else {
             continue;
         };

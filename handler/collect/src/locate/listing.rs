@@ -153,10 +153,12 @@ async fn graph(
 async fn one_by_one(ask: &Ask<'_>, subscriptions: &BTreeSet<String>) -> BTreeSet<ResourceId> {
     let lists = wanted(ask, subscriptions).map(|(_, id)| async move {
         let clusters: Option<Vec<ManagedCluster>> = ask.list(&operations::CLUSTERS_LIST, &id).await;
-        clusters.unwrap_or_default()
+        clusters
     });
+    // A list that could not be read is among the reasons that `ask` keeps.
     let lists = join_all(lists).await;
-    let ids = lists.iter().flatten().filter_map(|body| body.id.as_deref());
+    let bodies = lists.iter().flatten().flatten();
+    let ids = bodies.filter_map(|body| body.id.as_deref());
     ids.filter_map(|id| ResourceId::parse_type(id, CLUSTER).ok())
         .filter(|id| subscriptions.contains(&subscription(id)))
         .collect()
