@@ -573,6 +573,35 @@ async fn r4_18_a_firewalls_service_tags_are_read_beside_its_ip_groups() {
 }
 
 #[tokio::test]
+async fn what_changed_on_the_path_is_read_within_the_five_waves() {
+    let denying = include_str!("../../handler/sandbox/scenarios/firewall-denies-mcr.toml");
+    let (facts, calls) = read("changed", denying).await;
+    assert_frugal(&calls);
+    assert_eq!(waves(&calls), 5);
+    let (group, log) = facts.activity_logs.iter().next().expect("a log");
+    assert_eq!(group.name(), "rg-fwl-mcr");
+    let log = log.as_known().expect("it is read beside the last wave");
+    let written: Vec<&str> = log.writes.iter().map(|w| w.resource.name()).collect();
+    assert_eq!(written, ["aks-egress"]);
+}
+
+#[tokio::test]
+async fn logs_that_were_read_ahead_and_explain_nothing_are_no_fact() {
+    let healthy = cluster("10.31.0.4", "userDefinedRouting", FIREWALL);
+    let forbidden =
+        format!("{healthy}\n[[faults]]\npath = \"/eventtypes/management/values\"\ndeny = true\n");
+    for text in [healthy, forbidden] {
+        let (facts, calls) = read("ahead", &text).await;
+        assert_frugal(&calls);
+        let mut paths = calls.iter().map(|call| call.path.to_lowercase());
+        assert!(paths.any(|path| path.ends_with("/eventtypes/management/values")));
+        let explained = egress_diagnosis::groups_to_explain(&facts);
+        let read: Vec<Id> = facts.activity_logs.into_keys().collect();
+        assert_eq!(read, explained);
+    }
+}
+
+#[tokio::test]
 async fn a_secured_hubs_firewall_is_confirmed_by_the_hubs_connections() {
     let text = include_str!("../scenarios/udr-firewall-secured-hub.toml");
     let (facts, calls) = read("hub", text).await;

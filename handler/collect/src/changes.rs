@@ -1,5 +1,6 @@
 //! The activity log of the resource groups that hold what was found: read last, and only when there is something to explain,
-//! so that a healthy cluster costs no call more.
+//! so that a healthy cluster costs no call more. Where the plan has no wave left for it (a firewall's rules that are read in
+//! the last one), it is read beside that one, of the groups along the path, before anybody knows whether it will be needed.
 //!
 //! One call per group: the log takes one filter beside the time, and a whole subscription's log may be very long. Only what
 //! the facts keep is asked for: who wrote, from where and with which claims stays in Azure.
@@ -15,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::convert;
 use crate::metrics::seconds;
 use crate::outcome::converted;
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// So long before the window is looked for changes, too.
 const BEFORE: SignedDuration = SignedDuration::from_hours(24);
@@ -29,18 +30,39 @@ const GROUPS: usize = 5;
 /// All that the facts keep of an entry.
 const SELECT: &str = "eventTimestamp,operationName,status,resourceId";
 
-/// The logs that may explain what these facts show, by resource group.
+/// The logs that may explain what these facts show, by resource group: of those that were read ahead, and the others read
+/// now.
 pub(crate) async fn read(reader: Reader<'_>, facts: &Facts) -> BTreeMap<Id, Datum<ActivityLog>> {
     let groups = groups_to_explain(facts).into_iter().enumerate();
     let each = groups.map(|(place, group)| async move {
-        let log = if place < GROUPS {
+        let log = if let Some(ahead) = facts.activity_logs.get(&group) {
+            ahead.clone()
+        } else if place < GROUPS {
             of_group(reader, &group).await
         } else {
             Datum::not_asked("the logs of five resource groups were read")
         };
         (group, log)
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
+}
+
+/// The logs of the resource groups that hold these resources, the first ones' first.
+pub(crate) async fn ahead(
+    reader: Reader<'_>,
+    resources: &[Id],
+) -> BTreeMap<Id, Datum<ActivityLog>> {
+    let mut groups: Vec<Id> = Vec::new();
+    for group in resources.iter().filter_map(Id::resource_group_id) {
+        if groups.len() < GROUPS && !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    let each = groups.into_iter().map(|group| async move {
+        let log = of_group(reader, &group).await;
+        (group, log)
+    });
+    keyed(join_all(each).await)
 }
 
 async fn of_group(reader: Reader<'_>, group: &Id) -> Datum<ActivityLog> {

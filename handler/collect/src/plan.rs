@@ -44,7 +44,7 @@ use crate::metrics::{load_balancer_metrics, nat_gateway_metrics};
 use crate::networks::{self, Networks};
 use crate::outcome::{Listing, converted, converted_list, unknown};
 use crate::pressure::{self, Around, Nodes};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 use crate::tags::{self, Announced, Wanted};
 
 const NO_NODE_GROUP: &str = "the cluster names no node resource group";
@@ -220,7 +220,7 @@ async fn of_cluster(
         ip_groups: hops.ip_groups,
         hops: hops.owners,
         service_tags: tags::reduced(service_tags, &cluster, &nsgs, &tables, hops.tags),
-        activity_logs: BTreeMap::new(),
+        activity_logs: hops.activity_logs,
         features: reader.features(),
         pressure,
         cluster: cluster.clone(),
@@ -374,7 +374,7 @@ async fn scale_set_nics(
             converted_list(answer, convert::scale_set_nic),
         )
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// The nodes' own public addresses, where a scale set's model gives its instances one.
@@ -391,7 +391,7 @@ async fn scale_set_public_ips(
             let answer = reader.list(operation, &set.id).await;
             (set.id.clone(), converted_list(answer, convert::public_ip))
         });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 async fn metrics_of_load_balancer(
@@ -530,7 +530,7 @@ async fn read_nsgs(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Datum<
         let answer = reader.get(operation, &id, &[]).await;
         (id, converted(answer, convert::nsg))
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 async fn metrics_of_gateways(
@@ -593,5 +593,5 @@ async fn read_gateways(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Da
         let answer = reader.get(&operations::NAT_GATEWAY_GET, &id, &[]).await;
         (id, converted(answer, convert::nat_gateway))
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }

@@ -56,7 +56,7 @@ pub fn groups_to_explain(facts: &Facts) -> Vec<Id> {
     findings.sort_by_key(|f| (Reverse(f.blocks_egress), Reverse(f.severity)));
     let mut groups = Vec::new();
     for id in findings.iter().flat_map(|finding| blamed(&ctx, finding)) {
-        if let Some(group) = group_of(&id)
+        if let Some(group) = id.resource_group_id()
             && !groups.contains(&group)
         {
             groups.push(group);
@@ -177,13 +177,6 @@ fn kind(id: &Id) -> Option<&'static str> {
     found.map(|(_, word)| *word)
 }
 
-fn group_of(id: &Id) -> Option<Id> {
-    let (subscription, group) = (id.subscription()?, id.resource_group()?);
-    Some(Id::new(format!(
-        "/subscriptions/{subscription}/resourceGroups/{group}"
-    )))
-}
-
 fn evidence(ctx: &Context<'_>, finding: &Finding, write: &ResourceWrite) -> Evidence {
     let verb = if write.deleted { "deleted" } else { "changed" };
     let until = finding.seen_at.unwrap_or(ctx.facts.asked_at);
@@ -234,9 +227,9 @@ mod tests {
     use crate::testing::*;
     use crate::{diagnose, facts::NextHopType};
 
-    fn log(facts: &mut Facts, group_of_id: &Id, writes: Vec<ResourceWrite>) {
+    fn log(facts: &mut Facts, of: &Id, writes: Vec<ResourceWrite>) {
         let log = ActivityLog { writes, cut: false };
-        let group = group_of(group_of_id).unwrap();
+        let group = of.resource_group_id().unwrap();
         facts.activity_logs.insert(group, Datum::Known(log));
     }
 
@@ -409,7 +402,7 @@ mod tests {
     fn a_log_that_was_not_read_is_a_gap_and_opens_no_check() {
         let (mut facts, _) = failing();
         let complete = diagnose(&facts).verdict.complete;
-        let group = |id: &Id| group_of(id).unwrap();
+        let group = |id: &Id| id.resource_group_id().unwrap();
         let action = "Microsoft.Insights/eventtypes/values/Read";
         facts.activity_logs.insert(group(&lb_id()), denied(action));
         let cut = ActivityLog {
@@ -439,6 +432,20 @@ mod tests {
                 ),
                 (longer.as_str(), GapCause::NotAsked),
             ]
+        );
+    }
+
+    #[test]
+    fn a_log_that_was_not_asked_for_says_why() {
+        let (mut facts, _) = failing();
+        let group = lb_id().resource_group_id().unwrap();
+        let late = Datum::not_asked("it became known too late");
+        facts.activity_logs.insert(group, late);
+        let gaps = diagnose(&facts).gaps;
+        assert_eq!(gaps.len(), 1);
+        assert_eq!(
+            gaps[0].what,
+            "activity log of resource group MC_rg_shop_westeurope (it became known too late)"
         );
     }
 

@@ -75,7 +75,12 @@ impl Gaps {
                     let what = format!("{}{since}", what());
                     self.add(&Missing { what, how }, None);
                 }
-                Err(missing) => self.add(&missing, None),
+                Err(mut missing) => {
+                    if let Datum::NotAsked { why } = &missing.how {
+                        missing.what = format!("{} ({why})", missing.what);
+                    }
+                    self.add(&missing, None);
+                }
             }
         }
     }

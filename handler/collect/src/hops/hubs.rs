@@ -18,7 +18,7 @@ use super::space::{Listings, Space, connected, listings, subscription};
 use crate::convert::{self, Connection, Hub};
 use crate::networks::Networks;
 use crate::outcome::{Listing, converted, converted_list, unknown};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// A pool's network that is connected to a virtual hub.
 #[derive(Debug, Clone)]
@@ -324,7 +324,7 @@ pub(super) async fn unlisted(
         let answer = reader.get(&operations::AZURE_FIREWALL_GET, id, &[]).await;
         (id.clone(), converted(answer, convert::azure_firewall))
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 #[cfg(test)]

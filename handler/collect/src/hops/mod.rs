@@ -12,7 +12,7 @@
 //!
 //! There is no further wave. What becomes known only in b (a firewall that no list holds, a policy's parent) is read in c,
 //! and beside it whatever its rules may name: all service tags, the IP groups of its subscription. What would have to wait
-//! for c is *not asked*.
+//! for c is *not asked*. Where c is needed, the activity logs of the resource groups along the path are read in it, too.
 
 mod hubs;
 mod owner;
@@ -24,8 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use egress_diagnosis::facts::{
-    AzureFirewall, Cluster, Datum, FirewallPolicy, HopOwner, HubRouting, Id, IpGroup, NatGateway,
-    NextHopType, ResourceMetrics, RouteTable, RuleCollectionGroup, Subnet, VirtualNetwork,
+    ActivityLog, AzureFirewall, Cluster, Datum, FirewallPolicy, HopOwner, HubRouting, Id, IpGroup,
+    NatGateway, NextHopType, ResourceMetrics, RouteTable, RuleCollectionGroup, Subnet,
+    VirtualNetwork,
 };
 use futures::FutureExt;
 use futures::future::join_all;
@@ -33,6 +34,7 @@ use ipnet::IpNet;
 use tokio::sync::oneshot;
 
 use crate::addresses::Addresses;
+use crate::changes;
 use crate::networks::Networks;
 use crate::plan::Once;
 use crate::reader::Reader;
@@ -66,6 +68,8 @@ pub(crate) struct Hops {
     pub(crate) hub_routing: BTreeMap<Id, Datum<HubRouting>>,
     /// The service tags that the firewalls' rules name.
     pub(crate) tags: BTreeSet<String>,
+    /// Of the resource groups along the path, where no wave is left to read them once it is known what was found.
+    pub(crate) activity_logs: BTreeMap<Id, Datum<ActivityLog>>,
 }
 
 /// What is looked for, and in what.
@@ -138,6 +142,8 @@ impl Known {
         listed.sort_by_key(|firewall| &firewall.id);
         listed.dedup_by_key(|firewall| &firewall.id);
 
+        let ids: BTreeSet<Id> = listed.iter().map(|body| body.id.clone()).collect();
+
         let is_hubs = |hop: IpAddr| {
             hubs::holds(&self.spokes, hop)
                 && space.firewall_at(hop).is_none()
@@ -159,6 +165,8 @@ impl Known {
             rules.add(round);
             let second = Second {
                 rules,
+                listed: ids.clone(),
+                leave_by_gateways: rules::leave_by_gateways(space, &listed),
                 found: here.into_iter().zip(found).collect(),
                 later,
                 unlisted,
@@ -169,8 +177,7 @@ impl Known {
         };
         let (of_listed, (mut third, routing)) = futures::join!(of_listed, rest.boxed());
         third.ways_out.extend(of_listed);
-        let listed: BTreeSet<Id> = listed.into_iter().map(|body| body.id.clone()).collect();
-        self.put_together(&routing, third, &listed, search.networks)
+        self.put_together(&routing, third, &ids, search.networks)
     }
 
     fn put_together(
@@ -225,6 +232,7 @@ impl Known {
             addresses: third.ways_out.addresses,
             metrics,
             firewalls,
+            activity_logs: third.activity_logs,
         }
     }
 }
@@ -234,9 +242,25 @@ fn next_hop(routing: &Datum<HubRouting>) -> Option<&Id> {
     routing.as_known()?.internet.as_ref()
 }
 
+/// The pools' route tables, security groups and networks, and the cluster.
+fn path_of_pools(search: Search<'_>) -> impl Iterator<Item = Id> {
+    let networks = search.networks;
+    let tables = networks.attached(|subnet| &subnet.route_table_id);
+    let nsgs = networks.attached(|subnet| &subnet.nsg_id);
+    tables
+        .into_iter()
+        .chain(nsgs)
+        .chain(networks.vnets.keys().cloned())
+        .chain([search.cluster.id.clone()])
+}
+
 /// What the second wave told.
 struct Second {
     rules: Rules,
+    /// The firewalls that lists hold.
+    listed: BTreeSet<Id>,
+    /// Some of them leave by a NAT gateway, whose addresses are read last.
+    leave_by_gateways: bool,
     found: Vec<(IpAddr, Found)>,
     /// Hops in networks that were read in this wave only.
     later: Vec<IpAddr>,
@@ -253,9 +277,20 @@ struct Third {
     owners: BTreeMap<IpAddr, Datum<HopOwner>>,
     firewalls: BTreeMap<Id, Datum<AzureFirewall>>,
     metrics: ResourceMetrics,
+    activity_logs: BTreeMap<Id, Datum<ActivityLog>>,
 }
 
 impl Second {
+    /// Whether something is to be read in the last wave but for late firewalls.
+    fn asks_more(&self) -> bool {
+        self.leave_by_gateways
+            || self.rules.is_unfinished()
+            || self.rules.name_ip_groups()
+            || !self.rules.tags().is_empty()
+            || !self.later.is_empty()
+            || self.found.iter().any(|(_, found)| found.leads_on())
+    }
+
     async fn last_wave<'a>(
         mut self,
         reader: Reader<'a>,
@@ -263,7 +298,7 @@ impl Second {
         announce: oneshot::Sender<Announced<'a>>,
     ) -> Third {
         let space = &self.space;
-        let mut firewalls = self.unlisted;
+        let mut firewalls = std::mem::take(&mut self.unlisted);
         for (_, found) in &self.found {
             firewalls.extend(found.firewalls.clone());
         }
@@ -276,9 +311,23 @@ impl Second {
         } else {
             Wanted::Named(self.rules.tags())
         };
+        let asks = self.asks_more() || !late.is_empty();
+        let firewalls_found = self.listed.iter().chain(late.iter().map(|body| &body.id));
+        let along: Vec<Id> = firewalls_found
+            .chain(self.rules.policy_ids())
+            .cloned()
+            .chain(path_of_pools(search))
+            .collect();
         // Nobody listens any more when the report has ended.
         let _ = announce.send(Announced { reader, wanted });
-        let (round, ip_groups, of_late, mut all, found) = futures::join!(
+        let logs = async {
+            if asks {
+                changes::ahead(reader, &along).await
+            } else {
+                BTreeMap::new()
+            }
+        };
+        let (round, ip_groups, of_late, mut all, found, activity_logs) = futures::join!(
             self.rules.round(reader, space),
             self.rules.read_ip_groups(reader, ahead),
             rules::of_firewalls(reader, search, space, &late),
@@ -292,6 +341,7 @@ impl Second {
                     .iter()
                     .map(|hop| owner::find(reader, space, *hop))
             ),
+            logs,
         );
         self.rules.add(round);
         self.rules.add_ip_groups(ip_groups);
@@ -321,6 +371,7 @@ impl Second {
             owners,
             firewalls,
             metrics,
+            activity_logs,
         }
     }
 }

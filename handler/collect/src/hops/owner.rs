@@ -77,6 +77,14 @@ pub(super) async fn find(reader: Reader<'_>, space: &Space, hop: IpAddr) -> Foun
 }
 
 impl Found {
+    /// Whether more can be read once the owner is known.
+    pub(super) fn leads_on(&self) -> bool {
+        matches!(
+            self.owner,
+            Datum::Known(HopOwner::VirtualMachineNic(_) | HopOwner::InternalLoadBalancer(_))
+        )
+    }
+
     /// With what can be read once the owner is known: the machine's power state, the health behind the load balancer.
     pub(super) async fn followed(mut self, reader: Reader<'_>) -> Self {
         match &mut self.owner {

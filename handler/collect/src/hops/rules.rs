@@ -58,6 +58,16 @@ impl Rules {
         }
     }
 
+    /// The policies that were or are to be read.
+    pub(super) fn policy_ids(&self) -> impl Iterator<Item = &Id> {
+        self.wanted.iter()
+    }
+
+    /// Whether the rules that are known name IP groups.
+    pub(super) fn name_ip_groups(&self) -> bool {
+        self.collections().flat_map(ip_groups).next().is_some()
+    }
+
     /// Whether policies are still to be read.
     pub(super) fn is_unfinished(&self) -> bool {
         self.wanted.iter().any(|id| !self.groups.contains_key(id))
@@ -224,6 +234,11 @@ fn attached(
         which(&space.segment(address)?.subnet).clone()
     });
     attached.collect()
+}
+
+/// Whether a NAT gateway carries packets on behind one of these firewalls.
+pub(super) fn leave_by_gateways(space: &Space, firewalls: &[&AzureFirewall]) -> bool {
+    !attached(space, firewalls, |subnet| &subnet.nat_gateway_id).is_empty()
 }
 
 /// The route tables of the firewalls' subnets, but those that are read for a pool.

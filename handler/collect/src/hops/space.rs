@@ -16,7 +16,7 @@ use crate::addresses::group_of;
 use crate::convert;
 use crate::networks::Networks;
 use crate::outcome::{Listing, converted, unknown};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// The name Azure prescribes for a firewall's subnet.
 const FIREWALL_SUBNET: &str = "AzureFirewallSubnet";
@@ -309,5 +309,5 @@ where
         let answer = reader.list(operation, &scope).await;
         (subscription.clone(), Listing::new(answer, convert))
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }

@@ -60,6 +60,14 @@ impl Id {
         self.segment_after("resourceGroups")
     }
 
+    /// The id of the resource group that this is in.
+    pub fn resource_group_id(&self) -> Option<Self> {
+        let (subscription, group) = (self.subscription()?, self.resource_group()?);
+        Some(Self::new(format!(
+            "/subscriptions/{subscription}/resourceGroups/{group}"
+        )))
+    }
+
     /// Whether the id is of this type, e.g. `Microsoft.Network/natGateways`, compared without case. Child types are
     /// written in full: `Microsoft.Network/virtualNetworks/subnets`.
     pub fn is_type(&self, full_type: &str) -> bool {
