@@ -10,7 +10,7 @@ use futures::future::join_all;
 
 use crate::convert;
 use crate::outcome::{Listing, converted};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 const ADDRESS: &str = "Microsoft.Network/publicIPAddresses";
 const PREFIX: &str = "Microsoft.Network/publicIPPrefixes";
@@ -160,7 +160,7 @@ pub(crate) async fn of_groups(reader: Reader<'_>, groups: BTreeSet<Id>) -> Group
         let prefixes = Listing::new(prefixes, convert::public_ip_prefix);
         (group, (ips, prefixes))
     });
-    Groups(join_all(each).await.into_iter().collect())
+    Groups(keyed(join_all(each).await))
 }
 
 impl Groups {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::convert;
 use crate::outcome::{malformed, unknown};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// More pages than this are not read.
 const MOST_PAGES: usize = 10;
@@ -23,7 +23,7 @@ pub(crate) async fn read(
         let rules = of_network(reader, &id).await;
         (id, rules)
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// Pages are asked for one by one with the token of the page before.

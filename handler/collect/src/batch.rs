@@ -12,7 +12,7 @@ use crate::metrics::{
     Grain, MetricQuery, TOO_MANY, aggregations, ask, fit_together, names, seconds, top,
 };
 use crate::outcome::unknown;
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// Resources that the metrics data plane answers for at once.
 const MOST_RESOURCES: usize = 50;
@@ -85,7 +85,7 @@ async fn singly(
         let metrics = ask(reader, id, &[(query, series)]).await;
         (id.clone(), metrics)
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// One call for all of them. What it does not answer is asked of Resource Manager, which names what is missing: the right

@@ -12,7 +12,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::convert;
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// Metrics of one device that are asked for in one call: they share their dimensions.
 #[derive(Debug)]
@@ -226,7 +226,7 @@ pub(crate) async fn nat_gateway_metrics(
         };
         (id.clone(), metrics)
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// The metrics of the firewalls that own next hops.
@@ -244,7 +244,7 @@ pub(crate) async fn firewall_metrics(
         };
         (id.clone(), metrics)
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// The health of what is behind an internal load balancer.

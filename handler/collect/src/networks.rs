@@ -12,7 +12,7 @@ use futures::future::join_all;
 use crate::convert;
 use crate::hops::segment::{Segment, segments};
 use crate::outcome::{Listing, converted, unknown};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// The pools' networks as far as they could be read.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub(crate) async fn route_tables(
         let answer = reader.get(&operations::ROUTE_TABLE_GET, &id, &[]).await;
         (id, converted(answer, convert::route_table))
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// Reads the networks of `pools` and of an API server with a subnet of its own, each virtual network once: its answer
@@ -136,7 +136,7 @@ async fn read_subnets(reader: Reader<'_>, ids: BTreeSet<Id>) -> BTreeMap<Id, Dat
         let answer = reader.get(&operations::SUBNET_GET, &id, &[]).await;
         (id, converted(answer, convert::subnet))
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// The subnets inside a virtual network's answer.

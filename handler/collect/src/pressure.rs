@@ -19,7 +19,7 @@ use crate::metrics::{
 };
 use crate::outcome::{converted, converted_list, unknown};
 use crate::plan::{Once, once};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// Single machines that are asked for their disks one by one.
 const MOST_MACHINES: usize = 10;
@@ -229,7 +229,7 @@ async fn machines(
         };
         (machine.id.clone(), disks)
     });
-    let metrics = join_all(each).await.into_iter().collect();
+    let metrics = keyed(join_all(each).await);
     (machines, metrics)
 }
 
@@ -306,7 +306,7 @@ pub(crate) async fn healths(
             .await;
         (id, converted(answer, convert::health))
     });
-    join_all(each).await.into_iter().collect()
+    keyed(join_all(each).await)
 }
 
 /// Resource Health of the firewalls that own next hops, where a closer look is taken.

@@ -1,5 +1,6 @@
 //! One report's reads: every call ends as a datum, at the latest at the deadline.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -296,6 +297,13 @@ impl Reader<'_> {
             });
         }
     }
+}
+
+/// Answers by what they answer. One by one: collecting would bring a sort of its own for every type into the binary.
+pub(crate) fn keyed<K: Ord, T>(answers: Vec<(K, T)>) -> BTreeMap<K, T> {
+    let mut all = BTreeMap::new();
+    all.extend(answers);
+    all
 }
 
 /// An id from a body as one that may be asked for: well-formed, and of the operation's type.

@@ -12,6 +12,7 @@ use futures::future::join_all;
 
 use super::ask::Ask;
 use super::groups::tagged;
+use crate::reader::keyed;
 
 const SUBNET: &str = "Microsoft.Network/virtualNetworks/subnets";
 const HUB: &str = "Microsoft.Network/virtualHubs";
@@ -101,7 +102,7 @@ impl Uses {
             };
             (place, around)
         });
-        let around: BTreeMap<_, _> = join_all(read).await.into_iter().collect();
+        let around: BTreeMap<_, _> = keyed(join_all(read).await);
         let of = |place| around.get(place).and_then(Option::as_ref);
         let hops = self.hops.iter().map(|hop| {
             let networks = of(&hop.place).map(|around| around.networks.clone());
