@@ -233,7 +233,7 @@ mod tests {
         facts.activity_logs.insert(group, Datum::Known(log));
     }
 
-    fn write(resource: impl Into<String>, at: Timestamp) -> ResourceWrite {
+    fn write(resource: impl AsRef<str>, at: Timestamp) -> ResourceWrite {
         ResourceWrite {
             at,
             resource: Id::new(resource),

@@ -3,20 +3,23 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 /// An ARM resource id. Keeps the casing it was made with; equality, order and hash ignore ASCII case, because ARM
 /// returns `resourcegroups` in one answer and `resourceGroups` in the next.
-#[derive(Clone, serde::Serialize, utoipa::ToSchema)]
-#[serde(transparent)]
+#[derive(Clone, utoipa::ToSchema)]
 #[schema(value_type = String)]
-pub struct Id(String);
+pub struct Id(
+    // Shared: everything names resources, again and again.
+    Arc<str>,
+);
 
 impl Id {
     /// Wraps an id as ARM wrote it. A trailing slash is not part of an id.
-    pub fn new(id: impl Into<String>) -> Self {
-        let mut id = id.into();
-        id.truncate(id.trim_end_matches('/').len());
-        Self(id)
+    pub fn new(id: impl AsRef<str>) -> Self {
+        Self(id.as_ref().trim_end_matches('/').into())
     }
 
     /// The id as ARM wrote it.
@@ -35,7 +38,7 @@ impl Id {
         let (parent, _type) = rest.rsplit_once('/')?;
         // A top-level resource's "parent" would be `…/providers/Namespace`.
         let grandparent = parent.rsplit('/').nth(1)?;
-        (!grandparent.eq_ignore_ascii_case("providers")).then(|| Self(parent.to_owned()))
+        (!grandparent.eq_ignore_ascii_case("providers")).then(|| Self(parent.into()))
     }
 
     /// The id of a resource of this type, e.g. `Microsoft.Network/natGateways`, in the resource group of this one.
@@ -47,7 +50,7 @@ impl Id {
             .find("/providers/")
             .and_then(|end| self.0.get(..end))
             .unwrap_or(&self.0);
-        Self(format!("{group}/providers/{full_type}/{name}"))
+        Self(format!("{group}/providers/{full_type}/{name}").into())
     }
 
     /// The subscription id.
@@ -146,6 +149,12 @@ impl Hash for Id {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.folded().for_each(|b| state.write_u8(b));
         state.write_u8(0xff);
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -82,6 +82,9 @@ impl ServiceTags {
     }
 
     fn tag(&self, name: &str) -> Option<&Tag> {
+        if self.0.is_empty() {
+            return None;
+        }
         self.0.get(&name.to_ascii_lowercase())
     }
 
@@ -245,13 +248,15 @@ impl TagContext {
         if let Some(platform) = platform_tag(name) {
             return platform;
         }
-        match name.to_ascii_lowercase().as_str() {
-            "internet" => self.space.internet(),
-            "virtualnetwork" => self.space.virtual_network(),
-            "azureloadbalancer" => AddressBounds::exactly(
-                AddressSet::from(HOST_VIP).union(&AddressSet::from(PROBE_V6)),
-            ),
-            _ => self.service_tags.bounds(name),
+        let is = |tag: &str| name.eq_ignore_ascii_case(tag);
+        if is("Internet") {
+            self.space.internet()
+        } else if is("VirtualNetwork") {
+            self.space.virtual_network()
+        } else if is("AzureLoadBalancer") {
+            AddressBounds::exactly(AddressSet::from(HOST_VIP).union(&AddressSet::from(PROBE_V6)))
+        } else {
+            self.service_tags.bounds(name)
         }
     }
 
@@ -273,17 +278,16 @@ impl TagContext {
 
 /// The tags that alone reach the platform's own addresses (R4.10).
 pub(super) fn platform_tag(name: &str) -> Option<AddressBounds> {
-    let name = name.to_ascii_lowercase();
-    match name.as_str() {
-        "azureplatformdns" => Some(AddressBounds::exactly(HOST_VIP.into())),
-        "azureplatformimds" => Some(AddressBounds::exactly(METADATA_VIP.into())),
-        "azureplatformlkm" => Some(AddressBounds::at_most(
-            ACTIVATION
-                .into_iter()
-                .map(|a| IpNet::from(IpAddr::V4(a)))
-                .collect(),
-            Doubt::UnresolvedTag("AzurePlatformLKM".to_owned()),
-        )),
-        _ => None,
+    let is = |tag: &str| name.eq_ignore_ascii_case(tag);
+    if is("AzurePlatformDNS") {
+        Some(AddressBounds::exactly(HOST_VIP.into()))
+    } else if is("AzurePlatformIMDS") {
+        Some(AddressBounds::exactly(METADATA_VIP.into()))
+    } else if is("AzurePlatformLKM") {
+        let hosts = ACTIVATION.into_iter().map(|a| IpNet::from(IpAddr::V4(a)));
+        let doubt = Doubt::UnresolvedTag("AzurePlatformLKM".to_owned());
+        Some(AddressBounds::at_most(hosts.collect(), doubt))
+    } else {
+        None
     }
 }

@@ -1,5 +1,7 @@
 //! The services that every cluster needs, known to a security group by service tag only (R1.1, R4.16, R4.33).
 
+use std::borrow::Cow;
+
 /// A service that has names and no fixed addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Service {
@@ -59,19 +61,19 @@ impl Service {
     }
 
     /// The tag that admits it.
-    pub(crate) fn tag(self, location: Option<&str>) -> String {
-        match self {
-            Self::Registry => "MicrosoftContainerRegistry".to_owned(),
-            Self::FrontDoor | Self::Packages => "AzureFrontDoor.FirstParty".to_owned(),
-            Self::ResourceManager => "AzureResourceManager".to_owned(),
-            Self::Identity => "AzureActiveDirectory".to_owned(),
-            Self::ApiServer => location.map_or_else(
-                || "AzureCloud".to_owned(),
-                |region| format!("AzureCloud.{region}"),
-            ),
-            Self::Storage => "Storage".to_owned(),
-            Self::Time | Self::Updates => "Internet".to_owned(),
-        }
+    pub(crate) fn tag(self, location: Option<&str>) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Registry => "MicrosoftContainerRegistry",
+            Self::FrontDoor | Self::Packages => "AzureFrontDoor.FirstParty",
+            Self::ResourceManager => "AzureResourceManager",
+            Self::Identity => "AzureActiveDirectory",
+            Self::ApiServer => match location {
+                Some(region) => return Cow::Owned(format!("AzureCloud.{region}")),
+                None => "AzureCloud",
+            },
+            Self::Storage => "Storage",
+            Self::Time | Self::Updates => "Internet",
+        })
     }
 
     /// Whether a tag holds it (R4.15, R4.17, R4.33). Regional forms count for the cluster's own region only, and for a
@@ -143,7 +145,7 @@ impl Service {
     pub(crate) fn addresses_tag(self, location: Option<&str>) -> Option<String> {
         match self {
             Self::Packages | Self::Time | Self::Updates => None,
-            _ => Some(self.tag(location)),
+            _ => Some(self.tag(location).into_owned()),
         }
     }
 
@@ -167,7 +169,7 @@ impl Service {
 pub fn tags_of_services(location: Option<&str>) -> impl Iterator<Item = String> {
     let services = Service::REQUIRED.into_iter();
     let services = services.chain([Service::FrontDoor, Service::Storage]);
-    services.map(move |service| service.tag(location))
+    services.map(move |service| service.tag(location).into_owned())
 }
 
 #[cfg(test)]

@@ -124,17 +124,13 @@ pub struct SecurityRules {
 impl SecurityRules {
     /// Makes a security group's rules ready. Missing default rules are appended (R4.3).
     pub fn new(nsg: &Nsg, level: Level, direction: Direction, tags: &TagContext) -> Self {
-        let appended: Vec<SecurityRule> = default_rules(direction)
-            .into_iter()
-            .filter(|wanted| {
-                !nsg.default_rules.iter().any(|rule| {
-                    rule.priority == wanted.priority && rule.direction == Some(direction)
-                })
-            })
-            .collect();
         let custom = nsg.rules.iter().map(|rule| (rule, Origin::Custom));
         let default = nsg.default_rules.iter().map(|rule| (rule, Origin::Default));
-        let appended = appended.iter().map(|rule| (rule, Origin::Default));
+        let appended = default_rules(direction).iter().filter(|wanted| {
+            let mut given = nsg.default_rules.iter();
+            !given.any(|rule| rule.priority == wanted.priority && rule.direction == Some(direction))
+        });
+        let appended = appended.map(|rule| (rule, Origin::Default));
         let mut all: Vec<(&SecurityRule, Origin)> = custom
             .chain(default)
             .chain(appended)
@@ -255,10 +251,14 @@ fn side(texts: &[String], groups: &[Id], field: &'static str, tags: &TagContext)
 /// Ordinary destinations do not reach the platform's addresses; only the platform tags do (R4.10).
 fn spare_platform(rule: &SecurityRule, destinations: &mut AddressBounds) {
     let platform = platform_addresses();
-    for set in [&mut destinations.certain, &mut destinations.possible] {
-        if set.intersects(platform) {
-            *set = set.difference(platform);
-        }
+    if destinations.possible.intersects(platform) {
+        let exact = destinations.certain == destinations.possible;
+        destinations.possible = destinations.possible.difference(platform);
+        destinations.certain = if exact {
+            destinations.possible.clone()
+        } else {
+            destinations.certain.difference(platform)
+        };
     }
     let named = rule
         .destinations
@@ -311,7 +311,18 @@ pub fn matched_terms(rule: &SecurityRule, class: &FlowClass, tags: &TagContext) 
 }
 
 /// Azure's default rules for a direction (R4.3).
-fn default_rules(direction: Direction) -> [SecurityRule; 3] {
+fn default_rules(direction: Direction) -> &'static [SecurityRule; 3] {
+    static OUTBOUND: LazyLock<[SecurityRule; 3]> =
+        LazyLock::new(|| made_default_rules(Direction::Outbound));
+    static INBOUND: LazyLock<[SecurityRule; 3]> =
+        LazyLock::new(|| made_default_rules(Direction::Inbound));
+    match direction {
+        Direction::Outbound => &OUTBOUND,
+        Direction::Inbound => &INBOUND,
+    }
+}
+
+fn made_default_rules(direction: Direction) -> [SecurityRule; 3] {
     let rule = |name: &str, priority, access, source: &str, destination: &str| SecurityRule {
         name: name.to_owned(),
         priority,
