@@ -1,22 +1,40 @@
 //! The interface as files: OpenAPI, and the JSON Schemas of the answers, which are parts of it.
 //!
-//! The files in `docs/contracts` are written from the routes and types by a test, and are part of the binary: the code
-//! that describes the types is not.
+//! The files in `docs/contracts` are written from the routes and types by a test, and are, compressed, part of the binary:
+//! the code that describes the types is not.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read};
 
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
+use flate2::read::ZlibDecoder;
 use http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
 use crate::problem::{Code, Problem};
 
+/// A file that is part of the binary.
+#[derive(Clone, Copy)]
+pub(super) struct Packed(&'static [u8]);
+
+impl Packed {
+    /// # Errors
+    /// None: what the build packed can be unpacked, of which there is a test.
+    pub(super) fn text(self) -> io::Result<String> {
+        let mut text = String::new();
+        ZlibDecoder::new(self.0).read_to_string(&mut text)?;
+        Ok(text)
+    }
+}
+
 /// The interface in OpenAPI 3.1.
-pub(super) const OPENAPI: &str = include_str!("../../../../docs/contracts/openapi.json");
+pub(super) const OPENAPI: Packed =
+    Packed(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.z")));
 /// The interface in OpenAPI 2.0.
-pub(super) const SWAGGER: &str = include_str!("../../../../docs/contracts/swagger.json");
+pub(super) const SWAGGER: Packed =
+    Packed(include_bytes!(concat!(env!("OUT_DIR"), "/swagger.json.z")));
 /// The host in [`SWAGGER`], which stands for the app's own.
 pub(super) const ANY_HOST: &str = "your-app.azurewebsites.net";
 
@@ -34,22 +52,31 @@ pub(super) const SCHEMAS: [(&str, &str, &str); 5] = [
 
 const JSON: &str = "application/json";
 
-pub(super) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, JSON)], OPENAPI).into_response()
+pub(super) async fn openapi() -> Result<Response, Problem> {
+    let text = OPENAPI.text().map_err(not_unpacked)?;
+    Ok(([(header::CONTENT_TYPE, JSON)], text).into_response())
 }
 
 /// With the host that the caller used: what imports the file takes the app's address from it.
-pub(super) async fn swagger(headers: HeaderMap) -> Response {
+pub(super) async fn swagger(headers: HeaderMap) -> Result<Response, Problem> {
     // The Functions host puts the caller's there, and its own address into Host.
     let host = ["x-forwarded-host", "host"]
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok())
         .filter(|host| is_plain_host(host));
-    let kind = [(header::CONTENT_TYPE, JSON)];
-    match host {
-        Some(host) => (kind, SWAGGER.replacen(ANY_HOST, host, 1)).into_response(),
-        None => (kind, SWAGGER).into_response(),
+    let mut text = SWAGGER.text().map_err(not_unpacked)?;
+    if let Some(host) = host {
+        text = text.replacen(ANY_HOST, host, 1);
     }
+    Ok(([(header::CONTENT_TYPE, JSON)], text).into_response())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+fn not_unpacked(error: io::Error) -> Problem {
+    Problem::new(
+        Code::InternalError,
+        format!("the interface's file cannot be unpacked: {error}"),
+    )
 }
 
 /// Whether it is a name or an address with or without a port, and nothing that could end a JSON string.
@@ -80,7 +107,7 @@ pub(crate) fn schema_names() -> impl Iterator<Item = &'static str> {
 /// The JSON Schema (2020-12) with this name, with its parts in `$defs`.
 pub(crate) fn schema(name: &str) -> Option<Value> {
     let (_, part, title) = SCHEMAS.iter().find(|(known, ..)| *known == name)?;
-    let document: Value = serde_json::from_str(OPENAPI).ok()?;
+    let document: Value = serde_json::from_str(&OPENAPI.text().ok()?).ok()?;
     let parts = document.pointer("/components/schemas")?.as_object()?;
     let mut schema = parts.get(*part)?.as_object()?.clone();
     let mut used = BTreeSet::new();

@@ -2,6 +2,7 @@
 //!
 //! Told is at least once: a webhook that took a message and then did not say so gets it again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use egress_arm::{Webhook, WebhookError};
@@ -28,8 +29,8 @@ const REMEMBER: Duration = Duration::from_hours(1);
 pub(crate) struct Notify {
     webhook: Webhook,
     format: NotifyFormat,
-    /// By about and what. Messages about the same that come at the same time wait for one another.
-    told: Cache<(String, String), ()>,
+    /// About what, and a line further down what. Messages about the same that come at the same time wait for one another.
+    told: Cache<String, Arc<str>>,
 }
 
 /// What was told last about something, as it is stored.
@@ -74,10 +75,15 @@ impl Notify {
     }
 
     async fn post(&self, notification: &Notification, body: String) -> Result<(), WebhookError> {
-        let key = (notification.about.clone(), notification.what.clone());
-        let post = self.webhook.post("application/json", body);
+        let key = format!("{}\n{}", notification.about, notification.what);
+        let post = async {
+            self.webhook.post("application/json", body).await?;
+            Ok(Arc::from(notification.what.as_str()))
+        };
         let posted = self.told.try_get_with(key, post).await;
-        posted.map_err(|error| WebhookError::clone(&error))
+        posted
+            .map(drop)
+            .map_err(|error| WebhookError::clone(&error))
     }
 }
 
