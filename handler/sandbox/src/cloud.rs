@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::{
     Error,
     expand::{Event, Expanded, Resource, SUBSCRIPTION, availability, expand},
-    scenario::{Fault, Scenario},
+    parse::parse,
+    scenario::Fault,
 };
 
 /// A cluster that the sandbox serves.
@@ -64,7 +65,7 @@ impl Cloud {
     ) -> Result<Self, Error> {
         let mut cloud = Self::default();
         for (name, text) in scenarios {
-            cloud.add(expand(name, Scenario::parse(name, text)?)?)?;
+            cloud.add(expand(name, parse(name, text)?)?)?;
         }
         Ok(cloud)
     }

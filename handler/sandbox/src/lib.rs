@@ -17,6 +17,7 @@ mod expand;
 mod identity;
 mod log;
 mod metrics;
+mod parse;
 mod sandbox;
 mod scenario;
 mod tls;

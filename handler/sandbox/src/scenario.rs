@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::Error;
-
 /// One scenario file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -806,14 +804,4 @@ fn write() -> String {
 
 fn once() -> i64 {
     1
-}
-
-impl Scenario {
-    /// Reads one file's text. `file` is only for messages.
-    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| Error::Scenario {
-            file: file.to_owned(),
-            message: error.to_string(),
-        })
-    }
 }
