@@ -1,6 +1,9 @@
 //! What a person does next, in the troubleshooting guide's order (R0.1–R0.8).
 
-use crate::report::{Finding, Gap, GapCause, Method, Pattern, Report, Severity, Status};
+use crate::order::Order as _;
+use crate::report::{
+    Check, CheckStatus, Finding, Gap, GapCause, Method, Pattern, Report, Severity, Status,
+};
 use crate::rules::place;
 
 const COMPARE: &str =
@@ -37,7 +40,7 @@ fn path_is_clean(report: &Report) -> bool {
 /// Puts first what fits somebody who has seen the fault each time, or now and then, among the findings and the next steps;
 /// nothing is left out (R0.1, R8.1). The verdict stays as Azure's answers give it.
 pub fn rank_for(report: &mut Report, told: Pattern) {
-    report.findings.sort_by_key(|f| place(&f.code, told));
+    report.findings.order_by_key(|f| place(&f.code, told));
     let mut said = report.next_steps.iter();
     let policies = said.find(|step| step.starts_with(POLICIES)).cloned();
     report.next_steps = steps(report, Some(told), policies);
@@ -63,6 +66,7 @@ fn steps(report: &Report, told: Option<Pattern>, policies: Option<String>) -> Ve
     if [pattern, own].contains(&Pattern::Persistent) {
         steps.extend(persistent(report));
     }
+    steps.extend(asides(&report.checks));
     steps.extend(rights(&report.gaps));
     steps.extend(asking(&report.gaps));
     match report.verdict.status {
@@ -82,7 +86,7 @@ fn mends(report: &Report, pattern: Pattern) -> Vec<String> {
         .iter()
         .filter(|f| f.severity > Severity::Info)
         .collect();
-    findings.sort_by_key(|f| place(&f.code, pattern));
+    findings.order_by_key(|f| place(&f.code, pattern));
     let mut mends: Vec<(&str, Vec<&str>)> = Vec::new();
     let change = report.snat.recommendation.as_ref();
     let mut change = change.map(|change| change.summary.as_str());
@@ -112,6 +116,16 @@ fn mends(report: &Report, pattern: Pattern) -> Vec<String> {
         format!("{}: {summary}.", codes.join(", "))
     };
     mends.into_iter().map(with_codes).collect()
+}
+
+/// What settles whether a route beside the default takes a host: its address.
+fn asides(checks: &[Check]) -> Option<String> {
+    let mut checks = checks.iter();
+    let open =
+        checks.any(|check| check.id == "path-routes" && check.status == CheckStatus::Unknown);
+    open.then(|| {
+        "Look a host up from a pod (`nslookup`), then ask `paths` with its address as `destination`: it follows the routes for that one address.".to_owned()
+    })
 }
 
 /// The guide's order for a fault that is always there: reachability, what the outcome says, the appliance bypassed (R0.2).

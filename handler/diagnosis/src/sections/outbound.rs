@@ -6,6 +6,7 @@ use crate::network::AddressSet;
 use crate::network::nsg::{Level, Origin, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{Decision, Outcome};
+use crate::order::Order as _;
 use crate::path::{
     Carrier, DefaultRoute, HubDefault, Path as Walked, PoolParts, Reach, Summary, Via,
 };
@@ -137,6 +138,10 @@ fn steps(walked: &Walked<'_>, reach: Reach, firewall: Option<&AzureFirewall>) ->
     let partly = denied_pools(walked)
         .unwrap_or_else(|| "a step above is not known or holds for a part only".to_owned());
     let (decision, why) = match reach {
+        Reach::Delivered if carrier.method == Method::DefaultOutboundAccess => (
+            "delivered",
+            "nothing on the path drops it while Azure still gives default outbound access",
+        ),
         Reach::Delivered => ("delivered", "nothing on the path drops it"),
         Reach::Forwarded => ("forwarded", "the next hop decides what follows"),
         Reach::DroppedByRules if denied_by_network(walked) => (
@@ -182,7 +187,7 @@ fn denied_pools(walked: &Walked<'_>) -> Option<String> {
     let mut pools: Vec<&str> = denied
         .flat_map(|parts| parts.pools.iter().map(String::as_str))
         .collect();
-    pools.sort_unstable();
+    pools.order();
     pools.dedup();
     (!pools.is_empty()).then(|| {
         format!(

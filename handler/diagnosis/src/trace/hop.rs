@@ -178,7 +178,12 @@ impl<'f> Tracer<'_, 'f> {
         let (state, why, blame) = match reach {
             Reach::Delivered => (
                 FinalState::Delivered,
-                "nothing on the path drops it".to_owned(),
+                if carrier.method == Method::DefaultOutboundAccess {
+                    "nothing on the path drops it while Azure still gives default outbound access"
+                } else {
+                    "nothing on the path drops it"
+                }
+                .to_owned(),
                 Blame::Nothing,
             ),
             Reach::NoMethod if is_storage(destination) => (
