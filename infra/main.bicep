@@ -70,6 +70,10 @@ param idKey string = newGuid()
 @secure()
 param notifyUrl string = ''
 
+@description('What the webhook gets: a message with an Adaptive Card, as Teams workflows take it, or the stored result.')
+@allowed(['adaptive-card', 'json'])
+param notifyFormat string = 'adaptive-card'
+
 @description('Client id of an Entra app registration. When given, callers need one of its tokens as well as a function key; only health stays open.')
 param entraClientId string = ''
 
@@ -174,6 +178,7 @@ module app 'modules/function-app.bicep' = {
     sweep: sweep
     idKey: idKey
     notifyUrl: notifyUrl
+    notifyFormat: notifyFormat
     allowedAddresses: allowedAddresses
     allowedServiceTags: allowedServiceTags
     subnetId: privateNetworking ? network!.outputs.appSubnetId : ''

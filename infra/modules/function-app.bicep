@@ -53,6 +53,9 @@ param idKey string
 @secure()
 param notifyUrl string
 
+@description('What that webhook gets: adaptive-card or json.')
+param notifyFormat string
+
 @description('Address ranges that may call.')
 param allowedAddresses array
 
@@ -205,6 +208,10 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         {
           name: 'EGRESS_NOTIFY_URL'
           value: notifyUrl
+        }
+        {
+          name: 'EGRESS_NOTIFY_FORMAT'
+          value: notifyFormat
         }
       ]
     }
