@@ -105,8 +105,8 @@ pub(crate) async fn by_id(reader: Reader<'_>, ids: impl IntoIterator<Item = Id>)
     });
     let (ips, prefixes) = futures::join!(join_all(ips), join_all(prefixes));
     Addresses {
-        ips: ips.into_iter().collect(),
-        prefixes: prefixes.into_iter().collect(),
+        ips: keyed(ips),
+        prefixes: keyed(prefixes),
     }
 }
 
@@ -120,7 +120,7 @@ pub(crate) async fn by_group(reader: Reader<'_>, ids: &BTreeSet<Id>) -> Addresse
         named
     });
     Addresses {
-        ips: join_all(each).await.into_iter().flatten().collect(),
+        ips: keyed(join_all(each).await.into_iter().flatten()),
         prefixes: BTreeMap::new(),
     }
 }

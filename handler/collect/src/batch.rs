@@ -45,7 +45,7 @@ pub(crate) async fn ask_scale_sets(
             together(reader, cluster, region, query, part).await
         }
     });
-    join_all(each).await.into_iter().flatten().collect()
+    keyed(join_all(each).await.into_iter().flatten())
 }
 
 /// The cluster's region as hosts and filters spell it: `East US 2` is `eastus2`.
@@ -103,9 +103,9 @@ async fn together(
             let of_each = |&(id, _): &Expected<'_>| {
                 let metrics = query.names();
                 let metrics = metrics.map(|name| (name.to_owned(), unknown(&unanswered)));
-                (id.clone(), metrics.collect())
+                (id.clone(), keyed(metrics))
             };
-            resources.iter().map(of_each).collect()
+            keyed(resources.iter().map(of_each))
         }
         _ => ResourceMetrics::new(),
     };

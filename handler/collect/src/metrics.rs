@@ -316,9 +316,7 @@ fn all_not_asked(
     why: &'static str,
 ) -> BTreeMap<String, Datum<Metric>> {
     let names = names.into_iter();
-    names
-        .map(|name| (name.to_owned(), Datum::not_asked(why)))
-        .collect()
+    keyed(names.map(|name| (name.to_owned(), Datum::not_asked(why))))
 }
 
 /// Asks several queries of one resource at a time, each with the number of series it is expected to have.
@@ -330,7 +328,7 @@ pub(crate) async fn ask(
     let each = queries
         .iter()
         .map(|(query, series)| together(reader, id, query, *series));
-    join_all(each).await.into_iter().flatten().collect()
+    keyed(join_all(each).await.into_iter().flatten())
 }
 
 /// All metrics of a query in one call. Azure refuses the whole call for one name that the resource does not have: then
@@ -372,7 +370,7 @@ async fn alone(
         .metrics
         .chunks(1)
         .map(|metric| one(reader, id, metric, query.filter, series));
-    join_all(each).await.into_iter().flatten().collect()
+    keyed(join_all(each).await.into_iter().flatten())
 }
 
 async fn one(

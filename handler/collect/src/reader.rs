@@ -300,7 +300,7 @@ impl Reader<'_> {
 }
 
 /// Answers by what they answer. One by one: collecting would bring a sort of its own for every type into the binary.
-pub(crate) fn keyed<K: Ord, T>(answers: Vec<(K, T)>) -> BTreeMap<K, T> {
+pub(crate) fn keyed<K: Ord, T>(answers: impl IntoIterator<Item = (K, T)>) -> BTreeMap<K, T> {
     let mut all = BTreeMap::new();
     all.extend(answers);
     all

@@ -250,8 +250,8 @@ impl Routing {
         });
         let (connections, internet) = futures::join!(join_all(connections), join_all(internet));
         Self {
-            connections: connections.into_iter().collect(),
-            internet: internet.into_iter().collect(),
+            connections: keyed(connections),
+            internet: keyed(internet),
         }
     }
 

@@ -37,7 +37,7 @@ use crate::addresses::Addresses;
 use crate::changes;
 use crate::networks::Networks;
 use crate::plan::Once;
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 use crate::tags::{Announced, Wanted};
 use hubs::{Hubs, Routing, Spoke};
 use owner::Found;
@@ -200,15 +200,12 @@ impl Known {
                 .or_insert_with(|| self.hubs.owner(&self.spokes, &firewalls, *hop));
         }
         let pools = |id: &Id| networks.vnets.contains_key(id);
-        let mut owners: BTreeMap<IpAddr, Datum<HopOwner>> = owners
-            .into_iter()
-            .map(|(hop, owner)| (hop, routing.confirmed(owner, &firewalls, pools)))
-            .collect();
-        let hub_routing: BTreeMap<Id, Datum<HubRouting>> = self
-            .dependent
-            .iter()
-            .map(|spoke| (spoke.network.clone(), routing.of(&self.hubs, spoke)))
-            .collect();
+        let owners = owners.into_iter();
+        let mut owners =
+            keyed(owners.map(|(hop, owner)| (hop, routing.confirmed(owner, &firewalls, pools))));
+        let dependent = self.dependent.iter();
+        let hub_routing =
+            keyed(dependent.map(|spoke| (spoke.network.clone(), routing.of(&self.hubs, spoke))));
         for id in hub_routing.values().filter_map(next_hop) {
             let body = firewalls.get(id).and_then(Datum::as_known);
             let addresses = body.into_iter().flat_map(|body| &body.private_ips);

@@ -17,7 +17,7 @@ use crate::convert;
 use crate::metrics::firewall_metrics;
 use crate::networks::route_tables;
 use crate::outcome::{converted, converted_list};
-use crate::reader::Reader;
+use crate::reader::{Reader, keyed};
 
 /// Policies, their rules, and what these name.
 #[derive(Debug, Default)]
@@ -119,8 +119,8 @@ impl Rules {
         );
         let listed = listed.into_values().flat_map(|list| list.items);
         IpGroups {
-            named: named.into_iter().collect(),
-            spare: listed.collect(),
+            named: keyed(named),
+            spare: keyed(listed),
         }
     }
 
@@ -273,7 +273,7 @@ async fn ways_out(
     });
     let (mut addresses, gateways) =
         futures::join!(addresses::by_group(reader, &named), join_all(gateways));
-    let gateways: BTreeMap<Id, Datum<NatGateway>> = gateways.into_iter().collect();
+    let gateways = keyed(gateways);
     let of_gateways = &addresses::named_by_gateways(gateways.values()) - &named;
     addresses.extend(addresses::by_id(reader.next_wave(), of_gateways).await);
     (gateways, addresses)
