@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use crate::context::Context;
 use crate::diagnose::found;
 use crate::facts::{Facts, Id, ResourceWrite, lookup};
+use crate::order::Order as _;
 use crate::report::{Evidence, Finding, Severity};
 
 /// Resources named on one finding at most.
@@ -53,7 +54,7 @@ const FIREWALL: &str = "Microsoft.Network/azureFirewalls";
 pub fn groups_to_explain(facts: &Facts) -> Vec<Id> {
     let ctx = Context::new(facts);
     let mut findings: Vec<Finding> = found(&ctx).into_iter().filter(is_worth_it).collect();
-    findings.sort_by_key(|f| (Reverse(f.blocks_egress), Reverse(f.severity)));
+    findings.order_by_key(|f| (Reverse(f.blocks_egress), Reverse(f.severity)));
     let mut groups = Vec::new();
     for id in findings.iter().flat_map(|finding| blamed(&ctx, finding)) {
         if let Some(group) = id.resource_group_id()
@@ -83,7 +84,7 @@ pub(crate) fn explain(ctx: &Context<'_>, findings: &mut [Finding]) {
             }
         }
         let mut last: Vec<&ResourceWrite> = last.into_values().collect();
-        last.sort_by_key(|write| Reverse(write.at));
+        last.order_by_key(|write| Reverse(write.at));
         let evidence: Vec<Evidence> = last
             .into_iter()
             .take(SHOWN)

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::facts::Facts;
 use crate::gaps::Gaps;
 use crate::next_steps::{look_at_policies, next_steps};
+use crate::order::Order as _;
 use crate::report::{Check, Finding, Report, ReportWindow, SCHEMA_VERSION, Severity, Stats};
 use crate::rules::{Outcome, RULES, Step, interim, suppress};
 use crate::sections;
@@ -38,7 +39,7 @@ pub fn diagnose(facts: &Facts) -> Report {
         worst: Severity::Critical,
         outcome: interim::endpoints(&ctx, &egress_endpoints, &findings),
     });
-    ran.sort_by_key(|check| check.step);
+    ran.order_by_key(|check| check.step);
     changes::explain(&ctx, &mut findings);
     let judged: Vec<Judged> = ran
         .iter()
@@ -109,7 +110,7 @@ fn run(ctx: &Context<'_>) -> Vec<Ran> {
         })
     });
     let mut ran: Vec<Ran> = rules.collect();
-    ran.sort_by_key(|check| check.step);
+    ran.order_by_key(|check| check.step);
     ran
 }
 
@@ -119,7 +120,7 @@ fn findings(ran: &[Ran]) -> Vec<Finding> {
         .iter()
         .flat_map(|check| check.outcome.findings.iter().map(|f| (check.step, f)))
         .collect();
-    ordered.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.severity.cmp(&a.1.severity)));
+    ordered.order_by(|a, b| a.0.cmp(&b.0).then(b.1.severity.cmp(&a.1.severity)));
     ordered
         .into_iter()
         .map(|(_, finding)| finding.clone())

@@ -14,6 +14,7 @@ pub mod facts;
 mod gaps;
 pub mod network;
 mod next_steps;
+mod order;
 pub mod outcome;
 mod path;
 mod pattern;

@@ -1,6 +1,7 @@
 //! The decisive sentence and the status.
 
 use crate::context::Context;
+use crate::order::Order as _;
 use crate::pattern::pattern;
 use crate::report::{CheckStatus, Finding, Method, Outbound, Severity, Snat, Status, Verdict};
 use crate::resource_health::{Unwell, unwell};
@@ -134,7 +135,7 @@ fn healthy(ctx: &Context<'_>, outbound: &Outbound, snat: &Snat) -> String {
         })
         .filter(|way| !way.is_empty())
         .collect();
-    ways.sort();
+    ways.order();
     ways.dedup();
     let name = &ctx.cluster().name;
     if ways.is_empty() {

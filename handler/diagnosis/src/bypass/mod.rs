@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::facts::{Facts, Id, NextHopType, Route, RouteTable, lookup};
 use crate::network::AddressSet;
 use crate::network::routes::{EffectiveRoute, Hop, RouteSource};
+use crate::order::Order as _;
 use crate::path::{Carrier, DefaultRoute, Path, Reach, Summary, Via, translated};
 use crate::report::{Method, Report};
 use crate::security;
@@ -277,7 +278,7 @@ fn plan(
         .iter()
         .flat_map(|passed| passed.path.used.pools.iter().copied())
         .collect();
-    pools.sort_unstable();
+    pools.order();
     pools.dedup();
     BypassPlan {
         route_table_id: detour.table.id.clone(),
@@ -325,7 +326,7 @@ fn subnets(ctx: &Context<'_>, table: &RouteTable) -> Vec<PlanSubnet> {
     });
     let mut ids: Vec<&Id> = table.subnet_ids.iter().collect();
     ids.extend(own.map(|path| path.used.id));
-    ids.sort();
+    ids.order();
     ids.dedup();
     ids.into_iter()
         .map(|id| {
@@ -335,7 +336,7 @@ fn subnets(ctx: &Context<'_>, table: &RouteTable) -> Vec<PlanSubnet> {
                 .filter(|path| path.used.id == id)
                 .flat_map(|path| path.used.pools.iter().map(|p| (*p).to_owned()))
                 .collect();
-            pools.sort();
+            pools.order();
             pools.dedup();
             PlanSubnet {
                 id: id.clone(),

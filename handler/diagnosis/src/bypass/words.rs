@@ -4,6 +4,7 @@ use super::{Detour, Passed, Precondition, Proof, Validity, by_name, carried_by, 
 use crate::context::Context;
 use crate::facts::{Id, NetworkPlugin, OutboundType};
 use crate::network::AddressSet;
+use crate::order::Order as _;
 use crate::path::{Reach, Summary};
 use crate::report::Method;
 use crate::trace::Destination;
@@ -248,7 +249,7 @@ pub(super) fn side_effects(
         .filter_map(|passed| leaves_as(ctx, passed))
         .flatten()
         .collect();
-    leaving.sort();
+    leaving.order();
     leaving.dedup();
     if !leaving.is_empty() {
         all.push(format!("Packets leave as {}", leaving.join(", ")));

@@ -1,6 +1,7 @@
 //! Which outbound method really carries a packet to a public IPv4 destination (R2.1–R2.9, table T1–T9).
 
 use crate::facts::NextHopType;
+use crate::order::Order as _;
 
 /// What the method depends on, for one node or pod subnet. `None` in a flag: not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ fn of_internet(inputs: &Inputs<'_>) -> Carrier {
     if !settled {
         candidates.push(Method::DefaultOutboundAccess);
     }
-    candidates.sort_unstable();
+    candidates.order();
     match candidates.as_slice() {
         [only] => Carrier::Decided(*only),
         _ => Carrier::OneOf(candidates),

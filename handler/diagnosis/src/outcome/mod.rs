@@ -18,6 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::endpoints::bootstrap_exit;
+use crate::order::Order as _;
 use crate::report::{Confidence, Pattern, TrafficVerdict};
 use candidates::{Candidate, Timing};
 use symptom::{Reach, Symptom};
@@ -96,7 +97,7 @@ pub fn read(observation: &Observation, analysis: &Analysis) -> Result<Reading, O
     }
     causes.splice(0..0, blockers);
     // Stable: the tables' own order decides between equals.
-    causes.sort_by_key(|cause| doubt(cause.confidence));
+    causes.order_by_key(|cause| doubt(cause.confidence));
     Ok(Reading {
         tell_apart: tell_apart(&causes),
         known: symptom.known,

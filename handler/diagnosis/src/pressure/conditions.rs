@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::CONDITIONS;
 use super::loads::named;
 use crate::facts::{Metric, Missing};
+use crate::order::Order as _;
 use crate::snat::metric::Reading;
 
 /// A node whose last sign is so much older than the newest of all is gone.
@@ -112,7 +113,7 @@ pub(super) fn conditions(
     for spell in &mut spells {
         spell.pool = pool(&spell.node);
     }
-    spells.sort_by(|a, b| {
+    spells.order_by(|a, b| {
         (b.minutes().cmp(&a.minutes()))
             .then_with(|| a.node.cmp(&b.node))
             .then_with(|| a.from.cmp(&b.from))

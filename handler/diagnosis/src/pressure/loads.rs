@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::facts::{Datum, Id, Metric, Missing, Series};
+use crate::order::Order as _;
 use crate::snat::metric::{Reading, WINDOW_SECONDS, dimension, window_averages, window_seconds};
 
 /// One node's values of one metric.
@@ -114,7 +115,7 @@ impl Loads {
             load.windows = window_averages(&load.points, metric.grain);
             self.nodes.push(load);
         }
-        self.nodes.sort_by(|a, b| {
+        self.nodes.order_by(|a, b| {
             b.peak()
                 .total_cmp(&a.peak())
                 .then_with(|| a.node.cmp(&b.node))

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::context::node_name;
 use crate::facts::{Facts, Id, Machine, Recommendation, ScaleSet, Series};
+use crate::order::Order as _;
 use crate::snat::metric::metric;
 
 /// Loads by metric, conditions, and who is throttled.
@@ -66,7 +67,7 @@ impl PressureView {
         let pressed = pressed.filter(|spell| spell.condition == "DiskPressure");
         let pressed = pressed.filter_map(|spell| spell.pool.clone());
         let mut pools: Vec<String> = throttled.chain(capped).chain(full).chain(pressed).collect();
-        pools.sort();
+        pools.order();
         pools.dedup();
         pools
     }
@@ -115,7 +116,7 @@ impl PressureView {
                 });
             }
         }
-        all.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.node.cmp(&b.node)));
+        all.order_by(|a, b| b.windows.cmp(&a.windows).then(a.node.cmp(&b.node)));
         all
     }
 }

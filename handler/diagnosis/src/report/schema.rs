@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::Report;
+use crate::order::Order as _;
 
 /// JSON Schema (2020-12) of [`Report`], with its parts in `$defs`.
 pub fn schema() -> Value {
@@ -19,7 +20,7 @@ pub(crate) fn schema_of<T: ToSchema>(title: &str) -> Value {
         .into_iter()
         .map(|(name, part)| (name, serde_json::to_value(part).unwrap_or(Value::Null)))
         .collect();
-    defs.sort_by(|a, b| a.0.cmp(&b.0));
+    defs.order_by(|a, b| a.0.cmp(&b.0));
     let mut root = Map::new();
     root.insert(
         "$schema".to_owned(),

@@ -3,6 +3,7 @@ use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label, texts};
 use crate::facts::{Missing, OutboundType};
 use crate::network::AddressSet;
+use crate::order::Order as _;
 use crate::path::Path;
 use crate::report::{Finding, Method, Remediation, Severity};
 use crate::sections;
@@ -156,7 +157,7 @@ fn finding(ctx: &Context<'_>, missed: &Missed<'_>) -> Finding {
     let (severity, by_node) = (*severity, *by_node);
     let api = &ctx.cluster().api_server;
     let mut pools = pools.clone();
-    pools.sort_unstable();
+    pools.order();
     pools.dedup();
     let old = &api.authorized_ip_ranges;
     let range = |address: &String| {

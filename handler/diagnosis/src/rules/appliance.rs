@@ -13,6 +13,7 @@ use crate::facts::{
 };
 use crate::network::AddressSet;
 use crate::network::routes::Hop;
+use crate::order::Order as _;
 use crate::path::{Path, Via};
 use crate::report::Finding;
 
@@ -113,7 +114,7 @@ impl<'c, 'f> Appliance<'c, 'f> {
             .iter()
             .flat_map(|p| p.used.pools.iter().copied())
             .collect();
-        pools.sort_unstable();
+        pools.order();
         pools.dedup();
         pools
     }

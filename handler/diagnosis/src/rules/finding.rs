@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Rule, blocks_egress};
 use crate::facts::Id;
+use crate::order::Order as _;
 use crate::report::{Affected, Confidence, Evidence, Finding, Remediation, Severity};
 
 impl Rule {
@@ -71,7 +72,7 @@ impl Finding {
         self.affected
             .node_pools
             .extend(pools.into_iter().map(str::to_owned));
-        self.affected.node_pools.sort();
+        self.affected.node_pools.order();
         self.affected.node_pools.dedup();
         self
     }

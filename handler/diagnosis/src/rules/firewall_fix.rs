@@ -8,6 +8,7 @@ use crate::commands::Az;
 use crate::context::Context;
 use crate::facts::{AzureFirewall, Id, RuleCollection, lookup};
 use crate::network::firewall::{RuleName, Stage};
+use crate::order::Order as _;
 use crate::report::Remediation;
 
 /// More names than this are allowed by the FQDN tag instead of one by one.
@@ -135,7 +136,7 @@ fn sources<'f>(appliance: &Appliance<'_, 'f>) -> Vec<&'f str> {
         .filter_map(|path| path.used.subnet.as_ref().ok())
         .flat_map(|subnet| subnet.address_prefixes.iter().map(String::as_str))
         .collect();
-    prefixes.sort_unstable();
+    prefixes.order();
     prefixes.dedup();
     if prefixes.is_empty() {
         prefixes.push("*");

@@ -8,6 +8,7 @@ use crate::context::{Context, pools_label};
 use crate::endpoints::{Protocol, RequiredEndpoint};
 use crate::network::Outcome as Fate;
 use crate::network::firewall::{RuleName, Stage};
+use crate::order::Order as _;
 use crate::report::{Confidence, Finding, Need, Remediation, Severity};
 use crate::security;
 
@@ -165,7 +166,7 @@ fn finding(
         .iter()
         .flat_map(|d| d.pools.iter().copied())
         .collect();
-    pools.sort_unstable();
+    pools.order();
     pools.dedup();
     let whom = if pools == appliance.pools() {
         String::new()
@@ -249,7 +250,7 @@ fn allow(
         .filter(web)
         .map(|d| d.endpoint.domain_name.as_str())
         .collect();
-    names.sort_unstable();
+    names.order();
     names.dedup();
     let firewall = inspection.firewall;
     if !names.is_empty() {
@@ -269,7 +270,7 @@ fn allow(
         .filter_map(|d| d.endpoint.port)
         .map(|port| port.to_string())
         .collect();
-    ports.sort_unstable();
+    ports.order();
     ports.dedup();
     let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
     let udp = denied

@@ -9,6 +9,7 @@ use crate::context::{Context, pools_label};
 use crate::facts::{AzureFirewall, Id, lookup};
 use crate::network::Outcome as Fate;
 use crate::network::firewall::RuleName;
+use crate::order::Order as _;
 use crate::report::{Finding, Need, Remediation, Severity};
 
 /// The rule.
@@ -125,7 +126,7 @@ fn finding(
     let rule = &gap.rule.rule;
     let at = holder(gap.rule, firewall);
     let mut places: Vec<usize> = gap.left_out.iter().map(|part| part.path).collect();
-    places.sort_unstable();
+    places.order();
     places.dedup();
     let paths: Vec<_> = places
         .iter()
@@ -173,7 +174,7 @@ fn finding(
             .flat_map(|part| part.sources.prefixes())
             .map(|prefix| prefix.to_string())
             .collect();
-        prefixes.sort();
+        prefixes.order();
         prefixes.dedup();
         found = found.evidence(
             "not among the rule's sources",

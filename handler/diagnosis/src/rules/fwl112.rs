@@ -12,6 +12,7 @@ use crate::facts::OutboundType;
 use crate::network::Outcome as Fate;
 use crate::network::Protocol;
 use crate::network::firewall::FlowProtocol;
+use crate::order::Order as _;
 use crate::report::{Finding, Remediation, Severity};
 
 /// The rule.
@@ -116,7 +117,7 @@ fn finding(
     let mut pools: Vec<&str> = paths
         .flat_map(|path| path.used.pools.iter().copied())
         .collect();
-    pools.sort_unstable();
+    pools.order();
     pools.dedup();
     // Rules that admit other pools are there all the same.
     let whose = if pools == appliance.pools() {

@@ -17,6 +17,7 @@ use crate::network::firewall::{
 };
 use crate::network::routes::Hop;
 use crate::network::{AddressSet, Doubt, Family, Outcome as Fate};
+use crate::order::Order as _;
 use crate::path::Path;
 use crate::report::Need;
 use crate::sections;
@@ -428,7 +429,7 @@ fn tag_hosts(view: &View<'_>, needed: &[RequiredEndpoint]) -> Vec<String> {
         Some(name.replace("{location}", &location))
     });
     let mut hosts: Vec<String> = listed.chain(documented).collect();
-    hosts.sort();
+    hosts.order();
     hosts.dedup();
     hosts
 }
@@ -503,7 +504,7 @@ pub(crate) fn holder<'r>(rule: &'r RuleName, firewall: &'r AzureFirewall) -> &'r
 
 /// The first three, and how many more.
 pub(super) fn named(mut names: Vec<String>) -> String {
-    names.sort();
+    names.order();
     names.dedup();
     let (first, more) = names.split_at(names.len().min(3));
     match more.len() {

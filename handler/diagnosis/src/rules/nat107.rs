@@ -6,6 +6,7 @@ use super::snt_addresses::create_beside;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::{AgentPool, Id, NatGateway, OutboundType};
+use crate::order::Order as _;
 use crate::report::{Finding, Remediation, Severity};
 
 /// A zonal NAT gateway for nodes in other zones.
@@ -145,7 +146,7 @@ fn spread(pools: &[&AgentPool]) -> String {
         .iter()
         .flat_map(|pool| pool.zones.iter().map(String::as_str))
         .collect();
-    zones.sort_unstable();
+    zones.order();
     zones.dedup();
     let word = if zones.len() == 1 { "zone" } else { "zones" };
     format!("{word} {}", zones.join(", "))

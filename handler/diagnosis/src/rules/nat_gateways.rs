@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::context::{Context, SubnetUse};
 use crate::facts::{Id, Missing, NatGateway, lookup};
+use crate::order::Order as _;
 use crate::path::Carrier;
 
 /// One NAT gateway with the pool subnets it is on.
@@ -21,7 +22,7 @@ impl Gateway<'_, '_> {
             .iter()
             .flat_map(|(u, _)| u.pools.iter().copied())
             .collect();
-        pools.sort_unstable();
+        pools.order();
         pools.dedup();
         pools
     }

@@ -5,6 +5,7 @@ use super::{Docs, Outcome, Rule, Step};
 use crate::commands::quote;
 use crate::context::Context;
 use crate::facts::Datum;
+use crate::order::Order as _;
 use crate::pressure::Spell;
 use crate::report::{Finding, Remediation, Severity};
 
@@ -61,7 +62,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
 fn finding(ctx: &Context<'_>, spells: &[&Spell], severity: Severity) -> Option<Finding> {
     let first = spells.first()?;
     let mut nodes: Vec<&str> = spells.iter().map(|spell| spell.node.as_str()).collect();
-    nodes.sort_unstable();
+    nodes.order();
     nodes.dedup();
     let more = match nodes.len() {
         0 | 1 => String::new(),

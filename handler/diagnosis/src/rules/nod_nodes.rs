@@ -6,6 +6,7 @@ use super::nod_fix::{find_pods, is_ephemeral, one_more_node};
 use super::{Outcome, Rule};
 use crate::context::Context;
 use crate::facts::Id;
+use crate::order::Order as _;
 use crate::pressure::{Loads, NODE_LIMIT, NodeLoad};
 use crate::report::Finding;
 
@@ -202,7 +203,7 @@ pub(super) fn open_of_disks(
             )),
         }
     }
-    ephemeral.sort();
+    ephemeral.order();
     ephemeral.dedup();
     (outcome, ephemeral)
 }

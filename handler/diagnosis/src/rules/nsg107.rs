@@ -3,6 +3,7 @@ use super::nsg_hits::{Hit, Hits, note, unread_space};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::facts::{Access, Direction, SecurityRule};
+use crate::order::Order as _;
 use crate::report::{Confidence, Finding, Severity};
 use crate::security::{self, Block, Guard, Probe, Service, Standing};
 
@@ -86,7 +87,7 @@ fn dependencies(ctx: &Context<'_>, guard: &Guard<'_, '_>) -> Vec<Service> {
     {
         all.push(Service::FrontDoor);
     }
-    all.sort_unstable();
+    all.order();
     all.dedup();
     all
 }

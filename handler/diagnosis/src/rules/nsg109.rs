@@ -8,6 +8,7 @@ use crate::endpoints::{self, View, required};
 use crate::facts::{Direction, Features};
 use crate::network;
 use crate::network::nsg::{Origin, RuleName};
+use crate::order::Order as _;
 use crate::report::{Confidence, Finding, Need, Severity};
 use crate::security::{self, ApiServer, Guard, Probe, Service, Standing};
 
@@ -50,7 +51,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
         return Outcome::not_applicable("the cluster has no optional endpoints");
     }
     let mut flows: Vec<(network::Protocol, u16)> = optional.iter().map(|o| o.flow).collect();
-    flows.sort_unstable_by_key(|(_, port)| *port);
+    flows.order_by_key(|(_, port)| *port);
     flows.dedup();
     let location = ctx.cluster().location.as_deref();
     let mut outcome = Outcome::passed();
@@ -154,7 +155,7 @@ fn finding(ctx: &Context<'_>, hit: &Hit, optional: &[Optional]) -> Finding {
         })
         .map(|o| o.flow.1.to_string())
         .collect();
-    ports.sort();
+    ports.order();
     ports.dedup();
     let found = denied(ctx, &RULE, title, hit)
         .confidence(if hit.sure {

@@ -5,6 +5,7 @@ use super::nsg_hits::{miss, note};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, pools_label};
 use crate::network::nsg::{RuleName, Shadowed};
+use crate::order::Order as _;
 use crate::report::{Finding, Severity};
 use crate::security::{self, Guard};
 
@@ -75,7 +76,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     }
     all.retain(|found| !fires.contains(&found.shadowed.rule));
     for found in &mut all {
-        found.pools.sort();
+        found.pools.order();
         if found.shadowed.sure {
             outcome.findings.push(finding(ctx, found));
         } else {

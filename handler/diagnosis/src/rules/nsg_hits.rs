@@ -4,6 +4,7 @@ use super::Outcome;
 use crate::context::Context;
 use crate::facts::Missing;
 use crate::network::nsg::RuleName;
+use crate::order::Order as _;
 use crate::report::Severity;
 use crate::security::{self, Guard};
 
@@ -58,7 +59,7 @@ impl Hits {
             hit.what.push(what);
         }
         hit.pools.extend(pools);
-        hit.pools.sort();
+        hit.pools.order();
         hit.pools.dedup();
     }
 }

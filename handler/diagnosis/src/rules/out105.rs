@@ -4,6 +4,7 @@ use super::routing::{by_carrier, only_for, show_subnets};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::OutboundType;
+use crate::order::Order as _;
 use crate::path::Path;
 use crate::report::{Method, Remediation, Severity};
 
@@ -41,7 +42,7 @@ fn check(ctx: &Context<'_>) -> Outcome {
     // Addresses of the nodes themselves are OUT110.
     let carried = by_carrier(ctx, &mut outcome, |path| word(path).is_some());
     let mut words: Vec<&str> = carried.iter().filter_map(|path| word(path)).collect();
-    words.sort_unstable();
+    words.order();
     words.dedup();
     if words.len() < 2 {
         return outcome;

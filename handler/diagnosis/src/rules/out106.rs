@@ -5,6 +5,7 @@ use super::{Docs, Outcome, Rule, Step};
 use crate::commands::Az;
 use crate::context::{Address, Balancer, Context, SubnetUse, pools_label, translates_tcp};
 use crate::facts::{Id, LoadBalancer, OutboundType};
+use crate::order::Order as _;
 use crate::report::{Confidence, Finding, Method, Remediation, Severity};
 
 /// Type loadBalancer without a usable outbound rule.
@@ -93,7 +94,7 @@ fn finding(ctx: &Context<'_>, stranded: &[&SubnetUse<'_>], private: bool) -> Fin
         .iter()
         .flat_map(|s| s.pools.iter().copied())
         .collect();
-    pools.sort_unstable();
+    pools.order();
     pools.dedup();
     let lb = ctx.facts.load_balancer.as_known();
     let state = match lb {

@@ -8,6 +8,7 @@ use crate::commands::Az;
 use crate::context::{Context, pools_label};
 use crate::facts::{Id, OutboundType, Route, RouteTable, lookup};
 use crate::network::routes::Hop;
+use crate::order::Order as _;
 use crate::path::{DefaultRoute, HubDefault, Path, Via};
 use crate::report::{Finding, Remediation};
 
@@ -61,7 +62,7 @@ pub(super) fn pools<'c, 'f: 'c>(paths: impl IntoIterator<Item = &'c Path<'f>>) -
         .into_iter()
         .flat_map(|path| path.used.pools.iter().copied())
         .collect();
-    pools.sort_unstable();
+    pools.order();
     pools.dedup();
     pools
 }
@@ -463,7 +464,7 @@ pub(super) fn past_hub(ctx: &Context<'_>, paths: &[&Path<'_>]) -> Remediation {
     };
     let tables = paths.iter().filter_map(|path| table(path));
     let mut known: Vec<&Id> = tables.map(|table| &table.id).collect();
-    known.sort_unstable();
+    known.order();
     known.dedup();
     for id in known {
         fix = fix

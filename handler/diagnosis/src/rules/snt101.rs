@@ -3,6 +3,7 @@
 use super::snt_fix::remedies;
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::{Context, Device};
+use crate::order::Order as _;
 use crate::report::{Finding, Severity};
 use crate::snat::metric::Reading;
 use crate::snat::usage::{Failures, LB_CONNECTIONS, NAT_CONNECTIONS};
@@ -125,7 +126,7 @@ fn finding(ctx: &Context<'_>, device: &Device, failures: &Failures) -> Finding {
         .iter()
         .filter(|(_, n)| **n > 0)
         .collect();
-    hottest.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    hottest.order_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     for (address, count) in hottest.into_iter().take(3) {
         let text = format!("failed on node {}", ctx.nodes.label(address));
         found = found.pools(ctx.nodes.at(address).and_then(|n| n.pool.as_deref()));

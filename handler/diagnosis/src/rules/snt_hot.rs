@@ -1,6 +1,7 @@
 //! The one node that carries the load (R6.7).
 
 use crate::context::{Context, Device};
+use crate::order::Order as _;
 use crate::report::Remediation;
 use crate::snat::usage::{BackendPorts, Failures, Ports};
 
@@ -31,7 +32,7 @@ pub(super) fn hot_node<'c>(ctx: &'c Context<'_>, device: &'c Device) -> Option<H
 
 fn outstanding(ports: &Ports) -> Option<(&BackendPorts, f64)> {
     let mut peaks: Vec<u32> = ports.nodes.iter().map(|n| n.used_peak).collect();
-    peaks.sort_unstable();
+    peaks.order();
     let middle = peaks.len() / 2;
     let upper = f64::from(*peaks.get(middle)?);
     let median = if peaks.len().is_multiple_of(2) {

@@ -3,6 +3,7 @@
 use super::snt_fix::remedies;
 use super::{Outcome, Rule};
 use crate::context::{Context, Device};
+use crate::order::Order as _;
 use crate::report::Finding;
 use crate::snat::metric::Reading;
 use crate::snat::usage::BackendPorts;
@@ -41,7 +42,7 @@ pub(super) fn check(
                     .filter_map(|node| Some((node.utilization?, node)));
                 let mut nodes: Vec<(f64, &BackendPorts)> =
                     utilized.filter(|(share, _)| hot(*share)).collect();
-                nodes.sort_by(|(a, first), (b, second)| {
+                nodes.order_by(|(a, first), (b, second)| {
                     b.total_cmp(a).then(first.address.cmp(&second.address))
                 });
                 if let Some(worst) = nodes.first() {

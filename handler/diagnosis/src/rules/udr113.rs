@@ -4,6 +4,7 @@ use super::routing::{az_route, shared, show_subnets, with_table};
 use super::{Docs, Outcome, Rule, Step};
 use crate::context::Context;
 use crate::facts::{Id, NetworkPlugin, Route, RouteTable};
+use crate::order::Order as _;
 use crate::path::{Path, PodRoute, in_pod_range, pod_route};
 use crate::report::{Confidence, Finding, Remediation, Scope, Severity};
 
@@ -85,7 +86,7 @@ fn finding(
     foreign: &[(&Route, &str)],
 ) -> Finding {
     let mut sets: Vec<&str> = foreign.iter().map(|(_, set)| *set).collect();
-    sets.sort_unstable();
+    sets.order();
     sets.dedup();
     let outside = foreign
         .iter()

@@ -12,6 +12,7 @@ use crate::facts::{Direction, NextHopType, Route};
 use crate::network::nsg::{FlowClass, RuleName};
 use crate::network::routes::Hop;
 use crate::network::{self, AddressSet, PortSet};
+use crate::order::Order as _;
 use crate::path::{Carrier, DefaultRoute, Path, Reach, Via, translated};
 use crate::report::{
     DecidedBy, EgressEndpointItem, EgressEndpoints, EndpointSource, Finding, Method, PoolVerdict,
@@ -69,7 +70,7 @@ fn by_pool<'w>(
         }
     }
     let verdicts = alike.into_iter().map(|(judgement, mut pools)| {
-        pools.sort_unstable();
+        pools.order();
         pools.dedup();
         let decided = judgement.decided();
         PoolVerdict {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::snat_series::{line, threshold};
 use crate::context::Context;
 use crate::facts;
+use crate::order::Order as _;
 use crate::pressure::{
     CPU, DISK_SPACE, LONG_QUEUE, Loads, MEMORY, NEARLY_THROTTLED, NODE_LIMIT, NodeLoad,
     OS_DISK_BANDWIDTH, OS_DISK_IOPS, OS_DISK_QUEUE, THROTTLED, is_about_disk_or_outbound,
@@ -49,7 +50,7 @@ pub(crate) fn nodes(ctx: &Context<'_>) -> Nodes {
         .filter(|spell| spell.is_not_ready())
         .map(|spell| spell.node.clone())
         .collect();
-    not_ready.sort();
+    not_ready.order();
     not_ready.dedup();
     Nodes {
         closer_look: closer_look(ctx),

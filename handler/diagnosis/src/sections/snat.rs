@@ -2,6 +2,7 @@
 
 use crate::context::{Context, Device, FirewallUse, owning_firewall};
 use crate::facts::{OutboundType, lookup};
+use crate::order::Order as _;
 use crate::report::{Backend, Capacity, Method, Recommendation, Snat, SnatDevice};
 use crate::rules::fwl_metrics::more_addresses;
 use crate::rules::snt_change::{Change, recommendation};
@@ -75,7 +76,7 @@ fn kind(ctx: &Context<'_>) -> SnatDevice {
             _ => SnatDevice::Unknown,
         })
         .collect();
-    kinds.sort_unstable();
+    kinds.order();
     kinds.dedup();
     let declared = match ctx.outbound_type() {
         Some(OutboundType::LoadBalancer) => SnatDevice::LoadBalancer,
@@ -108,7 +109,7 @@ fn windows(failures: &[&Failures]) -> u32 {
         .iter()
         .flat_map(|f| f.windows.iter().copied())
         .collect();
-    windows.sort_unstable();
+    windows.order();
     windows.dedup();
     u32::try_from(windows.len()).unwrap_or(u32::MAX)
 }
@@ -167,7 +168,7 @@ fn backends(ctx: &Context<'_>, ports: &Ports, devices: &[Device]) -> Vec<Backend
             }
         })
         .collect();
-    backends.sort_by(|a, b| {
+    backends.order_by(|a, b| {
         b.used_peak
             .cmp(&a.used_peak)
             .then(a.ip_address.cmp(&b.ip_address))

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::metric::{Reading, dimension, metric, narrow, sums, whole, window_seconds};
 use crate::facts::{Facts, Id, Metric, Point, Series};
+use crate::order::Order as _;
 
 /// Load balancer: connections by state.
 pub(crate) const LB_CONNECTIONS: &str = "SnatConnectionCount";
@@ -187,7 +188,7 @@ pub(crate) fn ports(facts: &Facts, resource: &Id) -> Reading<Ports> {
         }
     }
     let mut order: Vec<&(BackendPorts, NodeKey<'_>)> = nodes.values().collect();
-    order.sort_by(|a, b| rank(&b.0, &a.0).then(a.0.address.cmp(&b.0.address)));
+    order.order_by(|a, b| rank(&b.0, &a.0).then(a.0.address.cmp(&b.0.address)));
     let plot = |series: Option<&Vec<&Series>>| -> Vec<(Timestamp, f64)> {
         series
             .map(|series| sums(series.iter().copied()).into_iter().collect())

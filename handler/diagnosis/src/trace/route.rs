@@ -3,6 +3,7 @@
 use crate::facts::{Id, NextHopType};
 use crate::network::routes::{EffectiveRoute, Hop, OpenRoute, RouteSource as Source, SystemRoute};
 use crate::network::{AddressSet, Doubt};
+use crate::order::Order as _;
 use crate::path::{HubDefault, Path, Via};
 use crate::report::RouteSource;
 
@@ -41,7 +42,7 @@ pub(super) fn routing(path: &Path<'_>, addresses: &AddressSet) -> Result<Routing
     let mut found = Routing::default();
     let mut parts = effective.decide(addresses);
     // The widest route first: it is what most of the addresses of a host would take.
-    parts.sort_by_key(|part| part.route.map_or(0, |route| route.prefix.prefix_len()));
+    parts.order_by_key(|part| part.route.map_or(0, |route| route.prefix.prefix_len()));
     if parts.len() > 1 {
         found.doubts.push(
             "routes treat public addresses differently, and the host's are not known".to_owned(),

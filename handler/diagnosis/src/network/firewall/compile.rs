@@ -14,6 +14,7 @@ use crate::network::{
     AddressBounds, AddressSet, AddressTerm, Doubt, Outcome, PortBounds, PortSet, Protocol,
     ProtocolSet,
 };
+use crate::order::Order as _;
 
 /// A NAT or network rule.
 #[derive(Debug, Clone)]
@@ -85,7 +86,7 @@ impl PortIndex {
     pub(super) fn at(&self, port: u16) -> Vec<usize> {
         let few = self.few.get(&port).map_or(&[][..], Vec::as_slice);
         let mut places = [few, &self.wide].concat();
-        places.sort_unstable();
+        places.order();
         places
     }
 }
@@ -227,7 +228,7 @@ impl<'a> Compiler<'a> {
 
     fn groups(&mut self, policy: &'a Id, groups: &'a [RuleCollectionGroup]) {
         let mut sorted: Vec<&RuleCollectionGroup> = groups.iter().collect();
-        sorted.sort_by_key(|group| group.priority);
+        sorted.order_by_key(|group| group.priority);
         for same in sorted.chunk_by(|a, b| a.priority == b.priority) {
             let actions = same.iter().flat_map(|group| &group.collections);
             let misplaced = misplaced(same.len(), actions);
@@ -255,7 +256,7 @@ impl<'a> Compiler<'a> {
         group_misplaced: Option<&Doubt>,
     ) {
         let mut sorted: Vec<&RuleCollection> = collections.iter().collect();
-        sorted.sort_by_key(|collection| collection.priority);
+        sorted.order_by_key(|collection| collection.priority);
         for same in sorted.chunk_by(|a, b| a.priority == b.priority) {
             let tied = misplaced(same.len(), same.iter().copied());
             for collection in same {

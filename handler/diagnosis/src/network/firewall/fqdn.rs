@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Host;
 use super::hosts::{Cover, Pattern};
 use crate::network::Doubt;
+use crate::order::Order as _;
 
 /// A rule that covers a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl FqdnIndex {
                 tag,
             });
         }
-        hits.sort_by_key(|hit| (hit.rule, hit.doubt.is_some(), hit.tag.is_some()));
+        hits.order_by_key(|hit| (hit.rule, hit.doubt.is_some(), hit.tag.is_some()));
         hits.dedup_by_key(|hit| hit.rule);
         hits
     }

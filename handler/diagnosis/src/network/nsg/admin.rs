@@ -3,6 +3,7 @@
 use super::rule::{Level, Origin, Ready, RuleName, SecurityRules, ready};
 use crate::facts::{Direction, Id, SecurityAdminRule};
 use crate::network::{Doubt, Outcome, ProtocolSet, TagContext};
+use crate::order::Order as _;
 
 impl SecurityRules {
     /// Makes the security admin rules of a network ready, as a level of their own: what they allow, and what none of them
@@ -60,7 +61,7 @@ fn ordered<'r>(
         .iter()
         .filter(|it| it.rule.direction.is_none_or(|d| d == direction))
         .collect();
-    own.sort_by_key(|it| it.rule.priority);
+    own.order_by_key(|it| it.rule.priority);
     let action = |it: &SecurityAdminRule| (it.rule.access, it.always);
     let contradict = |one: &SecurityAdminRule, other: &SecurityAdminRule| {
         let unordered = one.rule.priority == other.rule.priority

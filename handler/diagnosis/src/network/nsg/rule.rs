@@ -9,6 +9,7 @@ use crate::network::{
     AddressBounds, AddressSet, AddressTerm, Doubt, Outcome, PortBounds, PortSet, Protocol,
     ProtocolSet, TagContext,
 };
+use crate::order::Order as _;
 
 /// Where a security group is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +137,7 @@ impl SecurityRules {
             .chain(appended)
             .filter(|(rule, _)| rule.direction.is_none_or(|d| d == direction))
             .collect();
-        all.sort_by_key(|(rule, _)| rule.priority);
+        all.order_by_key(|(rule, _)| rule.priority);
         let rules = all
             .chunk_by(|a, b| a.0.priority == b.0.priority)
             .flat_map(|same| {

@@ -3,6 +3,7 @@
 use super::evaluate::MAX_PARTS;
 use super::rule::{Origin, Ready, RuleName, SecurityRules};
 use crate::network::Outcome;
+use crate::order::Order as _;
 
 /// An allow rule in the shadow of earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl SecurityRules {
                 note(&other.name);
             }
         }
-        by.sort_by_key(|name| name.priority);
+        by.order_by_key(|name| name.priority);
         (!by.is_empty()).then(|| Shadowed {
             rule: rule.name.clone(),
             by,

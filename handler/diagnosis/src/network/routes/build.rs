@@ -5,6 +5,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use super::{Bgp, EffectiveRoute, EffectiveRoutes, Hop, OpenRoute, RouteSource, SystemRoute};
 use crate::facts::{Peering, Route, RouteTable, ServiceEndpoint, VirtualNetwork};
 use crate::network::{AddressSet, AddressTerm, Doubt, Family, ServiceTags};
+use crate::order::Order as _;
 
 /// What the effective routes of a subnet are computed from.
 #[derive(Debug, Clone, Copy)]
@@ -220,7 +221,7 @@ impl Gathered<'_> {
             .iter()
             .filter(|route| route.source == RouteSource::User && route.tag.is_none())
             .collect();
-        users.sort_by_key(|route| route.prefix);
+        users.order_by_key(|route| route.prefix);
         let open: Vec<OpenRoute> = users
             .chunk_by(|a, b| a.prefix == b.prefix)
             .filter(|same| {

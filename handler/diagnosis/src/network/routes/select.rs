@@ -9,6 +9,7 @@ use range_set_blaze::{Integer, RangeMapBlaze, RangeSetBlaze};
 use super::build::is_default;
 use super::{EffectiveRoute, Hop, OpenRoute, RouteSource, SystemRoute};
 use crate::network::{AddressSet, Family};
+use crate::order::Order as _;
 
 /// The effective routes of a subnet, flattened to the route that decides for each range of addresses.
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ pub enum DefaultHop<'r> {
 impl EffectiveRoutes {
     /// From routes and from what is open, in any order.
     pub fn new(mut routes: Vec<EffectiveRoute>, open: Vec<OpenRoute>) -> Self {
-        routes.sort_by_key(strength);
+        routes.order_by_key(strength);
         // System routes of the network, its peerings and service endpoints beat BGP even where BGP is more specific.
         let exempt: AddressSet = routes
             .iter()
