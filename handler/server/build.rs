@@ -9,7 +9,7 @@ use flate2::write::ZlibEncoder;
 
 fn main() -> io::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "cargo tells it so alone")]
-    let out = env::var_os("OUT_DIR").unwrap_or_default();
+    let out = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts");
     for file in ["openapi.json", "swagger.json"] {
         let source = contracts.join(file);

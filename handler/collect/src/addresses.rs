@@ -74,13 +74,7 @@ pub(crate) fn named_by_gateways<'a>(
 
 /// Whether the id is an address in this group, so that the list of the group's addresses speaks of it.
 pub(crate) fn is_listed_in(id: &Id, group: Option<&Id>) -> bool {
-    group.is_some_and(|group| id.is_type(ADDRESS) && group_of(id).as_ref() == Some(group))
-}
-
-/// The id of the resource group an id is in.
-pub(crate) fn group_of(id: &Id) -> Option<Id> {
-    let (subscription, group) = (id.subscription()?, id.resource_group()?);
-    Some(group_id(subscription, group))
+    group.is_some_and(|group| id.is_type(ADDRESS) && id.resource_group_id().as_ref() == Some(group))
 }
 
 /// The id of a resource group.
@@ -112,10 +106,12 @@ pub(crate) async fn by_id(reader: Reader<'_>, ids: impl IntoIterator<Item = Id>)
 
 /// Addresses by the lists of their resource groups: a firewall may have hundreds.
 pub(crate) async fn by_group(reader: Reader<'_>, ids: &BTreeSet<Id>) -> Addresses {
-    let groups: BTreeSet<Id> = ids.iter().filter_map(group_of).collect();
+    let groups: BTreeSet<Id> = ids.iter().filter_map(Id::resource_group_id).collect();
     let each = groups.iter().map(|group| async move {
         let list = ips_of_group(reader, group).await;
-        let named = ids.iter().filter(|id| group_of(id).as_ref() == Some(group));
+        let named = ids
+            .iter()
+            .filter(|id| id.resource_group_id().as_ref() == Some(group));
         let named: Vec<(Id, Datum<PublicIp>)> = named.map(|id| (id.clone(), list.of(id))).collect();
         named
     });
@@ -169,7 +165,7 @@ impl Groups {
         let mut found = Addresses::default();
         let mut elsewhere = Vec::new();
         for id in ids {
-            match group_of(&id).and_then(|group| self.0.get(&group)) {
+            match id.resource_group_id().and_then(|group| self.0.get(&group)) {
                 Some((_, prefixes)) if id.is_type(PREFIX) => {
                     found.prefixes.insert(id.clone(), prefixes.of(&id));
                 }

@@ -566,7 +566,7 @@ async fn gateways(
     let ids = pools.networks.attached(|subnet| &subnet.nat_gateway_id);
     let groups: BTreeSet<Id> = ids
         .iter()
-        .filter_map(addresses::group_of)
+        .filter_map(Id::resource_group_id)
         .filter(|of_gateway| Some(of_gateway) != group)
         .collect();
     let (by_id, groups) = futures::join!(

@@ -12,7 +12,6 @@ use ipnet::IpNet;
 
 use super::hubs::is_hub;
 use super::segment::{Segment, segments};
-use crate::addresses::group_of;
 use crate::convert;
 use crate::networks::Networks;
 use crate::outcome::{Listing, converted, unknown};
@@ -233,7 +232,7 @@ impl Space {
             .segments
             .iter()
             .filter(|segment| is_firewall_subnet(&segment.subnet.id))
-            .filter_map(|segment| group_of(&segment.subnet.id))
+            .filter_map(|segment| segment.subnet.id.resource_group_id())
             .collect();
         self.listed()
             .filter(|firewall| {
@@ -244,7 +243,10 @@ impl Space {
                 if firewall.virtual_hub_id.is_some() {
                     addresses.any(|ip| self.peers.iter().any(|peer| peer.holds(ip)))
                 } else {
-                    group_of(&firewall.id).is_some_and(|group| groups.contains(&group))
+                    firewall
+                        .id
+                        .resource_group_id()
+                        .is_some_and(|group| groups.contains(&group))
                 }
             })
             .map(|firewall| (firewall.id.clone(), Datum::Known(firewall.clone())))

@@ -86,7 +86,7 @@ impl PortIndex {
     pub(super) fn at(&self, port: u16) -> Vec<usize> {
         let few = self.few.get(&port).map_or(&[][..], Vec::as_slice);
         let mut places = [few, &self.wide].concat();
-        places.order();
+        places.sort_unstable();
         places
     }
 }
